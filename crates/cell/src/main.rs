@@ -1,0 +1,2 @@
+//! The cell.
+fn main() {}

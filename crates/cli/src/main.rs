@@ -1,0 +1,2 @@
+//! The bellglass command.
+fn main() {}

@@ -1,0 +1,204 @@
+//! What a handler sees of one external call, and how it may answer.
+//!
+//! A handler does not know where the guest is: in a cell at the other end of a
+//! pipe, or in the same address space. It sees [`Memory`].
+
+use crate::{Errno, Waiter};
+use bellglass_wire::Signature;
+
+/// One external call, while it is open.
+pub struct Call<'a> {
+    /// Which call it is.
+    pub signature: &'a Signature,
+    /// The raw arguments, as many as the signature has parameters; a 32-bit
+    /// value is in the low half, floats are bit patterns.
+    pub arguments: &'a [u64],
+    /// The guest's memory.
+    pub memory: &'a mut dyn Memory,
+    /// How to wait, for a handler that must: it knows the run's deadline.
+    pub waiter: &'a Waiter,
+}
+
+impl Call<'_> {
+    /// Argument `index` as an unsigned 32-bit value: a pointer, a size, a file
+    /// descriptor. An argument that the signature does not have reads as 0.
+    pub fn u32(&self, index: usize) -> u32 {
+        self.u64(index) as u32
+    }
+
+    /// Argument `index` as a signed 32-bit value.
+    pub fn i32(&self, index: usize) -> i32 {
+        self.u64(index) as i32
+    }
+
+    /// Argument `index` as an unsigned 64-bit value.
+    pub fn u64(&self, index: usize) -> u64 {
+        self.arguments.get(index).copied().unwrap_or(0)
+    }
+
+    /// Argument `index` as a signed 64-bit value.
+    pub fn i64(&self, index: usize) -> i64 {
+        self.u64(index) as i64
+    }
+}
+
+/// The guest's linear memory. Every access is checked against its size; none
+/// can reach anything else.
+pub trait Memory {
+    /// Bytes of the memory now.
+    fn size(&self) -> u64;
+
+    /// Fills `into` from the guest's memory at `address`.
+    ///
+    /// # Errors
+    /// [`MemoryError::OutOfBounds`] if not all of it lies in the memory.
+    fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), MemoryError>;
+
+    /// Copies `bytes` into the guest's memory at `address`. It may be carried out
+    /// only when the call is answered, but a later read sees it.
+    ///
+    /// # Errors
+    /// [`MemoryError::OutOfBounds`] if not all of it lies in the memory; nothing
+    /// is written then.
+    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), MemoryError>;
+
+    /// Memory from the guest's own malloc.
+    ///
+    /// # Errors
+    /// [`MemoryError::Exhausted`] if it has none left, [`MemoryError::Unsupported`]
+    /// if the image names no allocator.
+    fn allocate(&mut self, size: u32) -> Result<u32, MemoryError>;
+
+    /// Gives back what [`allocate`](Self::allocate) gave.
+    ///
+    /// # Errors
+    /// [`MemoryError::Unsupported`] if the image names no allocator.
+    fn free(&mut self, address: u32) -> Result<(), MemoryError>;
+}
+
+/// Why guest memory could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// The guest named memory that it does not have.
+    #[error("{length} bytes at address {address:#x} are not all inside the guest's memory of {size} bytes")]
+    OutOfBounds {
+        /// Where the access would start.
+        address: u32,
+        /// How long it would be.
+        length: u64,
+        /// Bytes of the memory.
+        size: u64,
+    },
+    /// The guest's malloc returned nothing.
+    #[error("the guest has no memory left for {size} bytes")]
+    Exhausted {
+        /// What was asked for.
+        size: u32,
+    },
+    /// The image does not name the export that this needs.
+    #[error("this image has no allocator that the controller may call")]
+    Unsupported,
+    /// The cell is gone or broke the protocol: the run is over, whatever the
+    /// handler does.
+    #[error("the cell no longer answers")]
+    Lost,
+}
+
+/// How a handler closes its call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The guest goes on with these results, one for each result of the
+    /// signature.
+    Return {
+        /// Raw values; a 32-bit value is in the low half.
+        results: Vec<u64>,
+        /// What to set the guest's errno to, if anything (libc calls only; a WASI
+        /// call returns its errno as its result).
+        errno: Option<Errno>,
+    },
+    /// The guest asked to end, with this code.
+    Exit(i32),
+}
+
+impl Answer {
+    /// The answer of a call that returns nothing.
+    pub fn none() -> Self {
+        Self::Return { results: Vec::new(), errno: None }
+    }
+
+    /// The answer of a call that returns one 32-bit value.
+    pub fn i32(value: i32) -> Self {
+        Self::Return { results: vec![u64::from(value as u32)], errno: None }
+    }
+
+    /// The answer of a call that returns one 64-bit value.
+    pub fn i64(value: i64) -> Self {
+        Self::Return { results: vec![value as u64], errno: None }
+    }
+}
+
+/// Why a handler did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// An ordinary failure, which the guest gets in the manner of the call's
+    /// family: as the result of a WASI call, as -1 (or a null pointer) and errno
+    /// from a libc call.
+    #[error("{0}")]
+    Errno(#[from] Errno),
+    /// The guest's memory could not be used. Memory out of bounds becomes EFAULT,
+    /// an exhausted allocator ENOMEM.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The run must end here.
+    #[error("{0}")]
+    Stop(#[from] Stop),
+}
+
+/// Why a run must end during a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The deadline came while a handler waited.
+    #[error("the deadline has passed")]
+    Deadline,
+    /// The owner of the run wants it to end.
+    #[error("the run was ended by its owner")]
+    Killed,
+    /// The guest wrote more than it may.
+    #[error("the program wrote more than {limit} bytes")]
+    OutputLimit {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A handler or the policy refuses to go on.
+    #[error("{reason}")]
+    Refused {
+        /// A sentence for the report.
+        reason: String,
+    },
+    /// The controller's own side failed, for instance a writer for stdout.
+    #[error("{reason}")]
+    Failed {
+        /// A sentence for the report.
+        reason: String,
+    },
+}
+
+/// What answers a call. Closures of this shape are handlers.
+pub trait Handler: Send {
+    /// Answers `call`.
+    ///
+    /// # Errors
+    /// A [`Fault`], when the call fails or the run must end.
+    fn answer(&mut self, call: &mut Call<'_>) -> Result<Answer, Fault>;
+}
+
+impl<F> Handler for F
+where
+    F: FnMut(&mut Call<'_>) -> Result<Answer, Fault> + Send,
+{
+    fn answer(&mut self, call: &mut Call<'_>) -> Result<Answer, Fault> {
+        self(call)
+    }
+}

@@ -1,0 +1,316 @@
+//! The frames that a cell sends.
+
+use crate::codec::{Reader, Writer};
+use crate::{PROTOCOL_VERSION, Signature, WireError, caps};
+
+/// The first bytes of a cell's hello, so that a peer that is no cell at all is
+/// known as such.
+const MAGIC: u32 = u32::from_le_bytes(*b"BGLS");
+
+/// A frame from a cell to its controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FromCell {
+    /// The first frame: what the cell's image imports, and the walls around it.
+    Hello {
+        /// The protocol that the cell speaks.
+        version: u16,
+        /// Each import of the module, in the order that calls refer to.
+        signatures: Vec<Signature>,
+        /// What the operating system adds to the isolation of this cell.
+        walls: Vec<Wall>,
+    },
+    /// The guest made an external call. The guest stands still until the
+    /// controller has sent `Return` or `End`.
+    Call {
+        /// Index into the hello's signatures.
+        signature: u32,
+        /// Bytes of the guest's memory now, so that the controller can check
+        /// pointers without asking.
+        memory_bytes: u64,
+        /// The raw arguments; a 32-bit value is in the low half.
+        arguments: Vec<u64>,
+        /// Guest memory that the signature's views describe.
+        viewed: Vec<Viewed>,
+    },
+    /// The answer to `Read`.
+    Data {
+        /// The bytes that were asked for.
+        bytes: Vec<u8>,
+    },
+    /// The answer to `Allocate`; an address of 0 means that the guest has no
+    /// memory left.
+    Allocated {
+        /// Where the new memory starts.
+        address: u32,
+        /// Bytes of the guest's memory now.
+        memory_bytes: u64,
+    },
+    /// The last export of `Run` returned. The cell's last frame.
+    Returned {
+        /// What it returned.
+        results: Vec<u64>,
+        /// What the run used.
+        usage: Usage,
+    },
+    /// The guest was ended by a fault of its own. The cell's last frame.
+    Trapped {
+        /// What kind of fault.
+        kind: TrapKind,
+        /// A sentence about it.
+        message: String,
+        /// The guest's functions, innermost first, where they are known.
+        backtrace: Vec<String>,
+        /// What the run used.
+        usage: Usage,
+    },
+    /// The guest was ended because the controller sent `End`. The cell's last
+    /// frame.
+    Ended {
+        /// What the run used.
+        usage: Usage,
+    },
+    /// The cell could not do its own part: a broken image, a message out of
+    /// turn. The cell's last frame.
+    Failed {
+        /// A sentence about it.
+        message: String,
+    },
+}
+
+/// A piece of guest memory that came with a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewed {
+    /// Where it starts in the guest's memory.
+    pub address: u32,
+    /// What stands there.
+    pub bytes: Vec<u8>,
+}
+
+/// One thing that the operating system does, or does not do, to hold the cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wall {
+    /// Its name: `no_new_privs`, `rlimits`, `seccomp`.
+    pub name: String,
+    /// Whether it is up.
+    pub active: bool,
+    /// Why it is not, or a detail.
+    pub detail: String,
+}
+
+/// What kind of fault ended a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TrapKind {
+    /// An `unreachable` instruction: what `abort()` compiles to.
+    Unreachable,
+    /// Memory accessed beyond its end.
+    MemoryOutOfBounds,
+    /// The native stack was used up.
+    StackOverflow,
+    /// A call through a function pointer of the wrong type, or none.
+    BadFunctionPointer,
+    /// An integer divided by zero, or an overflow in a conversion.
+    Arithmetic,
+    /// Anything else.
+    Other,
+}
+
+impl TrapKind {
+    const ALL: [Self; 6] = [
+        Self::Unreachable,
+        Self::MemoryOutOfBounds,
+        Self::StackOverflow,
+        Self::BadFunctionPointer,
+        Self::Arithmetic,
+        Self::Other,
+    ];
+
+    fn code(self) -> u8 {
+        match self {
+            Self::Unreachable => 1,
+            Self::MemoryOutOfBounds => 2,
+            Self::StackOverflow => 3,
+            Self::BadFunctionPointer => 4,
+            Self::Arithmetic => 5,
+            Self::Other => 6,
+        }
+    }
+}
+
+/// What a run used, as the cell counts it. A cell may lie: these numbers are
+/// for reports, and no limit is held by them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The greatest size of the guest's linear memory, in bytes.
+    pub peak_memory_bytes: u64,
+    /// Whether the guest asked for more memory than its limit at least once.
+    pub memory_refused: bool,
+}
+
+impl Usage {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u64(self.peak_memory_bytes);
+        writer.u8(u8::from(self.memory_refused));
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            peak_memory_bytes: reader.u64("peak memory")?,
+            memory_refused: flag(reader, "memory refused")?,
+        })
+    }
+}
+
+fn flag(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, WireError> {
+    match reader.u8(field)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        value => Err(WireError::Undefined { field, value: u64::from(value) }),
+    }
+}
+
+impl FromCell {
+    /// Appends this frame, with its length field, to `stream`.
+    ///
+    /// # Errors
+    /// [`WireError::TooLong`] if a part is above its cap; `stream` is then as it
+    /// was.
+    pub fn encode(&self, stream: &mut Vec<u8>) -> Result<(), WireError> {
+        match self {
+            Self::Hello { version, signatures, walls } => {
+                let mut writer = Writer::new(stream, 1);
+                writer.u32(MAGIC);
+                writer.u16(*version);
+                writer.list("signatures", signatures, caps::SIGNATURES, |writer, one| one.encode(writer));
+                writer.list("walls", walls, caps::WALLS, |writer, wall| {
+                    writer.text("wall's name", &wall.name, caps::NAME_BYTES);
+                    writer.u8(u8::from(wall.active));
+                    writer.text("wall's detail", &wall.detail, caps::TEXT_BYTES);
+                });
+                writer.finish()
+            }
+            Self::Call { signature, memory_bytes, arguments, viewed } => {
+                let mut writer = Writer::new(stream, 2);
+                writer.u32(*signature);
+                writer.u64(*memory_bytes);
+                writer.list("arguments", arguments, caps::VALUES, |writer, value| writer.u64(*value));
+                writer.list("viewed memory", viewed, caps::VIEWED_PIECES, |writer, piece| {
+                    writer.u32(piece.address);
+                    writer.bytes("viewed bytes", &piece.bytes, caps::VIEWED_BYTES);
+                });
+                writer.finish()
+            }
+            Self::Data { bytes } => {
+                let mut writer = Writer::new(stream, 3);
+                writer.bytes("data", bytes, caps::TRANSFER_BYTES);
+                writer.finish()
+            }
+            Self::Allocated { address, memory_bytes } => {
+                let mut writer = Writer::new(stream, 4);
+                writer.u32(*address);
+                writer.u64(*memory_bytes);
+                writer.finish()
+            }
+            Self::Returned { results, usage } => {
+                let mut writer = Writer::new(stream, 5);
+                writer.list("results", results, caps::VALUES, |writer, value| writer.u64(*value));
+                usage.encode(&mut writer);
+                writer.finish()
+            }
+            Self::Trapped { kind, message, backtrace, usage } => {
+                let mut writer = Writer::new(stream, 6);
+                writer.u8(kind.code());
+                writer.text("trap's message", message, caps::TEXT_BYTES);
+                writer.list("backtrace", backtrace, caps::BACKTRACE_LINES, |writer, line| {
+                    writer.text("backtrace line", line, caps::NAME_BYTES);
+                });
+                usage.encode(&mut writer);
+                writer.finish()
+            }
+            Self::Ended { usage } => {
+                let mut writer = Writer::new(stream, 7);
+                usage.encode(&mut writer);
+                writer.finish()
+            }
+            Self::Failed { message } => {
+                let mut writer = Writer::new(stream, 8);
+                writer.text("failure's message", message, caps::TEXT_BYTES);
+                writer.finish()
+            }
+        }
+    }
+
+    /// Reads one frame, given without its length field.
+    ///
+    /// # Errors
+    /// What is wrong with it; see [`WireError`].
+    pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(frame);
+        let message = match reader.u8("kind")? {
+            1 => {
+                let magic = reader.u32("magic number")?;
+                if magic != MAGIC {
+                    return Err(WireError::Undefined { field: "magic number", value: u64::from(magic) });
+                }
+                let version = reader.u16("version")?;
+                if version != PROTOCOL_VERSION {
+                    // What follows is of another version's shape.
+                    return Ok(Self::Hello { version, signatures: Vec::new(), walls: Vec::new() });
+                }
+                Self::Hello {
+                    version,
+                    signatures: reader.list("signatures", caps::SIGNATURES, Signature::decode)?,
+                    walls: reader.list("walls", caps::WALLS, |reader| {
+                        Ok(Wall {
+                            name: reader.text("wall's name", caps::NAME_BYTES)?,
+                            active: flag(reader, "wall's state")?,
+                            detail: reader.text("wall's detail", caps::TEXT_BYTES)?,
+                        })
+                    })?,
+                }
+            }
+            2 => {
+                let signature = reader.u32("signature")?;
+                let memory_bytes = reader.u64("memory size")?;
+                let arguments = reader.list("arguments", caps::VALUES, |reader| reader.u64("argument"))?;
+                let mut budget = caps::VIEWED_BYTES;
+                let viewed = reader.list("viewed memory", caps::VIEWED_PIECES, |reader| {
+                    let address = reader.u32("viewed address")?;
+                    let bytes = reader.bytes("viewed bytes", budget)?.to_vec();
+                    budget -= bytes.len();
+                    Ok(Viewed { address, bytes })
+                })?;
+                Self::Call { signature, memory_bytes, arguments, viewed }
+            }
+            3 => Self::Data { bytes: reader.bytes("data", caps::TRANSFER_BYTES)?.to_vec() },
+            4 => {
+                Self::Allocated { address: reader.u32("address")?, memory_bytes: reader.u64("memory size")? }
+            }
+            5 => Self::Returned {
+                results: reader.list("results", caps::VALUES, |reader| reader.u64("result"))?,
+                usage: Usage::decode(&mut reader)?,
+            },
+            6 => {
+                let code = reader.u8("trap's kind")?;
+                let kind = TrapKind::ALL.into_iter().find(|kind| kind.code() == code);
+                Self::Trapped {
+                    kind: kind
+                        .ok_or(WireError::Undefined { field: "trap's kind", value: u64::from(code) })?,
+                    message: reader.text("trap's message", caps::TEXT_BYTES)?,
+                    backtrace: reader.list("backtrace", caps::BACKTRACE_LINES, |reader| {
+                        reader.text("backtrace line", caps::NAME_BYTES)
+                    })?,
+                    usage: Usage::decode(&mut reader)?,
+                }
+            }
+            7 => Self::Ended { usage: Usage::decode(&mut reader)? },
+            8 => Self::Failed { message: reader.text("failure's message", caps::TEXT_BYTES)? },
+            value => {
+                return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
+            }
+        };
+        reader.finish()?;
+        Ok(message)
+    }
+}

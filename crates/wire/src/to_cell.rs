@@ -1,0 +1,240 @@
+//! The frames that a controller sends.
+
+use crate::codec::{Reader, Writer};
+use crate::{PROTOCOL_VERSION, View, WireError, caps};
+
+/// A frame from a controller to a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ToCell {
+    /// The answer to the hello: how the guest is to be held.
+    Welcome {
+        /// The protocol that the controller speaks.
+        version: u16,
+        /// What the guest may use.
+        limits: GuestLimits,
+        /// The exports through which the cell serves memory messages.
+        hooks: Hooks,
+        /// Views by index of their signature.
+        views: Vec<(u32, Vec<View>)>,
+    },
+    /// Instantiates the module and calls these exports in order. They take no
+    /// parameters; the results of the last one are sent in `Returned`.
+    Run {
+        /// Names of the exports.
+        exports: Vec<String>,
+    },
+    /// Asks for guest memory; only while a call is open.
+    Read {
+        /// Where it starts.
+        address: u32,
+        /// How many bytes.
+        length: u32,
+    },
+    /// Changes guest memory; only while a call is open. It has no answer.
+    Write(Write),
+    /// Calls the guest's own malloc; only while a call is open.
+    Allocate {
+        /// How many bytes.
+        size: u32,
+    },
+    /// Calls the guest's own free; only while a call is open. It has no answer.
+    Free {
+        /// What `Allocated` gave.
+        address: u32,
+    },
+    /// Closes the open call: these writes first, then errno, then the guest goes
+    /// on with the results.
+    Return {
+        /// Changes to guest memory, applied in order.
+        writes: Vec<Write>,
+        /// What to set the guest's errno to, if anything.
+        errno: Option<i32>,
+        /// The call's results; a 32-bit value is in the low half.
+        results: Vec<u64>,
+    },
+    /// Closes the open call and ends the guest: an exit.
+    End,
+}
+
+/// A change to guest memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Where it starts.
+    pub address: u32,
+    /// What shall stand there.
+    pub bytes: Vec<u8>,
+}
+
+impl Write {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        writer.u32(self.address);
+        writer.bytes("written bytes", &self.bytes, caps::TRANSFER_BYTES);
+    }
+
+    fn decode(reader: &mut Reader<'_>, cap: usize) -> Result<Self, WireError> {
+        Ok(Self {
+            address: reader.u32("written address")?,
+            bytes: reader.bytes("written bytes", cap)?.to_vec(),
+        })
+    }
+}
+
+/// What a guest may use of its own cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestLimits {
+    /// Bytes of linear memory, all memories together.
+    pub memory_bytes: u64,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+}
+
+/// Exports of the guest that serve the controller's memory messages. A guest
+/// without one refuses the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// `(size: i32) -> i32`: the guest's malloc.
+    pub allocate: Option<String>,
+    /// `(address: i32)`: the guest's free.
+    pub free: Option<String>,
+    /// `() -> i32`: the address of the guest's errno.
+    pub errno_address: Option<String>,
+    /// `() -> i32`: the address of a table of words that an interrupt sets: a
+    /// count, then as many pairs of an address and a mask to OR into the word
+    /// there, all u32.
+    pub interrupt_table: Option<String>,
+}
+
+impl Hooks {
+    fn encode(&self, writer: &mut Writer<'_>) {
+        for name in [&self.allocate, &self.free, &self.errno_address, &self.interrupt_table] {
+            writer.optional(name.as_ref(), |writer, name| writer.text("hook", name, caps::NAME_BYTES));
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut hook = || reader.optional("hook", |reader| reader.text("hook", caps::NAME_BYTES));
+        Ok(Self { allocate: hook()?, free: hook()?, errno_address: hook()?, interrupt_table: hook()? })
+    }
+}
+
+impl ToCell {
+    /// Appends this frame, with its length field, to `stream`.
+    ///
+    /// # Errors
+    /// [`WireError::TooLong`] if a part is above its cap; `stream` is then as it
+    /// was.
+    pub fn encode(&self, stream: &mut Vec<u8>) -> Result<(), WireError> {
+        match self {
+            Self::Welcome { version, limits, hooks, views } => {
+                let mut writer = Writer::new(stream, 1);
+                writer.u16(*version);
+                writer.u64(limits.memory_bytes);
+                writer.u64(limits.table_elements);
+                hooks.encode(&mut writer);
+                writer.list("views", views, caps::SIGNATURES, |writer, (signature, views)| {
+                    writer.u32(*signature);
+                    writer
+                        .list("views of a signature", views, caps::VIEWS, |writer, view| view.encode(writer));
+                });
+                writer.finish()
+            }
+            Self::Run { exports } => {
+                let mut writer = Writer::new(stream, 2);
+                writer.list("exports", exports, caps::RUN_EXPORTS, |writer, name| {
+                    writer.text("export", name, caps::NAME_BYTES);
+                });
+                writer.finish()
+            }
+            Self::Read { address, length } => {
+                let mut writer = Writer::new(stream, 3);
+                writer.u32(*address);
+                writer.count("read length", *length as usize, caps::TRANSFER_BYTES);
+                writer.finish()
+            }
+            Self::Write(write) => {
+                let mut writer = Writer::new(stream, 4);
+                write.encode(&mut writer);
+                writer.finish()
+            }
+            Self::Allocate { size } => {
+                let mut writer = Writer::new(stream, 5);
+                writer.u32(*size);
+                writer.finish()
+            }
+            Self::Free { address } => {
+                let mut writer = Writer::new(stream, 6);
+                writer.u32(*address);
+                writer.finish()
+            }
+            Self::Return { writes, errno, results } => {
+                let mut writer = Writer::new(stream, 7);
+                writer.list("writes", writes, caps::WRITES, |writer, write| write.encode(writer));
+                writer.optional(errno.as_ref(), |writer, errno| writer.u32(*errno as u32));
+                writer.list("results", results, caps::VALUES, |writer, value| writer.u64(*value));
+                writer.finish()
+            }
+            Self::End => Writer::new(stream, 8).finish(),
+        }
+    }
+
+    /// Reads one frame, given without its length field.
+    ///
+    /// # Errors
+    /// What is wrong with it; see [`WireError`].
+    pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(frame);
+        let message = match reader.u8("kind")? {
+            1 => {
+                let version = reader.u16("version")?;
+                if version != PROTOCOL_VERSION {
+                    return Err(WireError::Undefined { field: "version", value: u64::from(version) });
+                }
+                Self::Welcome {
+                    version,
+                    limits: GuestLimits {
+                        memory_bytes: reader.u64("memory limit")?,
+                        table_elements: reader.u64("table limit")?,
+                    },
+                    hooks: Hooks::decode(&mut reader)?,
+                    views: reader.list("views", caps::SIGNATURES, |reader| {
+                        let signature = reader.u32("signature")?;
+                        let views = reader.list("views of a signature", caps::VIEWS, View::decode)?;
+                        Ok((signature, views))
+                    })?,
+                }
+            }
+            2 => Self::Run {
+                exports: reader
+                    .list("exports", caps::RUN_EXPORTS, |reader| reader.text("export", caps::NAME_BYTES))?,
+            },
+            3 => Self::Read {
+                address: reader.u32("read address")?,
+                length: reader.count("read length", caps::TRANSFER_BYTES)? as u32,
+            },
+            4 => Self::Write(Write::decode(&mut reader, caps::TRANSFER_BYTES)?),
+            5 => Self::Allocate { size: reader.u32("size")? },
+            6 => Self::Free { address: reader.u32("address")? },
+            7 => {
+                let mut budget = caps::TRANSFER_BYTES;
+                let writes = reader.list("writes", caps::WRITES, |reader| {
+                    let write = Write::decode(reader, budget)?;
+                    budget -= write.bytes.len();
+                    Ok(write)
+                })?;
+                Self::Return {
+                    writes,
+                    errno: reader
+                        .optional("errno", |reader| reader.u32("errno").map(|value| value as i32))?,
+                    results: reader.list("results", caps::VALUES, |reader| reader.u64("result"))?,
+                }
+            }
+            8 => Self::End,
+            value => {
+                return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
+            }
+        };
+        reader.finish()?;
+        Ok(message)
+    }
+}
