@@ -1,1 +1,29 @@
-//! engine
+//! Runs a guest: loads its compiled module, gives every import the same generic
+//! stub, holds its limits, and turns its faults into values.
+//!
+//! The engine knows no call by name. What answers the calls is the
+//! [`External`] that its user gives: a cell forwards them over a pipe, and a
+//! controller that runs guests in threads answers them itself. The engine under
+//! it is Wasmtime with code compiled ahead of time; nothing outside this crate
+//! says so, which leaves room for a second engine beside it.
+//!
+//! Trust: the *module* is trusted to be what the image builder compiled (loading
+//! native code is an act of trust, see [`Program::load`]); the *guest* that runs
+//! in it is not trusted with anything.
+
+mod config;
+mod error;
+mod guest;
+mod limiter;
+mod program;
+mod trap;
+
+#[cfg(feature = "compiler")]
+mod compile;
+
+#[cfg(feature = "compiler")]
+pub use compile::compile;
+pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
+pub use error::EngineError;
+pub use guest::{External, GuestMemory, Interrupt};
+pub use program::{Ending, Program, Settings, StopGuest};

@@ -1,0 +1,43 @@
+//! How Wasmtime is set up. The image builder and the cell must agree on it, for
+//! it decides what the compiled code looks like.
+
+use crate::EngineError;
+use bellglass_wire::caps;
+use wasmtime::{Config, Engine};
+
+/// The engine and its version, as images record it.
+pub const ENGINE: &str = "wasmtime 48";
+
+/// Bytes of native stack that a guest may use. C code compiled to wasm keeps its
+/// arrays in linear memory, so this holds return addresses and registers only;
+/// it is large so that the guest's own recursion limits are met first.
+pub const NATIVE_STACK_BYTES: usize = 64 << 20;
+
+/// What must be alike for compiled code to be loaded: the engine, the processor
+/// family and the operating system. An image that was built under another key
+/// is compiled again from its wasm.
+pub fn compatibility_key() -> String {
+    format!("{ENGINE}, {} {}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+pub(crate) fn engine() -> Result<Engine, EngineError> {
+    let mut config = Config::new();
+    config
+        .max_wasm_stack(NATIVE_STACK_BYTES)
+        // A guest has the whole 32-bit address space reserved, so that bounds
+        // checks are page faults and the memory never moves: an interrupt can
+        // then be set from a signal handler.
+        .memory_reservation(4 << 30)
+        .memory_may_move(false)
+        .memory_init_cow(true)
+        // Neither fuel nor epochs: a guest in its own process is ended by a kill,
+        // and each of them costs an eighth of the speed or more.
+        .consume_fuel(false)
+        .epoch_interruption(false)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(caps::BACKTRACE_LINES))
+        .generate_address_map(false)
+        .native_unwind_info(false);
+    #[cfg(feature = "compiler")]
+    config.cranelift_opt_level(wasmtime::OptLevel::Speed).compiler_inlining(wasmtime::Inlining::Yes);
+    Engine::new(&config).map_err(|error| EngineError::Setup { reason: format!("{error:#}") })
+}

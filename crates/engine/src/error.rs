@@ -1,0 +1,46 @@
+//! What can go wrong before a guest runs.
+
+/// Why a program cannot be compiled, loaded or started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The engine does not work on this machine.
+    #[error("the engine cannot be set up on this machine: {reason}")]
+    Setup {
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The wasm is not a valid module.
+    #[error("the module cannot be compiled: {reason}")]
+    Compile {
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The compiled code is not for this engine, or is damaged.
+    #[error("the compiled module cannot be loaded ({reason}): build the image again")]
+    Load {
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The module imports something other than a function, or a function with
+    /// values that a signature cannot name.
+    #[error("the module imports {import}, which cannot be delegated: only functions of numbers can")]
+    Import {
+        /// What it imports.
+        import: String,
+    },
+    /// The module has no such export, or one of another type.
+    #[error("the module exports no function '{name}' of type {expected}")]
+    Export {
+        /// The name that was looked for.
+        name: String,
+        /// The type that it should have.
+        expected: &'static str,
+    },
+    /// The guest's memory at the start is above the limit.
+    #[error("the guest cannot be set up within its limits: {reason}")]
+    Instantiate {
+        /// The engine's own words.
+        reason: String,
+    },
+}
