@@ -1,1 +1,31 @@
-//! image
+//! What a sealed interpreter is: its parts, its manifest, and the store that
+//! keeps images on a machine. Nothing here launches, compiles or downloads.
+//!
+//! An image is a folder of four files:
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `manifest.json` | name, version, entry, hooks, imports, digests: [`Manifest`] |
+//! | `module.wasm` | the interpreter, from which it can be compiled again |
+//! | `module.cwasm` | the same, compiled for one engine on one kind of machine |
+//! | `files.pack` | the base files that a guest sees, read-only |
+//!
+//! Trust: an image holds native code that a cell will load, so an image is
+//! trusted as a program on this machine is. The digests in its manifest find
+//! damage and half-written files; they are no signature, and whoever can write
+//! to the store can replace an image.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod digest;
+mod error;
+mod image;
+mod manifest;
+mod store;
+
+pub use cache::{CACHE_VARIABLE, FolderLock, cache_directory};
+pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
+pub use error::ImageError;
+pub use image::{COMPILED_FILE, FILES_FILE, Image, MANIFEST_FILE, MODULE_FILE};
+pub use manifest::{Compiled, Entry, FORMAT_VERSION, Hooks, Manifest, Origin, Part};
+pub use store::{Staging, Store, Stored};

@@ -1,0 +1,157 @@
+use super::*;
+use crate::manifest::tests::example;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::new(folder.path().join("images"));
+    (folder, store)
+}
+
+fn stage(store: &Store) -> Staging {
+    let staging = store.stage().expect("a staging folder");
+    for part in [MODULE_FILE, COMPILED_FILE, FILES_FILE] {
+        fs::write(staging.part(part), b"part").expect("written");
+    }
+    staging
+}
+
+fn install(store: &Store, name: &str, version: &str) -> Image {
+    store.install(stage(store), &example(name, version)).expect("installed")
+}
+
+#[test]
+fn a_store_that_does_not_exist_is_empty_and_says_what_to_do() {
+    let (_folder, store) = store();
+    assert!(store.list().expect("a list").is_empty());
+    let error = store.find("python").expect_err("nothing there");
+    assert!(error.to_string().ends_with("run 'bellglass image build python'"), "{error}");
+}
+
+#[test]
+fn the_newest_version_is_found_by_name() {
+    let (_folder, store) = store();
+    for version in ["3.9.2", "3.13.5", "3.13.15", "3.14.0rc1"] {
+        install(&store, "python", version);
+    }
+    install(&store, "pythonic", "9");
+    let version = |name: &str| store.find(name).expect("an image").manifest().version.clone();
+    assert_eq!(version("python"), "3.14.0rc1");
+    assert_eq!(version("python@3.13.5"), "3.13.5");
+    assert_eq!(version("pythonic"), "9");
+    let list: Vec<String> = store.list().expect("a list").into_iter().map(|one| one.full_name).collect();
+    assert_eq!(list, ["python@3.14.0rc1", "python@3.13.15", "python@3.13.5", "python@3.9.2", "pythonic@9"]);
+    assert!(matches!(store.find("python@3"), Err(ImageError::NotFound { .. })));
+}
+
+#[test]
+fn an_image_is_found_by_its_path() {
+    let (_folder, store) = store();
+    let image = install(&store, "python", "1");
+    let path = image.path().to_str().expect("UTF-8");
+    assert_eq!(store.find(path).expect("an image").manifest(), image.manifest());
+    assert!(matches!(store.find("./nowhere"), Err(ImageError::NotAnImage { .. })));
+    for bad in ["", "a b", "python@", "@1", "a@b@c"] {
+        assert!(matches!(store.find(bad), Err(ImageError::BadName { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn a_new_build_replaces_the_old_one_of_its_version() {
+    let (_folder, store) = store();
+    let old = install(&store, "python", "1");
+    let mut manifest = example("python", "1");
+    manifest.origin.built_at = 2;
+    let new = store.install(stage(&store), &manifest).expect("installed");
+    assert_ne!(old.path(), new.path());
+    assert_eq!(store.list().expect("a list").len(), 1);
+    // The same build once more, over damaged parts.
+    fs::write(new.path().join(FILES_FILE), b"xx").expect("written");
+    store.install(stage(&store), &manifest).expect("installed");
+    store.find("python").expect("an image");
+}
+
+#[test]
+fn an_opened_image_stays_whole_when_it_is_removed() {
+    use std::io::Read;
+    let (_folder, store) = store();
+    let image = install(&store, "python", "1");
+    assert_eq!(store.remove("python").expect("removed").len(), 1);
+    assert!(!image.path().exists());
+    let mut bytes = Vec::new();
+    image.compiled().read_to_end(&mut bytes).expect("read");
+    assert_eq!(bytes, b"part");
+    assert!(matches!(store.remove("python"), Err(ImageError::NotFound { .. })));
+    let left: Vec<_> =
+        fs::read_dir(store.folder()).expect("a folder").flatten().map(|one| one.file_name()).collect();
+    assert_eq!(left, [".install.lock"], "nothing else is left behind");
+}
+
+#[test]
+fn what_is_half_written_is_not_installed_and_not_listed() {
+    let (_folder, store) = store();
+    let staging = store.stage().expect("a staging folder");
+    fs::write(staging.part(MODULE_FILE), b"part").expect("written");
+    assert!(store.install(staging, &example("python", "1")).is_err());
+    let staging = stage(&store);
+    fs::write(staging.part(COMPILED_FILE), b"par").expect("written");
+    let error = store.install(staging, &example("python", "1")).expect_err("too short");
+    assert!(matches!(error, ImageError::DamagedPart { .. }));
+    let _unfinished = stage(&store);
+    assert!(store.list().expect("a list").is_empty());
+}
+
+#[test]
+fn a_broken_image_is_listed_with_its_error_and_can_be_removed() {
+    let (_folder, store) = store();
+    let older = install(&store, "python", "1");
+    let image = install(&store, "python", "2");
+    fs::write(image.path().join(MANIFEST_FILE), "{").expect("written");
+    let list = store.list().expect("a list");
+    assert_eq!(list.len(), 2);
+    assert!(matches!(list[0].image, Err(ImageError::DamagedManifest { .. })));
+    // A whole image of that name serves better than an error.
+    assert_eq!(store.find("python").expect("an image").path(), older.path());
+    let error = store.find("python@2").expect_err("damaged");
+    assert!(error.to_string().contains("bellglass image build"), "{error}");
+    store.remove("python@2").expect("removed");
+    assert_eq!(store.list().expect("a list").len(), 1);
+}
+
+#[test]
+fn damage_is_found_by_size_at_once_and_by_digest_on_request() {
+    let (_folder, store) = store();
+    let image = install(&store, "python", "1");
+    image.verify().expect("whole");
+    fs::write(image.path().join(FILES_FILE), b"parT").expect("written");
+    let image = store.find("python").expect("sizes are right");
+    assert!(matches!(image.verify(), Err(ImageError::DamagedPart { .. })));
+    fs::remove_file(image.path().join(FILES_FILE)).expect("removed");
+    assert!(matches!(store.find("python"), Err(ImageError::DamagedPart { .. })));
+}
+
+#[test]
+fn many_installs_at_once_leave_whole_images() {
+    let (_folder, store) = store();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let store = &store;
+            scope.spawn(move || {
+                let mut manifest = example("python", "1");
+                manifest.origin.built_at = number;
+                store.install(stage(store), &manifest).map(drop)
+            });
+        }
+    });
+    let list = store.list().expect("a list");
+    assert_eq!(list.len(), 1);
+    assert!(list[0].image.is_ok());
+}
+
+#[test]
+fn versions_are_ordered_as_releases_are() {
+    let ordered = ["3.9", "3.13.0a1", "3.13.0rc1", "3.13.0", "3.13.5", "3.13.15", "3.14"];
+    for pair in ordered.windows(2) {
+        assert_eq!(compare_versions(pair[0], pair[1]), Ordering::Less, "{pair:?}");
+    }
+    assert_eq!(compare_versions("3.013", "3.13"), Ordering::Equal);
+}
