@@ -1,1 +1,42 @@
-//! bellglass
+//! Run whole, untrusted programs in an interpreter that can touch nothing.
+//!
+//! A [`Sandbox`] holds one guest: an interpreter compiled to WebAssembly, in a
+//! process of its own without any authority (the *cell*). Whatever its program
+//! tries that reaches outside (opening a file, reading the clock) becomes a call
+//! that this library answers: with a small virtual machine by default, and with
+//! your own handlers where you say so.
+//!
+//! ```no_run
+//! use bellglass::{Image, Output, Sandbox};
+//!
+//! let output = Output::capture();
+//! let report = Sandbox::builder(Image::find("python")?)
+//!     .arguments(["-c", "print(6 * 7)"])
+//!     .stdout(output.clone())
+//!     .build()?
+//!     .run();
+//! assert!(report.outcome.is_success());
+//! assert_eq!(output.captured(), b"42\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing is allowed unless the builder is told: no host file, no environment,
+//! no network, no process. [`Limits`] are on by default.
+#![forbid(unsafe_code)]
+
+mod error;
+mod launch;
+mod limits;
+mod monitor;
+mod report;
+mod sandbox;
+
+pub use bellglass_image::{Image, ImageError, Manifest, Store};
+pub use bellglass_system as system;
+pub use bellglass_system::{Access, Answer, Call, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Stop};
+pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
+pub use error::Error;
+pub use limits::Limits;
+pub use monitor::{Next, Observation, Unsupported};
+pub use report::{CallCount, Outcome, Report, Wall};
+pub use sandbox::{Controls, Sandbox, SandboxBuilder};

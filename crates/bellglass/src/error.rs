@@ -1,0 +1,63 @@
+//! What can keep a run from starting. What happens to a program once it runs is
+//! an [`Outcome`](crate::Outcome), not an error.
+
+use std::path::PathBuf;
+
+/// Why a sandbox cannot be built or started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The image is missing or damaged.
+    #[error(transparent)]
+    Image(#[from] bellglass_image::ImageError),
+    /// The cell's program is not installed.
+    #[error("the program bellglass-cell was not found (looked for {}): install it beside the running program, or name it in BELLGLASS_CELL", list(tried))]
+    NoCell {
+        /// Where it was looked for.
+        tried: Vec<PathBuf>,
+    },
+    /// The operating system does not start the cell.
+    #[error("the cell {} cannot be started: {source}", program.display())]
+    Launch {
+        /// The cell's program.
+        program: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The cell speaks another version of the protocol.
+    #[error("the cell speaks protocol {theirs}, this controller {ours}: install both from the same release")]
+    Version {
+        /// The cell's version.
+        theirs: u16,
+        /// The controller's version.
+        ours: u16,
+    },
+    /// The cell did not get as far as running the program.
+    #[error("the cell did not start: {reason}")]
+    Start {
+        /// What it said, or how it ended.
+        reason: String,
+    },
+    /// The virtual system cannot be set up as asked.
+    #[error(transparent)]
+    System(#[from] bellglass_system::SetupError),
+    /// A handler's signature is not one.
+    #[error(transparent)]
+    Signature(#[from] bellglass_wire::ParseSignatureError),
+    /// A handler's signature is not among the image's imports.
+    #[error("the image {image} imports no '{signature}': `bellglass calls {image}` lists what it imports")]
+    UnknownSignature {
+        /// The image.
+        image: String,
+        /// What the handler was given for.
+        signature: String,
+    },
+    /// The operating system gave no descriptor or thread.
+    #[error("the operating system refuses what a run needs: {0}")]
+    Resource(#[source] std::io::Error),
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    shown.join(", ")
+}

@@ -1,0 +1,163 @@
+//! Which handler answers which call: the user's own, laid over the virtual
+//! system's, and the count of it all.
+
+use crate::report::CallCount;
+use bellglass_system::{Answer, Call, Errno, Fault, Row, Stop, System, lookup};
+use bellglass_wire::{Signature, View};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A handler of the user's: answers the call itself, or hands it on with
+/// [`Next::answer`].
+pub(crate) type Handle = Box<dyn FnMut(&mut Call<'_>, Next<'_>) -> Result<Answer, Fault> + Send>;
+
+/// Sees each call after it is answered.
+pub(crate) type Observe = Box<dyn FnMut(&mut Observation<'_, '_>) + Send>;
+
+/// What happens to a call that nothing answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// The guest gets ENOSYS and goes on.
+    #[default]
+    Errno,
+    /// The run ends, as refused.
+    Stop,
+}
+
+/// A call with its answer, as an observer sees it.
+pub struct Observation<'a, 'b> {
+    /// The call; its memory still holds the arguments as they were given, and
+    /// what the handler wrote.
+    pub call: &'a mut Call<'b>,
+    /// How it was answered.
+    pub outcome: &'a Result<Answer, Fault>,
+    /// How long the answer took.
+    pub elapsed: Duration,
+    /// Whether anything answers calls of this signature.
+    pub supported: bool,
+}
+
+/// What would answer a call if the handler that holds this did not exist.
+pub struct Next<'a> {
+    inner: &'a mut [Handle],
+    row: Option<&'static Row>,
+    system: &'a mut System,
+    unsupported: Unsupported,
+}
+
+impl Next<'_> {
+    /// Lets the handlers underneath, and at last the virtual system, answer.
+    ///
+    /// # Errors
+    /// The fault that they answer with.
+    pub fn answer(self, call: &mut Call<'_>) -> Result<Answer, Fault> {
+        let Some((outermost, inner)) = self.inner.split_last_mut() else {
+            return match (self.row, self.unsupported) {
+                (Some(row), _) => self.system.answer(row, call),
+                (None, Unsupported::Errno) => Err(Fault::Errno(Errno::NOSYS)),
+                (None, Unsupported::Stop) => {
+                    Err(Stop::Refused { reason: format!("nothing answers the call {}", call.signature) }.into())
+                }
+            };
+        };
+        let next = Next { inner, row: self.row, system: self.system, unsupported: self.unsupported };
+        outermost(call, next)
+    }
+}
+
+/// All that is known of one signature.
+pub(crate) struct Route {
+    pub(crate) signature: Signature,
+    row: Option<&'static Row>,
+    handlers: Vec<Handle>,
+    unsupported: Unsupported,
+    count: u64,
+    time: Duration,
+}
+
+impl Route {
+    /// Answers a call, counts it and shows it to the observers. The answer is in
+    /// the form that the call's family expects: a fault that remains is the end
+    /// of the run.
+    pub(crate) fn handle(
+        &mut self,
+        call: &mut Call<'_>,
+        system: &mut System,
+        observers: &mut [Observe],
+        begun: Instant,
+    ) -> Result<Answer, Fault> {
+        let supported = self.row.is_some() || !self.handlers.is_empty();
+        let next =
+            Next { inner: &mut self.handlers, row: self.row, system, unsupported: self.unsupported };
+        let outcome = next.answer(call);
+        let elapsed = begun.elapsed();
+        self.count += 1;
+        self.time += elapsed;
+        for observe in observers {
+            observe(&mut Observation { call, outcome: &outcome, elapsed, supported });
+        }
+        bellglass_system::settle(call.signature, outcome)
+    }
+}
+
+/// The routes of one run, by the index that its cell's calls use.
+#[derive(Default)]
+pub(crate) struct Routes {
+    routes: Vec<Route>,
+    pub(crate) observers: Vec<Observe>,
+}
+
+impl Routes {
+    pub(crate) fn new(
+        signatures: Vec<Signature>,
+        mut handlers: BTreeMap<Signature, Vec<Handle>>,
+        observers: Vec<Observe>,
+        unsupported: Unsupported,
+    ) -> Self {
+        let route = |signature: Signature| Route {
+            row: lookup(&signature),
+            handlers: handlers.remove(&signature).unwrap_or_default(),
+            signature,
+            unsupported,
+            count: 0,
+            time: Duration::ZERO,
+        };
+        Self { routes: signatures.into_iter().map(route).collect(), observers }
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Route> {
+        self.routes.get_mut(index as usize)
+    }
+
+    /// The views that the handlers want, for the cell.
+    pub(crate) fn views(&self) -> Vec<(u32, Vec<View>)> {
+        let routes = self.routes.iter().enumerate();
+        let views = routes.filter_map(|(index, route)| {
+            let views = route.row?.views;
+            // The number of signatures is capped far below 32 bits.
+            (!views.is_empty()).then(|| (index as u32, views.to_vec()))
+        });
+        views.collect()
+    }
+
+    /// What was called, the most time first.
+    pub(crate) fn counts(&self) -> Vec<CallCount> {
+        let called = self.routes.iter().filter(|route| route.count > 0);
+        let mut counts: Vec<CallCount> = called
+            .map(|route| CallCount {
+                signature: route.signature.to_string(),
+                count: route.count,
+                time: route.time,
+            })
+            .collect();
+        counts.sort_by(|one, other| other.time.cmp(&one.time).then_with(|| one.signature.cmp(&other.signature)));
+        counts
+    }
+
+    /// What was called and is answered by nothing.
+    pub(crate) fn unsupported(&self) -> Vec<String> {
+        let missing =
+            |route: &&Route| route.count > 0 && route.row.is_none() && route.handlers.is_empty();
+        self.routes.iter().filter(missing).map(|route| route.signature.to_string()).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! What a run did, and why it ended.
+
+use bellglass_wire::TrapKind;
+use serde::Serialize;
+use std::time::Duration;
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The program ended by itself.
+    Exited {
+        /// Its exit code; 0 is success.
+        code: i32,
+    },
+    /// The time was over.
+    Deadline {
+        /// The limit.
+        #[serde(serialize_with = "seconds")]
+        timeout: Duration,
+    },
+    /// The program ended because it could have no more memory: it did not catch
+    /// the failure.
+    Memory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The program wrote more than it may. What was written up to the limit has
+    /// been passed on.
+    OutputLimit {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The interpreter failed: an abort, an overflown stack, a wild pointer.
+    Crashed {
+        /// A sentence about it.
+        message: String,
+        /// The guest's functions, innermost first, where they are known.
+        backtrace: Vec<String>,
+    },
+    /// A handler or the policy ended the run.
+    Refused {
+        /// A sentence about it.
+        reason: String,
+    },
+    /// The owner ended the run.
+    Killed,
+    /// The cell died or broke the protocol. Nothing that it said is believed.
+    Breach {
+        /// What it did.
+        reason: String,
+    },
+    /// The controller's side failed, for instance the writer for stdout.
+    Failed {
+        /// A sentence about it.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Whether the program ended by itself with code 0.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Exited { code: 0 })
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Why it ended.
+    pub outcome: Outcome,
+    /// The image, as `name@version`.
+    pub image: String,
+    /// Each signature that was called, the most time first.
+    pub calls: Vec<CallCount>,
+    /// Signatures that were called and that nothing answers: the guest got
+    /// ENOSYS.
+    pub unsupported: Vec<String>,
+    /// Time from the program's start to its end.
+    #[serde(rename = "wall_seconds", serialize_with = "seconds")]
+    pub wall_time: Duration,
+    /// Processor time of the cell, its start included.
+    #[serde(rename = "cpu_seconds", serialize_with = "seconds")]
+    pub cpu_time: Duration,
+    /// The greatest size of the guest's linear memory in bytes, as the cell says.
+    pub peak_memory_bytes: u64,
+    /// The greatest resident size of the cell in bytes, as the operating system
+    /// says.
+    pub peak_resident_bytes: u64,
+    /// Bytes written to stdout and stderr together.
+    pub output_bytes: u64,
+    /// Messages of the cell that the controller waited for.
+    pub round_trips: u64,
+    /// What the operating system added to the isolation.
+    pub walls: Vec<Wall>,
+}
+
+/// How often a signature was called, and how long its answers took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CallCount {
+    /// The signature.
+    pub signature: String,
+    /// How often.
+    pub count: u64,
+    /// Time in handlers, waiting included.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub time: Duration,
+}
+
+/// One thing that the operating system does, or does not do, to hold the cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Wall {
+    /// Its name.
+    pub name: String,
+    /// Whether it is up.
+    pub active: bool,
+    /// Why it is not, or a detail.
+    pub detail: String,
+}
+
+impl From<bellglass_wire::Wall> for Wall {
+    fn from(wall: bellglass_wire::Wall) -> Self {
+        Self { name: wall.name, active: wall.active, detail: wall.detail }
+    }
+}
+
+/// The sentence and the code for a guest's fault.
+pub(crate) fn crash(kind: TrapKind, message: String, backtrace: Vec<String>) -> Outcome {
+    let message = match kind {
+        TrapKind::Other => format!("the interpreter failed: {message}"),
+        _ => message,
+    };
+    Outcome::Crashed { message, backtrace }
+}
+
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}

@@ -1,0 +1,279 @@
+//! The sandbox: what the user of this library builds and runs.
+
+use crate::launch::{CellProcess, CellUsage, Signaller, find_cell};
+use crate::monitor::link::Link;
+use crate::monitor::{Ending, Handle, Monitor, Next, Observation, Observe, Routes, Start, Unsupported};
+use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report};
+use bellglass_system::{System, SystemBuilder, Waiter};
+use bellglass_wire::Signature;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// One guest in one cell, ready to run. Dropping it ends the cell.
+pub struct Sandbox {
+    monitor: Monitor,
+    process: CellProcess,
+    image: Image,
+    limits: Limits,
+}
+
+/// Says what a [`Sandbox`] is to be.
+pub struct SandboxBuilder {
+    image: Image,
+    system: SystemBuilder,
+    arguments: Vec<String>,
+    limits: Limits,
+    handlers: Vec<(String, Handle)>,
+    observers: Vec<Observe>,
+    unsupported: Unsupported,
+    cell: Option<PathBuf>,
+}
+
+impl Sandbox {
+    /// Begins a sandbox with this image. Nothing is allowed to it yet, and the
+    /// default [`Limits`] hold.
+    pub fn builder(image: Image) -> SandboxBuilder {
+        SandboxBuilder {
+            image,
+            system: System::builder(),
+            arguments: Vec::new(),
+            limits: Limits::default(),
+            handlers: Vec::new(),
+            observers: Vec::new(),
+            unsupported: Unsupported::default(),
+            cell: None,
+        }
+    }
+
+    /// What interrupts or ends the run from another thread.
+    pub fn controls(&self) -> Controls {
+        Controls { waiter: self.monitor.waiter.clone(), signaller: self.process.signaller() }
+    }
+
+    /// Runs the program to its end. Whatever it does, this returns: at the
+    /// deadline at the latest, if there is one.
+    pub fn run(mut self) -> Report {
+        let begun = Instant::now();
+        let deadline = self.limits.timeout.and_then(|timeout| begun.checked_add(timeout));
+        self.monitor.waiter = self.monitor.waiter.clone().with_deadline(deadline);
+        let entry = &self.image.manifest().entry;
+        let hooks = &self.image.manifest().hooks;
+        let start = Start { hooks: hooks.clone().into(), exports: entry.run.clone() };
+        let ending = self.monitor.converse(start, deadline);
+        let wall_time = begun.elapsed();
+        let used = match ending.outcome {
+            Outcome::Exited { .. } | Outcome::Crashed { .. } => self.process.leave(),
+            _ => self.process.end(),
+        };
+        self.report(ending, wall_time, used)
+    }
+
+    fn report(&self, ending: Ending, wall_time: std::time::Duration, used: CellUsage) -> Report {
+        let outcome = match ending.outcome {
+            Outcome::Breach { reason } => Outcome::Breach { reason: with_last_words(reason, &used) },
+            outcome => outcome,
+        };
+        Report {
+            outcome,
+            image: self.image.manifest().identity(),
+            calls: self.monitor.routes.counts(),
+            unsupported: self.monitor.routes.unsupported(),
+            wall_time,
+            cpu_time: used.cpu,
+            peak_memory_bytes: ending.usage.peak_memory_bytes,
+            peak_resident_bytes: used.peak_resident_bytes,
+            output_bytes: self.monitor.system.output_bytes(),
+            round_trips: self.monitor.link.round_trips,
+            walls: self.monitor.walls.clone(),
+        }
+    }
+}
+
+fn with_last_words(reason: String, used: &CellUsage) -> String {
+    let ended = match used.signal {
+        // The controller's own kill says nothing about the cell.
+        None | Some(9) => String::new(),
+        Some(signal) => format!(", ended by signal {signal}"),
+    };
+    let words = if used.last_words.is_empty() { String::new() } else { format!(" ({})", used.last_words) };
+    format!("{reason}{ended}{words}")
+}
+
+/// Interrupts or ends a run from another thread. It may outlive the run, and does
+/// nothing then.
+#[derive(Clone, Debug)]
+pub struct Controls {
+    waiter: Waiter,
+    signaller: Signaller,
+}
+
+impl Controls {
+    /// What Ctrl-C does at a terminal: in Python, KeyboardInterrupt is raised at
+    /// the next safe point, and a call that waits returns at once.
+    pub fn interrupt(&self) {
+        // The signal first: a call that returns EINTR makes the guest look for
+        // it, so it must be there by then.
+        self.signaller.interrupt();
+        self.waiter.interrupt();
+    }
+
+    /// Ends the run now; its outcome is [`Outcome::Killed`].
+    pub fn kill(&self) {
+        self.waiter.kill();
+        self.signaller.kill();
+    }
+}
+
+impl SandboxBuilder {
+    /// The arguments after the interpreter's own name, e.g. `["-c", "print(1)"]`.
+    pub fn arguments<I: IntoIterator<Item: Into<String>>>(mut self, arguments: I) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable of the guest. It starts with those that the
+    /// image names, and none of the host's.
+    pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.system = self.system.environment(name, value);
+        self
+    }
+
+    /// The directory, in the guest's tree, in which the program starts.
+    pub fn working_directory(mut self, path: impl Into<String>) -> Self {
+        self.system = self.system.working_directory(path);
+        self
+    }
+
+    /// What the program reads from stdin; nothing by default.
+    pub fn stdin(mut self, input: Input) -> Self {
+        self.system = self.system.stdin(input);
+        self
+    }
+
+    /// Where stdout goes; discarded by default.
+    pub fn stdout(mut self, output: Output) -> Self {
+        self.system = self.system.stdout(output);
+        self
+    }
+
+    /// Where stderr goes; discarded by default.
+    pub fn stderr(mut self, output: Output) -> Self {
+        self.system = self.system.stderr(output);
+        self
+    }
+
+    /// Shows a part of the host's file tree, or another tree, to the guest.
+    pub fn mount(mut self, mount: Mount) -> Self {
+        self.system = self.system.mount(mount);
+        self
+    }
+
+    /// What the run may use.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Puts `handler` before whatever answers calls of `signature`
+    /// (`module.name(params)results`) until now. It answers itself, hands on with
+    /// [`Next::answer`], or does both to watch or change.
+    ///
+    /// ```no_run
+    /// # use bellglass::{Answer, Image, Sandbox};
+    /// # let image = Image::find("python")?;
+    /// let sandbox = Sandbox::builder(image)
+    ///     .on("env.getpid()i", |_call, _next| Ok(Answer::i32(42)))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on(
+        mut self,
+        signature: impl Into<String>,
+        handler: impl FnMut(&mut Call<'_>, Next<'_>) -> Result<Answer, Fault> + Send + 'static,
+    ) -> Self {
+        self.handlers.push((signature.into(), Box::new(handler)));
+        self
+    }
+
+    /// Shows every call to `observer` once it is answered.
+    pub fn observe(mut self, observer: impl FnMut(&mut Observation<'_, '_>) + Send + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// What happens to a call that nothing answers; ENOSYS by default.
+    pub fn unsupported(mut self, unsupported: Unsupported) -> Self {
+        self.unsupported = unsupported;
+        self
+    }
+
+    /// The virtual machine's finer settings: clock, randomness, host name.
+    pub fn system(mut self, change: impl FnOnce(SystemBuilder) -> SystemBuilder) -> Self {
+        self.system = change(self.system);
+        self
+    }
+
+    /// Where the program `bellglass-cell` is, if not beside the running program.
+    pub fn cell(mut self, path: impl Into<PathBuf>) -> Self {
+        self.cell = Some(path.into());
+        self
+    }
+
+    /// Starts the cell and gets it ready. The program does not run yet.
+    ///
+    /// # Errors
+    /// An [`Error`] if the image, the cell or the virtual system is not as it
+    /// should be.
+    pub fn build(self) -> Result<Sandbox, Error> {
+        let Self { image, system, arguments, limits, handlers, observers, unsupported, cell } = self;
+        let program = find_cell(cell.as_deref())?;
+        let handlers = parse(handlers)?;
+        // The cell loads its module while this thread sets up the rest.
+        let (process, stream) = CellProcess::start(&program, image.open_compiled()?)?;
+        let waiter = Waiter::new(None).map_err(Error::Resource)?;
+
+        let manifest = image.manifest();
+        let mut all_arguments = vec![manifest.argument_zero.clone()];
+        all_arguments.extend(arguments);
+        let system = manifest
+            .environment
+            .iter()
+            .fold(system.base(image.open_files()?), |system, (name, value)| {
+                system.default_environment(name, value)
+            })
+            .arguments(all_arguments)
+            .output_limit(limits.output_bytes)
+            .file_quota(limits.file_bytes)
+            .open_file_limit(limits.open_files)
+            .build()?;
+
+        let mut monitor = Monitor::new(Link::new(stream), system, waiter, limits.clone());
+        let mut process = process;
+        let signatures = monitor.greet().map_err(|error| explain(error, &mut process))?;
+        if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
+            return Err(Error::UnknownSignature {
+                image: image.manifest().identity(),
+                signature: unknown.to_string(),
+            });
+        }
+        monitor.routes = Routes::new(signatures, handlers, observers, unsupported);
+        Ok(Sandbox { monitor, process, image, limits })
+    }
+}
+
+fn parse(handlers: Vec<(String, Handle)>) -> Result<BTreeMap<Signature, Vec<Handle>>, Error> {
+    let mut parsed: BTreeMap<Signature, Vec<Handle>> = BTreeMap::new();
+    for (signature, handler) in handlers {
+        parsed.entry(signature.parse()?).or_default().push(handler);
+    }
+    Ok(parsed)
+}
+
+/// Adds what the operating system knows of a cell that did not start.
+fn explain(error: Error, process: &mut CellProcess) -> Error {
+    match error {
+        Error::Start { reason } => Error::Start { reason: with_last_words(reason, &process.end()) },
+        error => error,
+    }
+}

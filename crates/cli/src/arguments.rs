@@ -1,0 +1,323 @@
+//! The command line: what was typed, checked, nothing done yet.
+
+use crate::units::{parse_size, parse_time};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run untrusted programs in an interpreter that can touch nothing.
+#[derive(Debug, Parser)]
+#[command(name = "bellglass", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program in a fresh sandbox
+    ///
+    /// The program may try anything; whatever would leave the interpreter is answered by
+    /// bellglass. Nothing of the host is there unless an option shows it. The exit code is the
+    /// program's own, or else: 124 deadline, 137 memory or output limit, 134 the interpreter
+    /// crashed, 126 refused, 125 bellglass failed, 2 usage.
+    #[command(
+        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]..."
+    )]
+    Run(RunArguments),
+    /// Type Python at a prompt, in a fresh sandbox
+    Repl(ReplArguments),
+    /// Build, list, inspect or remove images
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// List each external call of an image, and what answers it
+    Calls {
+        /// The image's name, name@version or folder
+        #[arg(default_value = "python")]
+        image: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    /// Run this code
+    #[arg(short = 'c', value_name = "CODE", help_heading = "Program")]
+    code: Option<OsString>,
+
+    /// Run this module, as `python -m` does
+    #[arg(short = 'm', value_name = "MODULE", help_heading = "Program")]
+    module: Option<OsString>,
+
+    /// The program's file, or - to read it from stdin; then its arguments
+    #[arg(value_name = "PROGRAM", help_heading = "Program")]
+    program: Vec<OsString>,
+
+    /// What to run; found by [`split`], since all that follows it is its own.
+    #[arg(skip)]
+    pub(crate) payload: Payload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplArguments {
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What a program may see and use.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The interpreter's image: a name, name@version, or an image's folder
+    #[arg(long, value_name = "NAME|PATH", default_value = "python")]
+    pub(crate) image: String,
+
+    /// Show a directory of the host, at the same path or at GUEST; read-only unless :rw
+    #[arg(long = "dir", value_name = "HOST[:GUEST][:ro|rw]", value_parser = Directory::parse)]
+    pub(crate) directories: Vec<Directory>,
+
+    /// Set an environment variable; without =VALUE, pass the host's
+    #[arg(long = "env", value_name = "KEY[=VALUE]")]
+    pub(crate) environment: Vec<String>,
+
+    /// The working directory, in the guest's file tree
+    #[arg(long, value_name = "GUEST")]
+    pub(crate) cwd: Option<String>,
+
+    /// The most memory that the guest may have, e.g. 256M; the most possible is 4G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+
+    /// End the program after this time, e.g. 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// End the program when it has written this much, e.g. 10M
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) output_limit: Option<u64>,
+
+    /// Write a report of the run, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Print each external call as it is answered, to stderr or to a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub(crate) trace: Option<Option<PathBuf>>,
+
+    /// What happens at a call that nothing answers
+    #[arg(long, value_name = "HOW", value_enum, default_value = "errno")]
+    pub(crate) unsupported: WhenUnsupported,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum WhenUnsupported {
+    /// The program gets the error ENOSYS
+    Errno,
+    /// The run ends
+    Kill,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Build an image from its recipe
+    Build {
+        /// A built-in recipe (python, python@VERSION) or a recipe's file
+        #[arg(default_value = "python")]
+        recipe: String,
+        /// Build all steps again, whatever is cached
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// List the images
+    List,
+    /// Show what is known of an image, and check its files
+    Inspect {
+        /// The image's name, name@version or folder
+        #[arg(default_value = "python")]
+        image: String,
+        /// Print the manifest as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove an image
+    Remove {
+        /// The image's name or name@version
+        image: String,
+    },
+}
+
+/// What `run` runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Payload {
+    /// Nothing was named.
+    #[default]
+    None,
+    /// `-c CODE`, with its arguments.
+    Code(OsString, Vec<OsString>),
+    /// `-m MODULE`, with its arguments.
+    Module(OsString, Vec<OsString>),
+    /// A program's file, with its arguments.
+    File(OsString, Vec<OsString>),
+    /// `-`: the program comes on stdin.
+    Stdin(Vec<OsString>),
+}
+
+/// A directory to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Directory {
+    pub(crate) host: PathBuf,
+    pub(crate) guest: Option<String>,
+    pub(crate) writable: bool,
+}
+
+impl Directory {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (rest, writable) = match text.rsplit_once(':') {
+            Some((rest, "rw")) => (rest, true),
+            Some((rest, "ro")) => (rest, false),
+            _ => (text, false),
+        };
+        let (host, guest) = match rest.rsplit_once(':') {
+            Some((host, guest)) => (host, Some(guest)),
+            None => (rest, None),
+        };
+        if host.is_empty() {
+            return Err("no directory is named: write HOST[:GUEST][:ro|rw]".to_owned());
+        }
+        if let Some(guest) = guest
+            && !guest.starts_with('/')
+        {
+            return Err(format!("the guest's path '{guest}' does not begin with /"));
+        }
+        Ok(Self { host: PathBuf::from(host), guest: guest.map(str::to_owned), writable })
+    }
+}
+
+/// Reads the command line. Everything after what `run` runs belongs to the
+/// program, options and all, as with `python`.
+///
+/// # Errors
+/// What clap says, for help and versions as well.
+pub(crate) fn parse(line: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let is_run = line.get(1).is_some_and(|word| word == "run");
+    if !is_run {
+        return Arguments::try_parse_from(line);
+    }
+    let (own, payload) = split(line);
+    let mut arguments = Arguments::try_parse_from(own)?;
+    if let Command::Run(run) = &mut arguments.command {
+        run.payload = payload;
+        if run.payload == Payload::None {
+            let mut command = Arguments::command();
+            let message = "nothing to run: name a program, or give -c CODE, -m MODULE or -";
+            return Err(command.error(clap::error::ErrorKind::MissingRequiredArgument, message));
+        }
+    }
+    Ok(arguments)
+}
+
+/// Divides the line of a `run` into the command's own words and the payload.
+fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
+    let takes_value = |name: &str| {
+        let command = Arguments::command();
+        let run = command.find_subcommand("run");
+        run.and_then(|run| run.get_arguments().find(|argument| argument.get_long() == Some(name)))
+            .is_some_and(|argument| argument.get_action().takes_values() && !argument.is_require_equals_set())
+    };
+    let mut own = Vec::new();
+    let mut words = line.into_iter();
+    own.extend(words.by_ref().take(2));
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy().into_owned();
+        if let Some(long) = text.strip_prefix("--") {
+            if long.is_empty() {
+                return (own, file(words));
+            }
+            own.push(word);
+            if !long.contains('=')
+                && takes_value(long)
+                && let Some(value) = words.next()
+            {
+                own.push(value);
+            }
+            continue;
+        }
+        for (option, payload) in
+            [("-c", Payload::Code as fn(_, _) -> _), ("-m", Payload::Module as fn(_, _) -> _)]
+        {
+            if let Some(attached) = text.strip_prefix(option) {
+                let value = if attached.is_empty() { words.next() } else { Some(attached.into()) };
+                let Some(value) = value else {
+                    // Clap says what is missing.
+                    own.push(word);
+                    return (own, Payload::None);
+                };
+                return (own, payload(value, words.collect()));
+            }
+        }
+        if text == "-" {
+            return (own, Payload::Stdin(words.collect()));
+        }
+        if text.starts_with('-') {
+            own.push(word);
+            continue;
+        }
+        return (own, Payload::File(word, words.collect()));
+    }
+    (own, Payload::None)
+}
+
+fn file(mut words: impl Iterator<Item = OsString>) -> Payload {
+    words.next().map_or(Payload::None, |program| Payload::File(program, words.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payload(line: &str) -> Payload {
+        let words = line.split(' ').map(OsString::from).collect();
+        match parse(words).expect("a line that is right").command {
+            Command::Run(run) => run.payload,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn words(text: &[&str]) -> Vec<OsString> {
+        text.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn all_after_the_program_is_the_programs_own() {
+        let expected = Payload::File("x.py".into(), words(&["--memory", "1", "-c", "--"]));
+        assert_eq!(payload("bellglass run --memory 5M x.py --memory 1 -c --"), expected);
+        assert_eq!(payload("bellglass run -c pass -x"), Payload::Code("pass".into(), words(&["-x"])));
+        assert_eq!(payload("bellglass run -cpass"), Payload::Code("pass".into(), vec![]));
+        assert_eq!(payload("bellglass run --trace -m json.tool -h"), Payload::Module("json.tool".into(), words(&["-h"])));
+        assert_eq!(payload("bellglass run - a"), Payload::Stdin(words(&["a"])));
+        assert_eq!(payload("bellglass run -- -odd.py a"), Payload::File("-odd.py".into(), words(&["a"])));
+    }
+
+    #[test]
+    fn a_run_of_nothing_is_refused() {
+        for line in ["bellglass run", "bellglass run --memory 5M", "bellglass run -c", "bellglass run -q x.py"] {
+            assert!(parse(words(&line.split(' ').collect::<Vec<_>>())).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn directories_may_name_a_guest_path_and_a_mode() {
+        let parsed = |text| Directory::parse(text).map(|one| (one.host, one.guest, one.writable));
+        assert_eq!(parsed("."), Ok((".".into(), None, false)));
+        assert_eq!(parsed("a:rw"), Ok(("a".into(), None, true)));
+        assert_eq!(parsed("a:/b:ro"), Ok(("a".into(), Some("/b".to_owned()), false)));
+        assert!(parsed("a:b").is_err() && parsed(":rw").is_err());
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

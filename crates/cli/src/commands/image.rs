@@ -1,0 +1,104 @@
+//! `bellglass image`
+
+use crate::arguments::ImageCommand;
+use crate::units::size;
+use bellglass_build::{BuildRequest, TerminalProgress, build};
+use bellglass_image::{Image, ImageError, Store};
+use std::io::{BufWriter, Write, stdout};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Carries out one of the image commands.
+pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
+    match command {
+        ImageCommand::Build { recipe, fresh } => {
+            let image = build(&BuildRequest { recipe, fresh }, &TerminalProgress::new())?;
+            eprintln!("bellglass: {} is in {}", image.manifest().full_name(), image.path().display());
+        }
+        ImageCommand::List => list()?,
+        ImageCommand::Inspect { image, json } => inspect(&image, json)?,
+        ImageCommand::Remove { image } => {
+            for path in Store::open_default()?.remove(&image)? {
+                println!("removed {}", path.display());
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// The image of this name; if there is none yet and a recipe of that name is
+/// built in, it is built, which takes some minutes, once. An image that was
+/// compiled for another engine is built again as well.
+pub(crate) fn find_or_build(name: &str) -> anyhow::Result<Image> {
+    let why = match Store::open_default()?.find(name) {
+        Ok(image) if image.is_for_engine(&bellglass_engine::compatibility_key()) => return Ok(image),
+        Ok(_) => "was compiled for another engine",
+        Err(ImageError::NotFound { .. }) => "is not built yet",
+        Err(error) => return Err(error.into()),
+    };
+    if !bellglass_build::is_built_in(name) {
+        return Ok(Store::open_default()?.find(name)?);
+    }
+    eprintln!("bellglass: the image '{name}' {why}: building it takes some minutes, once");
+    Ok(build(&BuildRequest { recipe: name.to_owned(), fresh: false }, &TerminalProgress::new())?)
+}
+
+fn list() -> anyhow::Result<()> {
+    let store = Store::open_default()?;
+    let stored = store.list()?;
+    let mut out = BufWriter::new(stdout().lock());
+    if stored.is_empty() {
+        eprintln!("bellglass: no image is built yet: run 'bellglass image build python'");
+        return Ok(());
+    }
+    writeln!(out, "{:20}  {:>10}  {:20}  FOLDER", "IMAGE", "SIZE", "BUILT")?;
+    for one in stored {
+        match one.image {
+            Ok(image) => {
+                let manifest = image.manifest();
+                writeln!(
+                    out,
+                    "{:20}  {:>10}  {:20}  {}",
+                    manifest.full_name(),
+                    size(manifest.size()),
+                    time(manifest.origin.built_at),
+                    one.path.display()
+                )?;
+            }
+            Err(error) => writeln!(out, "{:20}  broken: {error}", one.full_name)?,
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn inspect(name: &str, json: bool) -> anyhow::Result<()> {
+    let image = Store::open_default()?.find(name)?;
+    let manifest = image.manifest();
+    let mut out = BufWriter::new(stdout().lock());
+    if json {
+        write!(out, "{}", manifest.to_json())?;
+        return Ok(out.flush()?);
+    }
+    image.verify()?;
+    let rows = [
+        ("image", manifest.full_name()),
+        ("folder", image.path().display().to_string()),
+        ("engine", manifest.compiled.engine.clone()),
+        ("built", format!("{} by {}", time(manifest.origin.built_at), manifest.origin.built_by)),
+        ("recipe", manifest.origin.recipe.to_string()),
+        ("entry", manifest.entry.exports.join(", ")),
+        ("imports", format!("{} signatures (see 'bellglass calls {name}')", manifest.imports.len())),
+        ("module.wasm", format!("{}, SHA-256 {}", size(manifest.module.size), manifest.module.sha256)),
+        ("module.cwasm", format!("{}, SHA-256 {}", size(manifest.compiled.size), manifest.compiled.sha256)),
+        ("files.pack", format!("{}, SHA-256 {}", size(manifest.files.size), manifest.files.sha256)),
+        ("files", "as their digests say".to_owned()),
+    ];
+    for (what, value) in rows {
+        writeln!(out, "{what:13} {value}")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn time(seconds: u64) -> String {
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH);
+    humantime::format_rfc3339_seconds(time).to_string()
+}

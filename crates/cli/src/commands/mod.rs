@@ -1,0 +1,6 @@
+//! One file a subcommand.
+
+pub(crate) mod calls;
+pub(crate) mod image;
+pub(crate) mod repl;
+pub(crate) mod run;

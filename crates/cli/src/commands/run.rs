@@ -1,0 +1,98 @@
+//! `bellglass run`
+
+use crate::arguments::{Options, Payload, RunArguments, WhenUnsupported};
+use crate::exit::{code_of, sentence_of};
+use crate::program::View;
+use crate::{commands, signals, trace};
+use anyhow::Context;
+use bellglass::{Input, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported};
+use std::ffi::OsString;
+use std::fs::File;
+
+/// Runs a program and gives the command's exit code.
+pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
+    let options = &arguments.options;
+    let view = View::new(&options.directories, options.cwd.as_deref())?;
+    let (line, mount) = match &arguments.payload {
+        Payload::None => (Vec::new(), None),
+        Payload::Code(code, rest) => (line([text("-c"), code.clone()], rest), None),
+        Payload::Module(module, rest) => (line([text("-m"), module.clone()], rest), None),
+        Payload::Stdin(rest) => (line([text("-")], rest), None),
+        Payload::File(program, rest) => {
+            let (name, mount) = view.program(program)?;
+            (line([name.into()], rest), mount)
+        }
+    };
+    let mut builder = sandbox(options, &view)?
+        .arguments(line.into_iter().map(|word| word.to_string_lossy().into_owned()))
+        .stdin(Input::inherit())
+        .stdout(Output::inherit_stdout())
+        .stderr(Output::inherit_stderr());
+    if let Some(mount) = mount {
+        builder = builder.mount(mount);
+    }
+    let sandbox = builder.build()?;
+    signals::pass_on(sandbox.controls()).context("cannot listen for Ctrl-C")?;
+    finish(sandbox.run(), options)
+}
+
+/// A sandbox as the options ask for it, without a program or streams.
+pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxBuilder> {
+    let image = commands::image::find_or_build(&options.image)?;
+    let mut builder = Sandbox::builder(image)
+        .limits(limits(options))
+        .working_directory(&view.cwd)
+        .unsupported(match options.unsupported {
+            WhenUnsupported::Errno => Unsupported::Errno,
+            WhenUnsupported::Kill => Unsupported::Stop,
+        });
+    for mount in view.mounts() {
+        builder = builder.mount(mount);
+    }
+    for setting in &options.environment {
+        builder = match setting.split_once('=') {
+            Some((name, value)) => builder.environment(name, value),
+            // As with `docker run`, a bare name passes the host's value, if any.
+            None => match std::env::var(setting) {
+                Ok(value) => builder.environment(setting, value),
+                Err(_) => builder,
+            },
+        };
+    }
+    if let Some(target) = &options.trace {
+        builder = builder.observe(trace::printer(target.as_deref())?);
+    }
+    Ok(builder)
+}
+
+/// Writes the report, says why the run ended if the program did not end by
+/// itself, and gives the exit code.
+pub(crate) fn finish(report: Report, options: &Options) -> anyhow::Result<u8> {
+    if let Some(path) = &options.report {
+        let file = File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
+        serde_json::to_writer_pretty(file, &report)
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+    }
+    if let Some(sentence) = sentence_of(&report.outcome) {
+        eprintln!("bellglass: {sentence}");
+    }
+    Ok(code_of(&report.outcome))
+}
+
+fn limits(options: &Options) -> Limits {
+    let unlimited = Limits::interactive();
+    Limits {
+        memory_bytes: options.memory.unwrap_or(unlimited.memory_bytes),
+        timeout: options.timeout,
+        output_bytes: options.output_limit,
+        ..unlimited
+    }
+}
+
+fn text(word: &str) -> OsString {
+    OsString::from(word)
+}
+
+fn line<const N: usize>(first: [OsString; N], rest: &[OsString]) -> Vec<OsString> {
+    first.into_iter().chain(rest.iter().cloned()).collect()
+}

@@ -1,0 +1,119 @@
+//! What each verb does.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Crates whose tests need no compiler. They are tested apart from the others:
+/// cargo gives all crates of one build the same features, and a cell that is
+/// built together with the image builder would have a compiler in it.
+const WITHOUT_COMPILER: [&str; 5] =
+    ["bellglass-wire", "bellglass-pack", "bellglass-image", "bellglass-system", "bellglass-cell"];
+
+/// Crates whose tests compile guests, or use the command that can.
+const WITH_COMPILER: [&str; 5] =
+    ["bellglass-engine", "bellglass-build", "bellglass", "bellglass-testkit", "bellglass-cli"];
+
+/// Builds the command and the cell, and runs the command.
+pub(crate) fn bellglass(arguments: &[String]) -> Result<u8, String> {
+    build()?;
+    let mut command = Command::new(program("bellglass"));
+    command.args(arguments);
+    replace(command)
+}
+
+/// Builds all that the tests need, and runs them.
+pub(crate) fn test(filter: &[String]) -> Result<u8, String> {
+    build()?;
+    let mut image = Command::new(program("bellglass"));
+    run(image.args(["image", "build", "python"]))?;
+    for crates in [&WITHOUT_COMPILER[..], &WITH_COMPILER[..]] {
+        let mut tests = cargo("test");
+        tests.arg("--release");
+        for name in crates {
+            tests.args(["--package", name]);
+        }
+        if crates == WITH_COMPILER {
+            tests.args(["--features", "bellglass-engine/compiler"]);
+        }
+        run(tests.arg("--").args(filter))?;
+    }
+    Ok(0)
+}
+
+/// What a reviewer would otherwise have to look for.
+pub(crate) fn lint() -> Result<u8, String> {
+    run(cargo("fmt").args(["--all", "--check"]))?;
+    run(cargo("clippy").args(["--workspace", "--all-targets", "--release", "--", "-D", "warnings"]))?;
+    run(cargo("doc")
+        .args(["--workspace", "--no-deps", "--release"])
+        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(0)
+}
+
+/// Writes the generated parts of the documentation again; a test compares them.
+pub(crate) fn docs() -> Result<u8, String> {
+    build()?;
+    run(cargo("test")
+        .args(["--release", "--package", "bellglass-cli", "--test", "main", "--", "docs"])
+        .env("BLESS", "1"))?;
+    Ok(0)
+}
+
+/// Measures; it never judges.
+pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
+    build()?;
+    let mut command = Command::new("python3");
+    command.arg(root().join("benches/run.py")).arg("--bellglass").arg(program("bellglass")).args(arguments);
+    replace(command)
+}
+
+/// The cell and the command are two builds: see [`WITHOUT_COMPILER`].
+fn build() -> Result<(), String> {
+    for (package, binary) in [("bellglass-cell", "bellglass-cell"), ("bellglass-cli", "bellglass")] {
+        let mut build = cargo("build");
+        build.args(["--release", "--locked", "--package", package]);
+        // The first build takes minutes and shows its progress; later ones are
+        // between a user and what they typed.
+        if program(binary).exists() {
+            build.arg("--quiet");
+        }
+        run(&mut build)?;
+    }
+    Ok(())
+}
+
+fn cargo(verb: &str) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.arg(verb).current_dir(root());
+    command
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("{command:?} cannot be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed ({status})")) }
+}
+
+/// Runs a command in this one's place, so that signals and the exit code are its
+/// own.
+fn replace(mut command: Command) -> Result<u8, String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let error = command.exec();
+        Err(format!("{command:?} cannot be started: {error}"))
+    }
+    #[cfg(not(unix))]
+    {
+        let status = command.status().map_err(|error| format!("{command:?} cannot be started: {error}"))?;
+        Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn program(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION)
+}
