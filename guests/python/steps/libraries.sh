@@ -1,0 +1,80 @@
+#!/bin/sh
+# Builds the C libraries that CPython's modules need, as static wasm libraries,
+# into "$BELLGLASS_WORK/prefix".
+set -eu
+
+bin="$BELLGLASS_WORK/bin"
+prefix="$BELLGLASS_WORK/prefix"
+build="$BELLGLASS_WORK/libraries"
+rm -rf "$prefix" "$build"
+mkdir -p "$prefix/include" "$prefix/lib" "$build"
+export PATH="$bin:$PATH"
+export SOURCE_DATE_EPOCH="$BELLGLASS_SOURCE_DATE_EPOCH"
+CFLAGS=$BELLGLASS_CFLAGS
+
+# compile LIBRARY FLAGS FILE... : the files into lib/LIBRARY.
+compile() {
+  library=$1
+  flags=$2
+  shift 2
+  mkdir "$build/$library"
+  # shellcheck disable=SC2086 # flags are words
+  printf '%s\n' "$@" | (cd "$build/$library" && xargs -P "$BELLGLASS_JOBS" -I '{}' \
+    sh -c 'name=$(printf %s "$1" | tr / _); shift; exec bellglass-cc "$@" -o "${name%.c}.o"' \
+    sh '{}' $CFLAGS $flags -c '{}')
+  bellglass-ar rcs "$prefix/lib/$library" "$build/$library"/*.o
+}
+
+# zlib
+source="$BELLGLASS_SOURCES/zlib"
+cd "$source"
+compile libz.a "-DHAVE_UNISTD_H -I." "$source/adler32.c" "$source/compress.c" \
+  "$source/crc32.c" "$source/deflate.c" "$source/infback.c" "$source/inffast.c" \
+  "$source/inflate.c" "$source/inftrees.c" "$source/trees.c" "$source/uncompr.c" \
+  "$source/zutil.c"
+cp "$source/zlib.h" "$source/zconf.h" "$prefix/include"
+
+# bzip2, without its programs
+source="$BELLGLASS_SOURCES/bzip2"
+compile libbz2.a "-D_FILE_OFFSET_BITS=64" "$source/blocksort.c" "$source/bzlib.c" \
+  "$source/compress.c" "$source/crctable.c" "$source/decompress.c" \
+  "$source/huffman.c" "$source/randtable.c"
+cp "$source/bzlib.h" "$prefix/include"
+
+# liblzma: its configure decides a lot, so let it
+mkdir "$build/xz"
+cd "$build/xz"
+machine=$(CC_FOR_BUILD=cc sh "$BELLGLASS_SOURCES/xz/build-aux/config.guess")
+"$BELLGLASS_SOURCES/xz/configure" -q --build="$machine" --host=wasm32-wasi --prefix="$prefix" \
+  --disable-shared --enable-threads=no --disable-nls --disable-doc --disable-scripts \
+  --disable-xz --disable-xzdec --disable-lzmadec --disable-lzmainfo --disable-lzma-links \
+  --enable-sandbox=no CC=bellglass-cc AR=bellglass-ar RANLIB=bellglass-ranlib \
+  NM=bellglass-nm STRIP=bellglass-strip CFLAGS="$CFLAGS"
+make -s -j "$BELLGLASS_JOBS" -C src/liblzma install
+
+# SQLite: the amalgamation is made with this machine's compiler and the
+# toolchain's Tcl, then compiled once.
+mkdir "$build/sqlite"
+cd "$build/sqlite"
+cat > tclsh << 'END'
+#!/bin/sh
+for folder in "$BELLGLASS_TOOLCHAIN"/usr/lib/*-linux-gnu; do
+  LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+done
+export LD_LIBRARY_PATH TCL_LIBRARY="$BELLGLASS_TOOLCHAIN/usr/share/tcltk/tcl8.6"
+exec "$BELLGLASS_TOOLCHAIN/usr/bin/tclsh8.6" "$@"
+END
+chmod +x tclsh
+TCLSH_CMD="$PWD/tclsh" CC=cc "$BELLGLASS_SOURCES/sqlite/configure" -q --disable-tcl --disable-readline
+make -s TCLSH_CMD="$PWD/tclsh" sqlite3.c sqlite3.h
+# One thread, no shared libraries, no shared memory: the write-ahead log works
+# in exclusive mode. The rest are the features that Python programs expect.
+bellglass-cc $CFLAGS -c sqlite3.c -o sqlite3.o \
+  -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION \
+  -DSQLITE_ENABLE_FTS3 -DSQLITE_ENABLE_FTS3_PARENTHESIS -DSQLITE_ENABLE_FTS4 \
+  -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_RTREE -DSQLITE_ENABLE_GEOPOLY \
+  -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_COLUMN_METADATA \
+  -DSQLITE_ENABLE_DBSTAT_VTAB -DSQLITE_ENABLE_DESERIALIZE \
+  -DSQLITE_MAX_VARIABLE_NUMBER=250000 -DSQLITE_TEMP_STORE=2
+bellglass-ar rcs "$prefix/lib/libsqlite3.a" sqlite3.o
+cp sqlite3.h "$BELLGLASS_SOURCES/sqlite/src/sqlite3ext.h" "$prefix/include"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Links the guest: CPython's libraries, our entry, as a reactor.
+set -eu
+
+cd "$BELLGLASS_WORK/cross-python"
+export PATH="$BELLGLASS_WORK/bin:$PATH"
+mkdir -p "$BELLGLASS_OUT"
+
+# The words of these two files are options and names, without blanks in them,
+# save the source folder, which is given by itself.
+# shellcheck disable=SC2046
+bellglass-cc $BELLGLASS_CFLAGS -Wall -c "$BELLGLASS_GUESTS/python/entry.c" -o bellglass_entry.o \
+  -I. -I"$BELLGLASS_SOURCES/cpython/Include" -I"$BELLGLASS_SOURCES/cpython/Include/internal"
+
+# The shadow stack lies below the data, so that an overflow traps instead of
+# overwriting it.
+# shellcheck disable=SC2046
+bellglass-cc -mexec-model=reactor $BELLGLASS_CFLAGS $BELLGLASS_LDFLAGS \
+  -Wl,--stack-first -Wl,-z,stack-size="$BELLGLASS_STACK_SIZE" \
+  -Wl,--export=malloc -Wl,--export=free -Wl,--strip-all \
+  bellglass_entry.o $(cat bellglass.libs) -o "$BELLGLASS_OUT/module.wasm"

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Compiles CPython and its modules into libraries; "link" makes the guest.
+set -eu
+
+cd "$BELLGLASS_WORK/cross-python"
+export PATH="$BELLGLASS_WORK/bin:$PATH"
+export SOURCE_DATE_EPOCH="$BELLGLASS_SOURCE_DATE_EPOCH" PYTHONHASHSEED=0
+
+# Asks CPython's own makefile what a program must be linked with.
+cat > bellglass.mk << 'END'
+include Makefile
+.PHONY: bellglass
+bellglass: $(LIBRARY) $(MODLIBS_DEPS) pybuilddir.txt
+	@printf '%s\n' '$(LIBRARY) $(MODLIBS) $(LIBS) $(SYSLIBS)' > bellglass.libs
+	@printf '%s\n' '$(PY_CORE_CFLAGS)' > bellglass.cflags
+END
+make -s -j "$BELLGLASS_JOBS" -f bellglass.mk bellglass

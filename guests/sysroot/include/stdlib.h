@@ -1,0 +1,22 @@
+/* Delegated: system (the command goes to the controller as it is) and
+ * pseudo-terminals. In the library: mkstemp and its family, getloadavg. */
+#ifndef BELLGLASS_STDLIB_H
+#define BELLGLASS_STDLIB_H
+#include_next <stdlib.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+int system(const char *);
+int posix_openpt(int);
+int grantpt(int);
+int unlockpt(int);
+int ptsname_r(int, char *, size_t);
+char *ptsname(int);
+
+int mkstemp(char *);
+int mkostemp(char *, int);
+char *mkdtemp(char *);
+#ifdef __cplusplus
+}
+#endif
+#endif

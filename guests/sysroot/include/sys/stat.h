@@ -1,0 +1,22 @@
+/* Delegated: permission bits, owners and special files, which WASI lacks.
+ * stat and its family stay wasi-libc's (and so WASI's own calls). */
+#ifndef BELLGLASS_SYS_STAT_H
+#define BELLGLASS_SYS_STAT_H
+#include_next <sys/stat.h>
+#include <bellglass/delegated.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+int chmod(const char *, mode_t) BELLGLASS_DELEGATED(chmod);
+int fchmod(int, mode_t) BELLGLASS_DELEGATED(fchmod);
+int fchmodat(int, const char *, mode_t, int) BELLGLASS_DELEGATED(fchmodat);
+mode_t umask(mode_t);
+int mkfifo(const char *, mode_t);
+int mkfifoat(int, const char *, mode_t);
+int mknod(const char *, mode_t, dev_t);
+int mknodat(int, const char *, mode_t, dev_t);
+#ifdef __cplusplus
+}
+#endif
+#endif
