@@ -1,1 +1,46 @@
-//! build
+//! Builds images: fetches pinned sources, runs a recipe's steps, compiles what
+//! they make, seals it and puts it into the store.
+//!
+//! ```no_run
+//! use bellglass_build::{BuildRequest, Display, build};
+//!
+//! let image = build(&BuildRequest::new("python"), &Display::new())?;
+//! println!("{}", image.path().display());
+//! # Ok::<(), bellglass_build::BuildError>(())
+//! ```
+//!
+//! What comes from outside is accepted by its SHA-256 only, wherever it comes
+//! from. The scripts of a recipe run with the rights of the user who builds: a
+//! recipe is trusted as a program is, and an image is as good as its recipe.
+#![forbid(unsafe_code)]
+
+mod apt;
+mod build;
+mod display;
+mod error;
+mod fetch;
+mod guests;
+mod http;
+mod module;
+mod progress;
+mod recipe;
+mod seal;
+mod source;
+mod stamp;
+mod step;
+mod tools;
+mod unpack;
+
+pub use build::{BuildRequest, build, built_in_recipes};
+pub use display::Display;
+pub use error::BuildError;
+pub use fetch::FetchError;
+pub use guests::FindError;
+pub use module::ModuleError;
+pub use progress::{Event, Progress, Silent};
+pub use recipe::{Exports, Recipe, RecipeError, Step, Toolchain};
+pub use seal::recompile;
+pub use source::{Package, Source};
+pub use step::StepError;
+pub use tools::MissingTools;
+pub use unpack::UnpackError;

@@ -28,4 +28,4 @@ pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
 pub use error::ImageError;
 pub use image::{COMPILED_FILE, FILES_FILE, Image, MANIFEST_FILE, MODULE_FILE};
 pub use manifest::{Compiled, Entry, FORMAT_VERSION, Hooks, Manifest, Origin, Part};
-pub use store::{Staging, Store, Stored};
+pub use store::{Staging, Store, Stored, compare_versions};

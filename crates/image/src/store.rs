@@ -256,7 +256,7 @@ fn order(one: &Stored, other: &Stored) -> Ordering {
 
 /// Compares versions the way people number releases: runs of digits as numbers,
 /// so that 3.9 comes before 3.13, and `3.14.0rc1` before `3.14.0`.
-fn compare_versions(one: &str, other: &str) -> Ordering {
+pub fn compare_versions(one: &str, other: &str) -> Ordering {
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
     enum Piece<'a> {
         // A word such as `rc` is a release before the one without it.

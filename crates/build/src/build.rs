@@ -1,0 +1,326 @@
+//! A build, from the recipe to the installed image.
+//!
+//! In the cache folder:
+//!
+//! | folder | what |
+//! | --- | --- |
+//! | `downloads/` | the pinned files, by digest |
+//! | `toolchains/DIGEST/` | an unpacked toolchain; several recipes may share it |
+//! | `build/NAME-VERSION/` | `guests`, `sources`, `work`, `out`, `logs`, `stamps` of one recipe |
+//! | `images/` | the store |
+
+use crate::apt::Mirrors;
+use crate::error::BuildError;
+use crate::fetch::Downloads;
+use crate::guests::{Found, Guests};
+use crate::progress::{Event, Progress};
+use crate::recipe::{Need, Recipe, RecipeError, Toolchain};
+use crate::seal::{Seal, recompile};
+use crate::stamp::{StampFolder, Stamps, dependents, file_name};
+use crate::step::Surroundings;
+use crate::unpack::{TopFolder, unpack};
+use crate::tools;
+use bellglass_image::{FolderLock, Image, Store, cache_directory, digest_of_bytes};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What to build, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BuildRequest {
+    /// A built-in recipe, as `name` or `name@version`, or the path of a recipe.
+    pub recipe: String,
+    /// The cache folder; the image goes to the store in it. By default, that of
+    /// [`cache_directory`].
+    pub cache: Option<PathBuf>,
+    /// Build even if the image is there, and every step of it.
+    pub force: bool,
+    /// Keep the folder in which the image was built, so that a change in the
+    /// recipe runs only the steps that it concerns. Some hundred megabytes.
+    pub keep_work: bool,
+    /// How many processes may work at once; by default, as many as there are
+    /// processors.
+    pub jobs: Option<usize>,
+}
+
+impl BuildRequest {
+    /// A request for the image of `recipe`, with the defaults.
+    pub fn new(recipe: impl Into<String>) -> Self {
+        Self { recipe: recipe.into(), cache: None, force: false, keep_work: false, jobs: None }
+    }
+}
+
+/// The recipes that are built in, as `name@version`.
+///
+/// # Errors
+/// [`BuildError`] if one of them cannot be read.
+pub fn built_in_recipes() -> Result<Vec<String>, BuildError> {
+    let guests = Guests::built_in();
+    let mut names = Vec::new();
+    for file in guests.recipes() {
+        let text = guests.text(&file).map_err(BuildError::io("read", &file))?;
+        let recipe = Recipe::parse(&text, &file)?;
+        names.push(format!("{}@{}", recipe.name, recipe.version));
+    }
+    Ok(names)
+}
+
+/// Builds an image and installs it, or finds the one that is there already.
+/// `progress` is told what happens. Several builds at once wait for each other.
+///
+/// # Errors
+/// [`BuildError`]; what was done until then is kept for the next try.
+pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, BuildError> {
+    let Found { guests, file, recipe } = Guests::find(&request.recipe)?;
+    let toolchain = read_toolchain(&guests, &recipe)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let stamps = Stamps::of(&recipe, &toolchain, &guests, folder)?;
+    let cache = match &request.cache {
+        Some(cache) => std::path::absolute(cache).map_err(BuildError::io("find", cache))?,
+        None => cache_directory()?,
+    };
+    let store = Store::new(cache.join("images"));
+    if !request.force && let Some(image) = existing(&store, &recipe, &stamps, progress)? {
+        return Ok(image);
+    }
+    if toolchain.machine != std::env::consts::ARCH {
+        return Err(BuildError::OtherMachine { needed: toolchain.machine, found: std::env::consts::ARCH });
+    }
+    tools::check()?;
+    let speakable = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte) || byte >= 0x80;
+    if !cache.as_os_str().as_encoded_bytes().iter().copied().all(speakable) {
+        return Err(BuildError::BlankInPath { path: cache });
+    }
+
+    let name = format!("{}-{}", recipe.name, recipe.version);
+    let _lock = FolderLock::take(&cache.join("build"), &name, || {
+        progress.event(Event::Note("another build of this image is under way: waiting for it"));
+    })?;
+    // Another process may have built it while this one waited.
+    if !request.force && let Some(image) = existing(&store, &recipe, &stamps, progress)? {
+        return Ok(image);
+    }
+    let build = Build {
+        folder: cache.join("build").join(name),
+        steps: recipe.steps.len() + 4,
+        request,
+        recipe: &recipe,
+        recipe_folder: folder,
+        guests: &guests,
+        stamps: &stamps,
+        cache: &cache,
+        progress,
+    };
+    let image = build.run(&toolchain, &store)?;
+    if !request.keep_work {
+        // The image is there, so that this fails is no failure of the build.
+        let _ = fs::remove_dir_all(&build.folder);
+    }
+    Ok(image)
+}
+
+fn read_toolchain(guests: &Guests, recipe: &Recipe) -> Result<Toolchain, BuildError> {
+    let file = Path::new(&recipe.toolchain);
+    let text = guests
+        .text(file)
+        .map_err(|error| RecipeError { file: file.to_owned(), reason: error.to_string() })?;
+    Ok(Toolchain::parse(&text, file)?)
+}
+
+/// The image of this very recipe, if it is in the store.
+fn existing(
+    store: &Store,
+    recipe: &Recipe,
+    stamps: &Stamps,
+    progress: &dyn Progress,
+) -> Result<Option<Image>, BuildError> {
+    let full_name = format!("{}@{}", recipe.name, recipe.version);
+    // An image that is missing or damaged is built.
+    let Ok(image) = store.find(&full_name) else { return Ok(None) };
+    if image.manifest().origin.recipe != stamps.recipe || image.verify().is_err() {
+        return Ok(None);
+    }
+    if image.is_for_engine(&bellglass_engine::compatibility_key()) {
+        progress.event(Event::Note(&format!("{full_name} is there already (cached)")));
+        return Ok(Some(image));
+    }
+    progress.event(Event::Note(&format!("{full_name} is there already; compiling it for this engine")));
+    recompile(&image, store).map(Some)
+}
+
+/// One build under way.
+struct Build<'a> {
+    folder: PathBuf,
+    /// How many steps the progress display counts.
+    steps: usize,
+    request: &'a BuildRequest,
+    recipe: &'a Recipe,
+    recipe_folder: &'a Path,
+    guests: &'a Guests,
+    stamps: &'a Stamps,
+    cache: &'a Path,
+    progress: &'a dyn Progress,
+}
+
+impl Build<'_> {
+    fn run(&self, toolchain: &Toolchain, store: &Store) -> Result<Image, BuildError> {
+        let done = StampFolder(self.folder.join("stamps"));
+        if self.request.force && self.folder.exists() {
+            fs::remove_dir_all(&self.folder).map_err(BuildError::io("remove", &self.folder))?;
+        }
+        let logs = self.folder.join("logs");
+        fs::create_dir_all(&logs).map_err(BuildError::io("make", &logs))?;
+        let to_run: Vec<bool> = self.to_run(&done);
+        let any = to_run.contains(&true);
+        if any {
+            self.copy_guests()?;
+        }
+        let toolchain = self.step(1, "toolchain", any, || self.toolchain(toolchain))?;
+        self.step(2, "sources", any, || self.sources(&done))?;
+        let out = self.folder.join("out");
+        let surroundings = Surroundings {
+            toolchain: &toolchain.unwrap_or_default(),
+            sources: &self.folder.join("sources"),
+            work: &self.folder.join("work"),
+            out: &out,
+            guests: &self.folder.join("guests"),
+            jobs: self.jobs(),
+            options: &self.recipe.options,
+        };
+        for (index, step) in self.recipe.steps.iter().enumerate() {
+            self.step(index + 3, &step.name, to_run[index], || {
+                for later in [index].into_iter().chain(dependents(self.recipe, index)) {
+                    let name = &self.recipe.steps[later].name;
+                    done.clear(name).map_err(BuildError::io("change", &done.0))?;
+                }
+                let script = self.folder.join("guests").join(self.recipe_folder).join(&step.script);
+                let log = logs.join(format!("{}.log", file_name(&step.name)));
+                surroundings.run(&step.name, &script, &log, self.progress)?;
+                done.set(&step.name, self.stamps.steps[index]).map_err(BuildError::io("write", &done.0))
+            })?;
+        }
+        let seal = Seal { recipe: self.recipe, digest: self.stamps.recipe, store };
+        let number = self.recipe.steps.len() + 3;
+        self.started(number, "compile to native code");
+        let start = Instant::now();
+        let parts = seal.compile(&out.join("module.wasm"))?;
+        self.progress.event(Event::Finished { elapsed: start.elapsed() });
+        self.started(number + 1, "seal the image");
+        let start = Instant::now();
+        let image = seal.install(parts, &out.join("files"))?;
+        self.progress.event(Event::Finished { elapsed: start.elapsed() });
+        Ok(image)
+    }
+
+    /// Tells of a step before and after; does it only if it is `needed`.
+    fn step<T>(
+        &self,
+        number: usize,
+        name: &str,
+        needed: bool,
+        work: impl FnOnce() -> Result<T, BuildError>,
+    ) -> Result<Option<T>, BuildError> {
+        self.started(number, name);
+        if !needed {
+            self.progress.event(Event::Cached);
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let result = work()?;
+        self.progress.event(Event::Finished { elapsed: start.elapsed() });
+        Ok(Some(result))
+    }
+
+    fn started(&self, number: usize, step: &str) {
+        self.progress.event(Event::Started { step, number, of: self.steps });
+    }
+
+    fn jobs(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.request.jobs.unwrap_or_else(processors).max(1)
+    }
+
+    /// Which steps have to run: those whose stamp is not there, and those that
+    /// need such a step.
+    fn to_run(&self, done: &StampFolder) -> Vec<bool> {
+        let steps = &self.recipe.steps;
+        let mut to_run: Vec<bool> =
+            steps.iter().zip(&self.stamps.steps).map(|(step, stamp)| !done.has(&step.name, *stamp)).collect();
+        for index in 0..steps.len() {
+            if to_run[index] {
+                dependents(self.recipe, index).into_iter().for_each(|later| to_run[later] = true);
+            }
+        }
+        to_run
+    }
+
+    /// Puts what the steps have declared that they read, and nothing else, where
+    /// they read it. The path is the same for every build of a recipe, for
+    /// scripts write it into what they make.
+    fn copy_guests(&self) -> Result<(), BuildError> {
+        let folder = self.folder.join("guests");
+        let error = || BuildError::io("write", &folder);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(error())?;
+        }
+        for step in &self.recipe.steps {
+            self.guests.copy(&self.recipe_folder.join(&step.script), &folder).map_err(error())?;
+            for need in step.needs() {
+                if let Need::File(path) = need {
+                    self.guests.copy(path, &folder).map_err(error())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn downloads(&self) -> Downloads<'_> {
+        Downloads {
+            folder: self.cache.join("downloads"),
+            mirrors: Mirrors::of_this_machine(),
+            progress: self.progress,
+            pause: Duration::from_secs(1),
+        }
+    }
+
+    /// Fetches and unpacks the toolchain, unless that was done before.
+    fn toolchain(&self, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
+        let parent = self.cache.join("toolchains");
+        let folder = parent.join(self.stamps.toolchain.short());
+        let _lock = FolderLock::take(&parent, "unpack", || {})?;
+        // It appears in one step, so it is whole if it is there.
+        if folder.is_dir() {
+            return Ok(folder);
+        }
+        let downloads = self.downloads();
+        let mut archives = Vec::new();
+        for package in &toolchain.packages {
+            let path = downloads.fetch_package(package)?;
+            archives.push((path, package.source().file));
+        }
+        unpack(&archives, &folder, TopFolder::Keep, &|name| self.progress.event(Event::Line(name)))?;
+        Ok(folder)
+    }
+
+    /// Fetches and unpacks each source, unless that was done before.
+    fn sources(&self, done: &StampFolder) -> Result<(), BuildError> {
+        let downloads = self.downloads();
+        for source in &self.recipe.sources {
+            let folder = self.folder.join("sources").join(&source.name);
+            let stamp_name = format!("source {}", source.name);
+            let stamp = digest_of_bytes(format!("{} {}", source.sha256, source.file).as_bytes());
+            if folder.is_dir() && done.has(&stamp_name, stamp) {
+                continue;
+            }
+            let path = downloads.fetch(source)?;
+            let archives = [(path, source.file.clone())];
+            unpack(&archives, &folder, TopFolder::Strip, &|name| self.progress.event(Event::Line(name)))?;
+            done.set(&stamp_name, stamp).map_err(BuildError::io("write", &done.0))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! The progress of a build on a terminal, or as plain lines where there is none.
+
+use crate::progress::{Event, Progress};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Without a terminal, a step that takes long says so this often.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
+
+/// Shows a build on standard error: one line for each step that ended, with its
+/// time, and, on a terminal, a moving line for the one that is under way.
+pub struct Display {
+    bar: ProgressBar,
+    is_terminal: bool,
+    colours: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `[ 3/11] configure CPython`
+    title: String,
+    started: Instant,
+    last_sign: Instant,
+}
+
+impl Default for Display {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Display {
+    /// A display for this process's standard error.
+    pub fn new() -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if is_terminal {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        let now = Instant::now();
+        let state = Mutex::new(State { title: String::new(), started: now, last_sign: now });
+        let display = Self { bar, is_terminal, colours: is_terminal && !no_colour, state };
+        display.style(false);
+        display
+    }
+
+    fn style(&self, bytes: bool) {
+        let template = match (self.colours, bytes) {
+            (true, false) => "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}",
+            (false, false) => "{spinner} {prefix} {elapsed} {wide_msg}",
+            (true, true) => "{spinner:.cyan} {prefix} {bar:20.cyan/dim} {bytes}/{total_bytes} {wide_msg:.dim}",
+            (false, true) => "{spinner} {prefix} {bar:20} {bytes}/{total_bytes} {wide_msg}",
+        };
+        // The templates are ours; a display that cannot draw one draws none.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.tick_chars("⠁⠂⠄⡀⢀⠠⠐⠈ "));
+        }
+    }
+
+    fn print(&self, line: &str) {
+        if self.is_terminal {
+            self.bar.println(line);
+        } else {
+            // That nobody reads the progress is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    fn ended(&self, title: &str, how: &str, colour: &str) {
+        if self.colours {
+            self.print(&format!("\x1b[{colour}m✓\x1b[0m {title} \x1b[2m{how}\x1b[0m"));
+        } else {
+            self.print(&format!("{title}: {how}"));
+        }
+        self.bar.set_message("");
+        self.style(false);
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Display {
+    fn event(&self, event: Event<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Started { step, number, of } => {
+                let now = Instant::now();
+                let width = of.to_string().len();
+                *state = State { title: format!("[{number:width$}/{of}] {step}"), started: now, last_sign: now };
+                self.bar.reset();
+                self.bar.set_prefix(state.title.clone());
+                self.bar.set_message("");
+                self.style(false);
+            }
+            Event::Bytes { file, done, total } => {
+                if done == 0 {
+                    self.style(true);
+                }
+                self.bar.set_length(total);
+                self.bar.set_position(done);
+                self.bar.set_message(file.to_owned());
+                if !self.is_terminal && done == total {
+                    self.print(&format!("{}: {file} ({})", state.title, HumanBytes(total)));
+                }
+            }
+            Event::Line(line) => {
+                self.style(false);
+                self.bar.set_message(line.to_owned());
+                if !self.is_terminal && state.last_sign.elapsed() >= SIGN_OF_LIFE {
+                    state.last_sign = Instant::now();
+                    let seconds = state.started.elapsed().as_secs();
+                    self.print(&format!("{}: {seconds} s so far; {line}", state.title));
+                }
+            }
+            Event::Finished { elapsed } => {
+                self.ended(&state.title, &format!("{:.1} s", elapsed.as_secs_f64()), "32");
+            }
+            Event::Cached => self.ended(&state.title, "cached", "36"),
+            Event::Note(note) => self.print(note),
+        }
+    }
+}

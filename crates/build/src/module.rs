@@ -1,0 +1,134 @@
+//! What a finished module imports and exports.
+
+use bellglass_wire::{Signature, ValueType};
+use std::collections::BTreeSet;
+use wasmparser::{ExternalKind, Parser, Payload, SubType, TypeRef, ValType};
+
+/// Why a module cannot become an image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// It is not valid wasm.
+    #[error("the steps made a module that is not valid wasm ({reason}): read the log of the step that links it")]
+    NotWasm {
+        /// What the parser said.
+        reason: String,
+    },
+    /// It imports what no external call can stand for.
+    #[error("the module imports {name}, which is not a function of plain numbers: change the recipe so that it is defined")]
+    StrangeImport {
+        /// Module and name.
+        name: String,
+    },
+    /// It lacks an export that the recipe names.
+    #[error("the module has no exported function '{name}', which the recipe's entry names: export it or change the recipe")]
+    NoExport {
+        /// The name.
+        name: String,
+    },
+}
+
+/// The imports and exported functions of a module.
+pub(crate) struct Module {
+    pub imports: Vec<Signature>,
+    pub exports: BTreeSet<String>,
+}
+
+impl Module {
+    pub fn read(wasm: &[u8]) -> Result<Self, ModuleError> {
+        let invalid = |error: wasmparser::BinaryReaderError| ModuleError::NotWasm { reason: error.to_string() };
+        let mut types: Vec<SubType> = Vec::new();
+        let mut module = Self { imports: Vec::new(), exports: BTreeSet::new() };
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload.map_err(invalid)? {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        types.extend(group.map_err(invalid)?.into_types());
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let import = import.map_err(invalid)?;
+                        let strange =
+                            || ModuleError::StrangeImport { name: format!("{}.{}", import.module, import.name) };
+                        let TypeRef::Func(index) = import.ty else { return Err(strange()) };
+                        let signature = signature(import.module, import.name, types.get(index as usize));
+                        module.imports.push(signature.ok_or_else(strange)?);
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        let export = export.map_err(invalid)?;
+                        if export.kind == ExternalKind::Func {
+                            module.exports.insert(export.name.to_owned());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(module)
+    }
+
+    /// Checks that every name is an exported function.
+    pub fn check_exports<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), ModuleError> {
+        for name in names {
+            if !self.exports.contains(name) {
+                return Err(ModuleError::NoExport { name: name.to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn signature(module: &str, name: &str, function: Option<&SubType>) -> Option<Signature> {
+    let wasmparser::CompositeInnerType::Func(function) = &function?.composite_type.inner else { return None };
+    let values = |types: &[ValType]| {
+        let value = |one: &ValType| match one {
+            ValType::I32 => Some(ValueType::I32),
+            ValType::I64 => Some(ValueType::I64),
+            ValType::F32 => Some(ValueType::F32),
+            ValType::F64 => Some(ValueType::F64),
+            _ => None,
+        };
+        types.iter().map(value).collect::<Option<Vec<_>>>()
+    };
+    Some(Signature {
+        module: module.to_owned(),
+        name: name.to_owned(),
+        parameters: values(function.params())?,
+        results: values(function.results())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `(module (import "env" "f" (func (param i32 i64) (result f64)))
+    ///          (func (export "go")))`
+    const WASM: &[u8] = b"\0asm\x01\0\0\0\x01\x0a\x02\x60\x02\x7f\x7e\x01\x7c\x60\0\0\
+        \x02\x09\x01\x03env\x01f\0\0\x03\x02\x01\x01\x07\x06\x01\x02go\0\x01\x0a\x04\x01\x02\0\x0b";
+
+    #[test]
+    fn imports_and_exports_are_read() {
+        let module = Module::read(WASM).expect("a module");
+        let imports: Vec<String> = module.imports.iter().map(Signature::to_string).collect();
+        assert_eq!(imports, ["env.f(iI)F"]);
+        assert_eq!(module.check_exports(["go"].into_iter()), Ok(()));
+        let error = module.check_exports(["go", "stop"].into_iter());
+        assert_eq!(error, Err(ModuleError::NoExport { name: "stop".to_owned() }));
+    }
+
+    #[test]
+    fn damaged_modules_are_refused() {
+        for length in 1..WASM.len() {
+            // A module may end after any whole section, so not every cut is seen.
+            let _ = Module::read(&WASM[..length]);
+        }
+        assert!(matches!(Module::read(b"\x7fELF"), Err(ModuleError::NotWasm { .. })));
+        // A memory from outside is no function.
+        let memory = b"\0asm\x01\0\0\0\x02\x0a\x01\x03env\x01m\x02\0\x01";
+        assert!(matches!(Module::read(memory), Err(ModuleError::StrangeImport { .. })));
+    }
+}

@@ -1,0 +1,291 @@
+//! Recipes: how an interpreter is built, as data.
+
+use crate::source::{Package, Source};
+use bellglass_image::Sha256Digest;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+/// What a recipe file says. The head of the recipe of CPython explains each key
+/// to those who write one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The image's name.
+    pub name: String,
+    /// The image's version.
+    pub version: String,
+    /// Whether this is the recipe that the name alone stands for.
+    #[serde(default)]
+    pub default: bool,
+    /// The toolchain's file, in the folder above the recipe's.
+    pub toolchain: String,
+    /// What a guest finds as its argument zero.
+    pub program: String,
+    /// What a guest's environment holds unless its user says otherwise.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// The exports of the module.
+    pub entry: Exports,
+    /// What the steps find in their environment, as `BELLGLASS_<NAME>`.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// The files from outside.
+    #[serde(rename = "source", default)]
+    pub sources: Vec<Source>,
+    /// What to do with them, in order.
+    #[serde(rename = "step")]
+    pub steps: Vec<Step>,
+}
+
+/// The names of the exports that the controller calls.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exports {
+    /// Called before all others, if there is one.
+    pub initialize: Option<String>,
+    /// Starts the interpreter, where that is apart from running a program.
+    pub start: Option<String>,
+    /// Runs the program and gives its exit code.
+    pub run: String,
+    /// Gives the address of errno.
+    pub errno: Option<String>,
+    /// Gives the address of the table of words that an interrupt sets.
+    pub interrupt: Option<String>,
+    /// The guest's malloc.
+    pub allocate: Option<String>,
+    /// The guest's free.
+    pub free: Option<String>,
+}
+
+impl Exports {
+    /// Every name that the module must export.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let optional =
+            [&self.initialize, &self.start, &self.errno, &self.interrupt, &self.allocate, &self.free];
+        optional.into_iter().flatten().map(String::as_str).chain([self.run.as_str()])
+    }
+}
+
+/// One script of a recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What it does, as the progress display shows it.
+    pub name: String,
+    /// The script, in the recipe's folder.
+    pub script: PathBuf,
+    /// What it reads: `source:NAME`, `step:NAME` for an earlier step, or a path in
+    /// the folder of guests. A change in one of them makes it run again.
+    #[serde(default)]
+    pub needs: Vec<String>,
+}
+
+/// One thing that a step reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need<'a> {
+    Source(&'a str),
+    Step(&'a str),
+    File(&'a Path),
+}
+
+impl Step {
+    pub(crate) fn needs(&self) -> impl Iterator<Item = Need<'_>> {
+        self.needs.iter().map(|need| match need.split_once(':') {
+            Some(("source", name)) => Need::Source(name),
+            Some(("step", name)) => Need::Step(name),
+            _ => Need::File(Path::new(need)),
+        })
+    }
+}
+
+/// The compiler and its libraries: packages that are unpacked into one folder.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Toolchain {
+    /// The processor, as Rust names it, on which it runs.
+    pub machine: String,
+    /// The packages, in the order in which they are unpacked.
+    #[serde(rename = "package")]
+    pub packages: Vec<Package>,
+}
+
+/// What is wrong with a recipe or a toolchain's file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is not a recipe that can be built: {reason}", file.display())]
+pub struct RecipeError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Recipe {
+    /// Reads a recipe; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`RecipeError`], with the line if it is not TOML.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, RecipeError> {
+        let error = |reason: String| RecipeError { file: file.to_owned(), reason };
+        let recipe: Self = toml::from_str(text).map_err(|reason| error(reason.to_string()))?;
+        recipe.check().map_err(error)?;
+        Ok(recipe)
+    }
+
+    /// What the serde types cannot say.
+    fn check(&self) -> Result<(), String> {
+        for word in [&self.name, &self.version] {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+            if word.is_empty() || word.starts_with(['.', '-', '_', '+']) || !word.bytes().all(plain) {
+                return Err(format!("'{word}' cannot be a name or a version"));
+            }
+        }
+        if !is_inside(Path::new(&self.toolchain)) {
+            return Err(format!("the toolchain '{}' must be a path without '..'", self.toolchain));
+        }
+        for (option, value) in &self.options {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if option.is_empty() || !option.bytes().all(plain) || value.contains('\0') {
+                return Err(format!("the option '{option}' must have a name of small letters, digits and '_'"));
+            }
+            if crate::step::RESERVED.contains(&option.as_str()) {
+                return Err(format!("the option '{option}' has the name of a variable that the builder sets"));
+            }
+        }
+        let mut sources = BTreeSet::new();
+        for source in &self.sources {
+            source.check()?;
+            if !sources.insert(source.name.as_str()) {
+                return Err(format!("two sources are called '{}'", source.name));
+            }
+        }
+        let mut steps = BTreeSet::new();
+        for step in &self.steps {
+            if !is_inside(&step.script) {
+                return Err(format!("the script '{}' must be a path without '..'", step.script.display()));
+            }
+            for need in step.needs() {
+                let known = match need {
+                    Need::Source(name) => sources.contains(name),
+                    Need::Step(name) => steps.contains(name),
+                    Need::File(path) => is_inside(path),
+                };
+                if !known {
+                    let name = &step.name;
+                    return Err(format!("the step '{name}' needs {need:?}, which is not there or not before it"));
+                }
+            }
+            if !steps.insert(step.name.as_str()) {
+                return Err(format!("two steps are called '{}'", step.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Toolchain {
+    /// Reads a toolchain's file; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`RecipeError`].
+    pub fn parse(text: &str, file: &Path) -> Result<Self, RecipeError> {
+        let error = |reason: String| RecipeError { file: file.to_owned(), reason };
+        let toolchain: Self = toml::from_str(text).map_err(|reason| error(reason.to_string()))?;
+        for package in &toolchain.packages {
+            package.source().check().map_err(error)?;
+        }
+        Ok(toolchain)
+    }
+
+    /// What tells this toolchain from another.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = Sha256Digest> {
+        self.packages.iter().map(|package| package.sha256)
+    }
+}
+
+/// Whether a path stays in the folder that it is relative to.
+fn is_inside(path: &Path) -> bool {
+    path.components().next().is_some()
+        && path.components().all(|component| matches!(component, Component::Normal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECIPE: &str = r#"
+        name = "toy"
+        version = "1.0"
+        toolchain = "toolchain.toml"
+        program = "/bin/toy"
+        [entry]
+        run = "main"
+        [options]
+        cflags = "-O2"
+        [[source]]
+        name = "data"
+        file = "data.tar.gz"
+        debian = "pool/main/d/data.tar.gz"
+        sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        size = 3
+        [[step]]
+        name = "first"
+        script = "steps/first.sh"
+        needs = ["source:data", "sysroot"]
+        [[step]]
+        name = "second"
+        script = "steps/second.sh"
+        needs = ["step:first"]
+    "#;
+
+    fn parse(text: &str) -> Result<Recipe, RecipeError> {
+        Recipe::parse(text, Path::new("toy.toml"))
+    }
+
+    #[test]
+    fn a_recipe_is_read() {
+        let recipe = parse(RECIPE).expect("a recipe");
+        assert_eq!(recipe.entry.names().collect::<Vec<_>>(), ["main"]);
+        let needs: Vec<_> = recipe.steps[0].needs().collect();
+        assert_eq!(needs, [Need::Source("data"), Need::File(Path::new("sysroot"))]);
+    }
+
+    #[test]
+    fn what_cannot_be_built_is_refused() {
+        for (from, to) in [
+            ("name = \"toy\"", "name = \"../toy\""),
+            ("version = \"1.0\"", "version = \"\""),
+            ("program =", "surprise = 1\nprogram ="),
+            ("cflags =", "CFLAGS ="),
+            ("cflags =", "work ="),
+            ("\"data\"", "\"a/b\""),
+            ("data.tar.gz\"\n        debian", "../x\"\n        debian"),
+            ("debian = \"pool/main/d/data.tar.gz\"", ""),
+            ("size = 3", "size = -3"),
+            ("ba7816bf", "zz7816bf"),
+            ("steps/first.sh", "../first.sh"),
+            ("steps/first.sh", "/bin/sh"),
+            ("source:data", "source:other"),
+            ("\"sysroot\"", "\"step:second\""),
+            ("\"sysroot\"", "\"../sysroot\""),
+            ("name = \"second\"", "name = \"first\""),
+            ("toolchain.toml", "../toolchain.toml"),
+        ] {
+            let text = RECIPE.replacen(from, to, 1);
+            assert_ne!(text, RECIPE, "{from}");
+            assert!(parse(&text).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn the_built_in_recipes_are_read() {
+        let names = crate::guests::Guests::built_in().recipes();
+        assert!(!names.is_empty());
+        for file in names {
+            let guests = crate::guests::Guests::built_in();
+            let recipe = Recipe::parse(&guests.text(&file).expect("text"), &file).expect("a recipe");
+            let toolchain = PathBuf::from(&recipe.toolchain);
+            Toolchain::parse(&guests.text(&toolchain).expect("text"), &toolchain).expect("a toolchain");
+        }
+    }
+}

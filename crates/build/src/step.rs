@@ -1,0 +1,148 @@
+//! Running one script of a recipe.
+
+use crate::progress::{Event, Progress};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// Options with these names would hide what the builder tells the scripts.
+pub(crate) const RESERVED: [&str; 6] = ["toolchain", "sources", "work", "out", "guests", "jobs"];
+
+/// How many lines of the log an error shows.
+const SHOWN_LINES: usize = 20;
+
+/// Bytes at the end of the log that are looked at for them.
+const SHOWN_BYTES: u64 = 16 << 10;
+
+/// How often the log is looked at for its newest line.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Why a step did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The script failed.
+    #[error("the step '{step}' failed with {status}; its log {} ends so:\n{tail}", log.display())]
+    Failed {
+        /// The step's name.
+        step: String,
+        /// How the script ended.
+        status: ExitStatus,
+        /// The whole log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// The script could not be run.
+    #[error("cannot run the step '{step}' ({source}): check that sh is installed and that {} may be written to", log.display())]
+    Start {
+        /// The step's name.
+        step: String,
+        /// Where its log was to be.
+        log: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Where the scripts of a build find things.
+pub(crate) struct Surroundings<'a> {
+    pub toolchain: &'a Path,
+    pub sources: &'a Path,
+    pub work: &'a Path,
+    pub out: &'a Path,
+    pub guests: &'a Path,
+    pub jobs: usize,
+    pub options: &'a BTreeMap<String, String>,
+}
+
+impl Surroundings<'_> {
+    /// A shell that runs `script` and sees nothing of the caller's environment
+    /// but where programs are.
+    fn command(&self, script: &Path) -> Command {
+        let mut command = Command::new("sh");
+        command.arg(script).current_dir(self.work).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.env("HOME", self.work).env("TMPDIR", self.work.join("tmp"));
+        command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        for (option, value) in self.options {
+            command.env(format!("BELLGLASS_{}", option.to_ascii_uppercase()), value);
+        }
+        command.env("BELLGLASS_TOOLCHAIN", self.toolchain);
+        command.env("BELLGLASS_SOURCES", self.sources);
+        command.env("BELLGLASS_WORK", self.work);
+        command.env("BELLGLASS_OUT", self.out);
+        command.env("BELLGLASS_GUESTS", self.guests);
+        command.env("BELLGLASS_JOBS", self.jobs.to_string());
+        command
+    }
+
+    /// Runs the script of a step to its end, with its output in `log`.
+    pub fn run(&self, name: &str, script: &Path, log: &Path, progress: &dyn Progress) -> Result<(), StepError> {
+        let start_error =
+            |source| StepError::Start { step: name.to_owned(), log: log.to_owned(), source };
+        fs::create_dir_all(self.work.join("tmp")).map_err(start_error)?;
+        fs::create_dir_all(self.out).map_err(start_error)?;
+        let mut command = self.command(script);
+        // The output goes to the file and not through us: a process that a script
+        // leaves behind then cannot keep the build waiting.
+        let file = File::create(log).map_err(start_error)?;
+        command.stdin(Stdio::null()).stderr(file.try_clone().map_err(start_error)?).stdout(file);
+        let mut child = command.spawn().map_err(start_error)?;
+        let mut tail = Tail::default();
+        loop {
+            if let Some(status) = child.try_wait().map_err(start_error)? {
+                if status.success() {
+                    return Ok(());
+                }
+                let tail = last_lines(log);
+                return Err(StepError::Failed { step: name.to_owned(), status, log: log.to_owned(), tail });
+            }
+            if let Some(line) = tail.newest_line(log) {
+                progress.event(Event::Line(&line));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+/// Watches the end of a growing file.
+#[derive(Default)]
+struct Tail {
+    length: u64,
+}
+
+impl Tail {
+    fn newest_line(&mut self, log: &Path) -> Option<String> {
+        let length = fs::metadata(log).ok()?.len();
+        if length == self.length {
+            return None;
+        }
+        self.length = length;
+        let text = end_of(log, 1024).ok()?;
+        let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
+        // What a terminal would obey must not reach one.
+        Some(line.trim().chars().map(|one| if one.is_control() { ' ' } else { one }).collect())
+    }
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = end_of(log, SHOWN_BYTES).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+    shown.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn end_of(log: &Path, bytes: u64) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+    let mut end = Vec::new();
+    file.take(bytes).read_to_end(&mut end)?;
+    Ok(String::from_utf8_lossy(&end).into_owned())
+}
