@@ -24,6 +24,8 @@ pub(crate) fn engine() -> Result<Engine, EngineError> {
     let mut config = Config::new();
     config
         .max_wasm_stack(NATIVE_STACK_BYTES)
+        // Not used, but the engine insists that it is no smaller.
+        .async_stack_size(NATIVE_STACK_BYTES)
         // A guest has the whole 32-bit address space reserved, so that bounds
         // checks are page faults and the memory never moves: an interrupt can
         // then be set from a signal handler.
