@@ -58,7 +58,8 @@ impl Mirrors {
     fn add_lines(&mut self, text: &str) {
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default().trim();
-            let Some(rest) = line.strip_prefix("deb").map(|rest| rest.strip_prefix("-src").unwrap_or(rest)) else {
+            let Some(rest) = line.strip_prefix("deb").map(|rest| rest.strip_prefix("-src").unwrap_or(rest))
+            else {
                 continue;
             };
             if !rest.starts_with([' ', '\t']) {
@@ -139,8 +140,21 @@ impl Archive {
     /// the sources of other vendors do not have Debian's pool.
     fn of_suite(suite: &str) -> Option<Self> {
         const RELEASES: [&str; 15] = [
-            "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid", "experimental",
-            "stable", "oldstable", "oldoldstable", "testing", "unstable", "rc-buggy",
+            "stretch",
+            "buster",
+            "bullseye",
+            "bookworm",
+            "trixie",
+            "forky",
+            "duke",
+            "sid",
+            "experimental",
+            "stable",
+            "oldstable",
+            "oldoldstable",
+            "testing",
+            "unstable",
+            "rc-buggy",
         ];
         let suite = suite.trim_end_matches('/');
         let (release, rest) = match suite.find(['-', '/']) {
@@ -149,7 +163,9 @@ impl Archive {
         };
         match (RELEASES.contains(&release), rest) {
             (true, "-security" | "/updates") => Some(Self::Security),
-            (true, "" | "-updates" | "-backports" | "-backports-sloppy" | "-proposed-updates") => Some(Self::Main),
+            (true, "" | "-updates" | "-backports" | "-backports-sloppy" | "-proposed-updates") => {
+                Some(Self::Main)
+            }
             _ => None,
         }
     }

@@ -18,8 +18,8 @@ use crate::recipe::{Need, Recipe, RecipeError, Toolchain};
 use crate::seal::{Seal, recompile};
 use crate::stamp::{StampFolder, Stamps, dependents, file_name};
 use crate::step::Surroundings;
-use crate::unpack::{TopFolder, unpack};
 use crate::tools;
+use crate::unpack::{TopFolder, unpack};
 use bellglass_image::{FolderLock, Image, Store, cache_directory, digest_of_bytes};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,9 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
         None => cache_directory()?,
     };
     let store = Store::new(cache.join("images"));
-    if !request.force && let Some(image) = existing(&store, &recipe, &stamps, progress)? {
+    if !request.force
+        && let Some(image) = existing(&store, &recipe, &stamps, progress)?
+    {
         return Ok(image);
     }
     if toolchain.machine != std::env::consts::ARCH {
@@ -98,7 +100,9 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
         progress.event(Event::Note("another build of this image is under way: waiting for it"));
     })?;
     // Another process may have built it while this one waited.
-    if !request.force && let Some(image) = existing(&store, &recipe, &stamps, progress)? {
+    if !request.force
+        && let Some(image) = existing(&store, &recipe, &stamps, progress)?
+    {
         return Ok(image);
     }
     let build = Build {

@@ -51,7 +51,9 @@ impl Display {
         let template = match (self.colours, bytes) {
             (true, false) => "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}",
             (false, false) => "{spinner} {prefix} {elapsed} {wide_msg}",
-            (true, true) => "{spinner:.cyan} {prefix} {bar:20.cyan/dim} {bytes}/{total_bytes} {wide_msg:.dim}",
+            (true, true) => {
+                "{spinner:.cyan} {prefix} {bar:20.cyan/dim} {bytes}/{total_bytes} {wide_msg:.dim}"
+            }
             (false, true) => "{spinner} {prefix} {bar:20} {bytes}/{total_bytes} {wide_msg}",
         };
         // The templates are ours; a display that cannot draw one draws none.
@@ -93,7 +95,8 @@ impl Progress for Display {
             Event::Started { step, number, of } => {
                 let now = Instant::now();
                 let width = of.to_string().len();
-                *state = State { title: format!("[{number:width$}/{of}] {step}"), started: now, last_sign: now };
+                *state =
+                    State { title: format!("[{number:width$}/{of}] {step}"), started: now, last_sign: now };
                 self.bar.reset();
                 self.bar.set_prefix(state.title.clone());
                 self.bar.set_message("");

@@ -27,7 +27,9 @@ pub enum BuildError {
     #[error(transparent)]
     MissingTools(#[from] MissingTools),
     /// The toolchain is another machine's.
-    #[error("the recipe's toolchain runs on {needed} and this machine is {found}: build the image on such a machine, or add a toolchain for this one to guests/")]
+    #[error(
+        "the recipe's toolchain runs on {needed} and this machine is {found}: build the image on such a machine, or add a toolchain for this one to guests/"
+    )]
     OtherMachine {
         /// The toolchain's machine.
         needed: String,

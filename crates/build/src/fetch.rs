@@ -152,7 +152,8 @@ impl Downloads<'_> {
         place: &Path,
     ) -> Result<Result<(), String>, FetchError> {
         for number in 1.. {
-            let file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error("make", &self.folder))?;
+            let file =
+                tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error("make", &self.folder))?;
             let report = |done: u64| {
                 self.progress.event(Event::Bytes { file: &source.file, done, total: source.size });
             };
@@ -192,7 +193,16 @@ impl Downloads<'_> {
         self.progress.event(Event::Line(&format!("pip download {requirement}")));
         let kind = if source.file.ends_with(".whl") { "--only-binary=:all:" } else { "--no-binary=:all:" };
         let output = Command::new("python3")
-            .args(["-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet", kind, "--dest"])
+            .args([
+                "-m",
+                "pip",
+                "download",
+                "--no-deps",
+                "--disable-pip-version-check",
+                "--quiet",
+                kind,
+                "--dest",
+            ])
             .arg(folder.path())
             .arg(requirement)
             .stdin(Stdio::null())

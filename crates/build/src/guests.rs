@@ -94,7 +94,8 @@ impl Guests {
         match recipes.iter().find(is_wanted) {
             Some(found) => Ok(found.clone()),
             None => {
-                let known = recipes.iter().map(|Found { recipe, .. }| format!("{}@{}", recipe.name, recipe.version));
+                let known =
+                    recipes.iter().map(|Found { recipe, .. }| format!("{}@{}", recipe.name, recipe.version));
                 Err(FindError::Unknown { name: wanted.to_owned(), known: known.collect() })
             }
         }

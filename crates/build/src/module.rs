@@ -9,19 +9,25 @@ use wasmparser::{ExternalKind, Parser, Payload, SubType, TypeRef, ValType};
 #[non_exhaustive]
 pub enum ModuleError {
     /// It is not valid wasm.
-    #[error("the steps made a module that is not valid wasm ({reason}): read the log of the step that links it")]
+    #[error(
+        "the steps made a module that is not valid wasm ({reason}): read the log of the step that links it"
+    )]
     NotWasm {
         /// What the parser said.
         reason: String,
     },
     /// It imports what no external call can stand for.
-    #[error("the module imports {name}, which is not a function of plain numbers: change the recipe so that it is defined")]
+    #[error(
+        "the module imports {name}, which is not a function of plain numbers: change the recipe so that it is defined"
+    )]
     StrangeImport {
         /// Module and name.
         name: String,
     },
     /// It lacks an export that the recipe names.
-    #[error("the module has no exported function '{name}', which the recipe's entry names: export it or change the recipe")]
+    #[error(
+        "the module has no exported function '{name}', which the recipe's entry names: export it or change the recipe"
+    )]
     NoExport {
         /// The name.
         name: String,
@@ -36,7 +42,8 @@ pub(crate) struct Module {
 
 impl Module {
     pub fn read(wasm: &[u8]) -> Result<Self, ModuleError> {
-        let invalid = |error: wasmparser::BinaryReaderError| ModuleError::NotWasm { reason: error.to_string() };
+        let invalid =
+            |error: wasmparser::BinaryReaderError| ModuleError::NotWasm { reason: error.to_string() };
         let mut types: Vec<SubType> = Vec::new();
         let mut module = Self { imports: Vec::new(), exports: BTreeSet::new() };
         for payload in Parser::new(0).parse_all(wasm) {
@@ -49,8 +56,9 @@ impl Module {
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
                         let import = import.map_err(invalid)?;
-                        let strange =
-                            || ModuleError::StrangeImport { name: format!("{}.{}", import.module, import.name) };
+                        let strange = || ModuleError::StrangeImport {
+                            name: format!("{}.{}", import.module, import.name),
+                        };
                         let TypeRef::Func(index) = import.ty else { return Err(strange()) };
                         let signature = signature(import.module, import.name, types.get(index as usize));
                         module.imports.push(signature.ok_or_else(strange)?);

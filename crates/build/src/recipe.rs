@@ -146,10 +146,14 @@ impl Recipe {
         for (option, value) in &self.options {
             let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             if option.is_empty() || !option.bytes().all(plain) || value.contains('\0') {
-                return Err(format!("the option '{option}' must have a name of small letters, digits and '_'"));
+                return Err(format!(
+                    "the option '{option}' must have a name of small letters, digits and '_'"
+                ));
             }
             if crate::step::RESERVED.contains(&option.as_str()) {
-                return Err(format!("the option '{option}' has the name of a variable that the builder sets"));
+                return Err(format!(
+                    "the option '{option}' has the name of a variable that the builder sets"
+                ));
             }
         }
         let mut sources = BTreeSet::new();
@@ -172,7 +176,9 @@ impl Recipe {
                 };
                 if !known {
                     let name = &step.name;
-                    return Err(format!("the step '{name}' needs {need:?}, which is not there or not before it"));
+                    return Err(format!(
+                        "the step '{name}' needs {need:?}, which is not there or not before it"
+                    ));
                 }
             }
             if !steps.insert(step.name.as_str()) {

@@ -55,7 +55,8 @@ impl Seal<'_> {
         if !folder.is_dir() {
             return Err(BuildError::NoResult { path: folder.to_owned() });
         }
-        let seconds: u64 = self.recipe.options.get(TIME_OPTION).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let seconds: u64 =
+            self.recipe.options.get(TIME_OPTION).and_then(|text| text.parse().ok()).unwrap_or(0);
         let mut writer = Writer::new(seconds.saturating_mul(1_000_000_000));
         writer.directory("", folder, &mut |_| true)?;
         let files = write_part(&parts.staging, FILES_FILE, |into| writer.finish(into))?;

@@ -75,7 +75,8 @@ impl Source {
     pub(crate) fn check(&self) -> Result<(), String> {
         for text in [&self.name, &self.file] {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+~-".contains(&byte);
-            if text.is_empty() || text.len() > 200 || text.starts_with(['.', '-']) || !text.bytes().all(plain) {
+            if text.is_empty() || text.len() > 200 || text.starts_with(['.', '-']) || !text.bytes().all(plain)
+            {
                 return Err(format!("'{text}' cannot be the name of a source or of its file"));
             }
         }

@@ -83,9 +83,14 @@ impl Surroundings<'_> {
     }
 
     /// Runs the script of a step to its end, with its output in `log`.
-    pub fn run(&self, name: &str, script: &Path, log: &Path, progress: &dyn Progress) -> Result<(), StepError> {
-        let start_error =
-            |source| StepError::Start { step: name.to_owned(), log: log.to_owned(), source };
+    pub fn run(
+        &self,
+        name: &str,
+        script: &Path,
+        log: &Path,
+        progress: &dyn Progress,
+    ) -> Result<(), StepError> {
+        let start_error = |source| StepError::Start { step: name.to_owned(), log: log.to_owned(), source };
         fs::create_dir_all(self.work.join("tmp")).map_err(start_error)?;
         fs::create_dir_all(self.out).map_err(start_error)?;
         let mut command = self.command(script);

@@ -19,13 +19,17 @@ const UNPACKED_FILES: u64 = 1_000_000;
 #[non_exhaustive]
 pub enum UnpackError {
     /// No known kind of archive ends so.
-    #[error("cannot unpack {archive}: its name must end with .deb, .tar.gz, .tgz, .tar.xz, .tar.bz2, .tar.zst, .tar, .zip or .whl")]
+    #[error(
+        "cannot unpack {archive}: its name must end with .deb, .tar.gz, .tgz, .tar.xz, .tar.bz2, .tar.zst, .tar, .zip or .whl"
+    )]
     UnknownKind {
         /// The file's name.
         archive: String,
     },
     /// An entry would be written outside the folder.
-    #[error("{archive} holds '{entry}', which leads out of the folder that it is unpacked into: do not use this archive")]
+    #[error(
+        "{archive} holds '{entry}', which leads out of the folder that it is unpacked into: do not use this archive"
+    )]
     Escapes {
         /// The file's name.
         archive: String,
@@ -33,7 +37,9 @@ pub enum UnpackError {
         entry: String,
     },
     /// An entry is of a kind that no source needs, such as a device.
-    #[error("{archive} holds '{entry}', which is neither a file, a folder nor a link: do not use this archive")]
+    #[error(
+        "{archive} holds '{entry}', which is neither a file, a folder nor a link: do not use this archive"
+    )]
     StrangeEntry {
         /// The file's name.
         archive: String,
@@ -41,7 +47,9 @@ pub enum UnpackError {
         entry: String,
     },
     /// More, or more bytes, than any source has.
-    #[error("{archive} unpacks to more than {UNPACKED_BYTES} bytes or {UNPACKED_FILES} files: do not use this archive")]
+    #[error(
+        "{archive} unpacks to more than {UNPACKED_BYTES} bytes or {UNPACKED_FILES} files: do not use this archive"
+    )]
     TooLarge {
         /// The file's name.
         archive: String,
@@ -102,7 +110,7 @@ pub(crate) fn unpack(
 }
 
 fn unpack_one(path: &Path, name: &str, into: &Path) -> Result<(), UnpackError> {
-    let target = Target { archive: name, folder: into, };
+    let target = Target { archive: name, folder: into };
     let file = File::open(path).map_err(|source| target.io(source))?;
     if name.ends_with(".zip") || name.ends_with(".whl") {
         return target.zip(file);
@@ -167,7 +175,9 @@ impl Target<'_> {
             if name.starts_with("data.tar") {
                 return match decompress(&name, member) {
                     Some(reader) => self.tar(reader.map_err(|source| self.io(source))?),
-                    None => Err(UnpackError::UnknownKind { archive: format!("{} in {}", name, self.archive) }),
+                    None => {
+                        Err(UnpackError::UnknownKind { archive: format!("{} in {}", name, self.archive) })
+                    }
                 };
             }
         }
@@ -211,7 +221,10 @@ impl Target<'_> {
     /// The crate's refusal to write outside the folder is one of its own errors
     /// and not one of the system's.
     fn link_or_io(&self, source: io::Error, entry: &str) -> UnpackError {
-        let text = format!("{source} {}", std::error::Error::source(&source).map_or_else(String::new, |inner| inner.to_string()));
+        let text = format!(
+            "{source} {}",
+            std::error::Error::source(&source).map_or_else(String::new, |inner| inner.to_string())
+        );
         if text.contains("outside of") { self.escapes(entry) } else { self.io(source) }
     }
 
