@@ -196,7 +196,8 @@ fn read_index(file: &[u8]) -> Result<Vec<Record>, PackError> {
         return Err(PackError::NotAPack);
     }
     // A header of 32 bytes has room for all four.
-    let number = |at: usize| rest[at..at + 4].iter().rev().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
+    let number =
+        |at: usize| rest[at..at + 4].iter().rev().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
     let long = |at: usize| u64::from(number(at)) | u64::from(number(at + 4)) << 32;
     let version = number(0);
     if version != VERSION {

@@ -74,8 +74,7 @@ impl Writer {
                 if !choose(&relative) {
                     continue;
                 }
-                let names: Vec<Vec<u8>> =
-                    relative.iter().map(|name| name.as_bytes().to_vec()).collect();
+                let names: Vec<Vec<u8>> = relative.iter().map(|name| name.as_bytes().to_vec()).collect();
                 let node = read_node(&entry.path())?;
                 let enter = matches!(node, Node::Directory(_));
                 insert(target, &names, node, &relative)?;

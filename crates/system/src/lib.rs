@@ -1,7 +1,58 @@
-//! system
+//! The virtual machine that the default handlers present to a guest: files,
+//! clocks, randomness, standard streams, identity.
+//!
+//! A controller makes a [`System`] for each run and hands it the calls that its
+//! user does not answer. The system sees the guest only as a [`Call`]: raw
+//! arguments, and memory behind the [`Memory`] trait. It trusts neither: each
+//! number that a guest chose is checked before anything is sized by it.
+//!
+//! From the outside in: `wasi` and `posix` unpack arguments, call a core and pack
+//! the answer; the cores (`files`, `stdio`, `pipe`, `clock`, `random`) know no
+//! call by name.
+//!
+//! ```
+//! use bellglass_system::{Input, Output, Capture, System};
+//!
+//! let capture = Capture::new();
+//! let system = System::builder()
+//!     .arguments(["python", "-c", "pass"])
+//!     .stdin(Input::Bytes(b"hello\n".to_vec()))
+//!     .stdout(Output::Capture(capture.clone()))
+//!     .output_limit(1 << 20)
+//!     .build()?;
+//! # drop(system);
+//! # Ok::<(), bellglass_system::SystemError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod builder;
 mod call;
+mod clock;
+mod descriptors;
 mod errno;
+#[cfg(test)]
+mod fake;
+pub mod files;
+mod guest;
+mod pipe;
+mod posix;
+mod random;
+mod rights;
+mod stdio;
+mod streams;
+mod system;
+mod table;
+mod wait;
 mod waiter;
+mod wasi;
+
+pub use builder::{Mount, SystemBuilder, SystemError};
 pub use call::{Answer, Call, Fault, Handler, Memory, MemoryError, Stop};
+pub use clock::{Clock, FixedClock, RealClock, Sleep};
 pub use errno::Errno;
+pub use files::Access;
+pub use random::{HostRandom, Random, SeededRandom};
+pub use stdio::{Capture, Input, Output};
+pub use system::{Identity, System};
+pub use table::{Ending, Family, Kind, Parameter, Row, Support, SystemHandler, lookup, refuse, rows, settle};
 pub use waiter::{Waiter, Woken};

@@ -62,6 +62,11 @@ impl Waiter {
         self.set(|state| state.killed = true);
     }
 
+    /// Whether [`kill`](Self::kill) was called.
+    pub fn is_killed(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).killed
+    }
+
     /// Makes the wait that is under way, or the next one, return
     /// [`Woken::Interrupted`] once.
     pub fn interrupt(&self) {

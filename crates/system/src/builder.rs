@@ -1,0 +1,452 @@
+//! Making a system: what the user allows, and the tree that comes of it.
+
+use crate::Errno;
+use crate::clock::{Clock, RealClock};
+use crate::descriptors::{Description, Descriptor, Descriptors, Object};
+use crate::files::{
+    Access, BytesFile, Directory, File, Found, Graft, HostDirectory, HostFile, MemoryTree, PackDirectory,
+    Place, compose, devices,
+};
+use crate::random::{HostRandom, Random};
+use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
+use crate::system::{Identity, Streams, System};
+use bellglass_pack::Pack;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something of the host, or a tree, at a path of the guest.
+pub struct Mount {
+    guest: Vec<u8>,
+    source: Source,
+}
+
+enum Source {
+    Directory(PathBuf, Access),
+    OpenDirectory(std::fs::File, Access),
+    File(PathBuf),
+    Bytes(Arc<[u8]>),
+    Tree(Arc<dyn Directory>),
+}
+
+impl std::fmt::Debug for Mount {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Mount").field("guest", &self.guest.escape_ascii().to_string()).finish()
+    }
+}
+
+impl Mount {
+    /// The host's directory `host` at the guest's path `guest`.
+    pub fn directory(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>, access: Access) -> Self {
+        Self { guest: guest.into(), source: Source::Directory(host.into(), access) }
+    }
+
+    /// A directory of the host that is open already.
+    pub fn open_directory(directory: std::fs::File, guest: impl Into<Vec<u8>>, access: Access) -> Self {
+        Self { guest: guest.into(), source: Source::OpenDirectory(directory, access) }
+    }
+
+    /// One file of the host, read-only: for instance the program.
+    pub fn file(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
+        Self { guest: guest.into(), source: Source::File(host.into()) }
+    }
+
+    /// A read-only file with this content.
+    pub fn bytes(bytes: impl Into<Arc<[u8]>>, guest: impl Into<Vec<u8>>) -> Self {
+        Self { guest: guest.into(), source: Source::Bytes(bytes.into()) }
+    }
+
+    /// A tree of the user's own.
+    pub fn tree(root: Arc<dyn Directory>, guest: impl Into<Vec<u8>>) -> Self {
+        Self { guest: guest.into(), source: Source::Tree(root) }
+    }
+}
+
+/// Why a system could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// A file or directory of the host cannot be opened for a mount.
+    #[error("cannot mount {}: {source}", path.display())]
+    Host {
+        /// Which.
+        path: PathBuf,
+        /// What the host said.
+        source: std::io::Error,
+    },
+    /// A mount's path in the guest is no absolute path without `.` and `..`.
+    #[error("'{path}' cannot be a mount's path in the guest: write an absolute path without '.' and '..'")]
+    GuestPath {
+        /// The path.
+        path: String,
+    },
+    /// Mounts cannot be put one in the other in this way.
+    #[error("cannot mount at '{path}': {errno}")]
+    Mount {
+        /// The path in the guest.
+        path: String,
+        /// What is wrong.
+        errno: Errno,
+    },
+    /// An argument or a variable holds a zero byte, which C strings cannot.
+    #[error("{what} holds a zero byte")]
+    ZeroByte {
+        /// Which.
+        what: String,
+    },
+    /// The arguments and the environment are too long together.
+    #[error("the arguments and the environment take {bytes} bytes, above the limit of {limit}")]
+    TooLong {
+        /// What they take.
+        bytes: usize,
+        /// What they may take.
+        limit: usize,
+    },
+}
+
+/// Bytes of arguments and environment together; far above what any program
+/// needs, and within what a guest's stack and memory hold.
+const ARGUMENT_BYTES: usize = 8 << 20;
+
+/// Collects what a [`System`] is made of. Nothing that is not given here reaches
+/// the guest: no argument, no variable, no file of the host.
+pub struct SystemBuilder {
+    arguments: Vec<Vec<u8>>,
+    environment: BTreeMap<Vec<u8>, Vec<u8>>,
+    working_directory: Option<Vec<u8>>,
+    input: Input,
+    output: Output,
+    error: Output,
+    mounts: Vec<Mount>,
+    base: Option<Arc<Pack>>,
+    clock: Arc<dyn Clock>,
+    random: Box<dyn Random>,
+    processor_time: Option<Box<dyn Fn() -> Duration + Send>>,
+    identity: Identity,
+    output_limit: Option<u64>,
+    open_files: usize,
+    file_bytes: u64,
+    memory_limit: Option<u64>,
+}
+
+impl System {
+    /// A builder for a system that has nothing yet.
+    pub fn builder() -> SystemBuilder {
+        SystemBuilder {
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            working_directory: None,
+            input: Input::default(),
+            output: Output::default(),
+            error: Output::default(),
+            mounts: Vec::new(),
+            base: None,
+            clock: Arc::new(RealClock::new()),
+            random: Box::new(HostRandom),
+            processor_time: None,
+            identity: Identity::default(),
+            output_limit: None,
+            open_files: 1024,
+            file_bytes: 256 << 20,
+            memory_limit: None,
+        }
+    }
+}
+
+impl SystemBuilder {
+    /// The arguments, the first of which is the program's name.
+    pub fn arguments<T: Into<Vec<u8>>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
+        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn environment(mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        self.environment.insert(key.into(), value.into());
+        self
+    }
+
+    /// The working directory, which the guest finds in `PWD`.
+    pub fn working_directory(mut self, path: impl Into<Vec<u8>>) -> Self {
+        self.working_directory = Some(path.into());
+        self
+    }
+
+    /// Where standard input comes from.
+    pub fn stdin(mut self, input: Input) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// Where standard output goes.
+    pub fn stdout(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    /// Where standard error goes.
+    pub fn stderr(mut self, output: Output) -> Self {
+        self.error = output;
+        self
+    }
+
+    /// Mounts something. A later mount lies over an earlier one.
+    pub fn mount(mut self, mount: Mount) -> Self {
+        self.mounts.push(mount);
+        self
+    }
+
+    /// The image's base files, shown read-only from the root on.
+    pub fn base(mut self, pack: Arc<Pack>) -> Self {
+        self.base = Some(pack);
+        self
+    }
+
+    /// Where time comes from; the host's clock if not set.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where random bytes come from; the host if not set.
+    pub fn random(mut self, random: Box<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// How much processor time the guest has used; without it, the time since
+    /// the start.
+    pub fn processor_time(mut self, time: impl Fn() -> Duration + Send + 'static) -> Self {
+        self.processor_time = Some(Box::new(time));
+        self
+    }
+
+    /// Who the guest's program is.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// Bytes that standard output and error may write together; no limit if not
+    /// set.
+    pub fn output_limit(mut self, bytes: u64) -> Self {
+        self.output_limit = Some(bytes);
+        self
+    }
+
+    /// How many files may be open at once; 1024 if not set.
+    pub fn open_files(mut self, count: usize) -> Self {
+        self.open_files = count;
+        self
+    }
+
+    /// Bytes that the files in memory may take, names and all; 256 MiB if not
+    /// set.
+    pub fn file_bytes(mut self, bytes: u64) -> Self {
+        self.file_bytes = bytes;
+        self
+    }
+
+    /// The guest's memory limit, for `getrlimit` to tell. It is not enforced
+    /// here.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Makes the system: opens what is to be mounted and builds the tree.
+    ///
+    /// # Errors
+    /// [`SystemError`].
+    pub fn build(mut self) -> Result<System, SystemError> {
+        if let Some(path) = self.working_directory.take() {
+            self.environment.insert(b"PWD".to_vec(), path);
+        }
+        let environment: Vec<Vec<u8>> =
+            self.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
+        check_strings(&self.arguments, &environment)?;
+        let root = self.tree()?;
+        let budget = Arc::new(Budget::new(self.output_limit));
+        let output = |output, inherited| Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget)));
+        let streams = Streams {
+            input: Arc::new(InputStream::new(self.input)),
+            output: output(self.output, rustix::stdio::stdout()),
+            error: output(self.error, rustix::stdio::stderr()),
+        };
+        let mut descriptors = Descriptors::new(self.open_files.max(4));
+        let standard = [
+            Description::new(Object::Input(Arc::clone(&streams.input)), true, false, 0),
+            Description::new(Object::Output(Arc::clone(&streams.output)), false, true, 0),
+            Description::new(Object::Output(Arc::clone(&streams.error)), false, true, 0),
+            // The one directory that WASI calls preopened.
+            Description::new(Object::Directory(Place::root(Arc::clone(&root))), true, false, 0),
+        ];
+        for (number, description) in (0..).zip(standard) {
+            // The table has room for at least four.
+            let _ = descriptors.replace(number, Descriptor::full(description));
+        }
+        let clock = Arc::clone(&self.clock);
+        let processor_time = self.processor_time.unwrap_or_else(|| Box::new(move || clock.monotonic()));
+        Ok(System {
+            arguments: self.arguments,
+            environment,
+            descriptors,
+            root,
+            streams,
+            clock: self.clock,
+            random: self.random,
+            processor_time,
+            identity: self.identity,
+            umask: 0o022,
+            memory_limit: self.memory_limit,
+            budget,
+        })
+    }
+
+    /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
+    /// small /etc, and the mounts over all that.
+    fn tree(&mut self) -> Result<Arc<dyn Directory>, SystemError> {
+        // Each tree has a device number of its own, from 1.
+        let base: Arc<dyn Directory> = match self.base.take() {
+            Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
+            None => MemoryTree::new(0, 1, Arc::clone(&self.clock)).root(),
+        };
+        let memory = MemoryTree::new(self.file_bytes, 2, Arc::clone(&self.clock)).root();
+        let mut grafts = BTreeMap::new();
+        let home = self.identity.home.clone();
+        for (path, permissions) in [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755)] {
+            let directory = make_directory(&memory, path, permissions)?;
+            put(&mut grafts, path, Graft::Tree(directory, BTreeMap::new()))?;
+        }
+        put(&mut grafts, b"/dev", Graft::Within(devices()))?;
+        for (name, text) in self.etc() {
+            let inode = 1000 + grafts.len() as u64 + text.len() as u64;
+            let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode));
+            put(&mut grafts, name.as_bytes(), Graft::File(file))?;
+        }
+        for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
+            let graft = open(mount.source, device, &self.clock)?;
+            put(&mut grafts, &mount.guest, graft)?;
+        }
+        compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
+    }
+
+    /// The files in /etc that programs read, saying what is so.
+    fn etc(&self) -> [(&'static str, String); 5] {
+        let Identity { user, group, user_name, home, host_name, .. } = &self.identity;
+        [
+            (
+                "/etc/passwd",
+                format!(
+                    "root:x:0:0:root:/root:/bin/false\n{user_name}:x:{user}:{group}:{user_name}:{home}:/bin/false\n"
+                ),
+            ),
+            ("/etc/group", format!("root:x:0:\n{user_name}:x:{group}:\n")),
+            ("/etc/hosts", format!("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {host_name}\n")),
+            ("/etc/hostname", format!("{host_name}\n")),
+            (
+                "/etc/os-release",
+                "NAME=\"Bellglass\"\nID=bellglass\nPRETTY_NAME=\"Bellglass sandbox\"\n".to_owned(),
+            ),
+        ]
+    }
+}
+
+fn check_strings(arguments: &[Vec<u8>], environment: &[Vec<u8>]) -> Result<(), SystemError> {
+    let mut bytes = 0;
+    for (what, texts) in [("argument", arguments), ("environment variable", environment)] {
+        for text in texts {
+            // The zero byte and the pointer that each costs the guest.
+            bytes += text.len() + 5;
+            if text.contains(&0) {
+                return Err(SystemError::ZeroByte { what: format!("the {what} '{}'", text.escape_ascii()) });
+            }
+        }
+    }
+    let limit = ARGUMENT_BYTES;
+    if bytes > limit { Err(SystemError::TooLong { bytes, limit }) } else { Ok(()) }
+}
+
+/// The names of a mount's path.
+fn names(path: &[u8]) -> Result<Vec<&[u8]>, SystemError> {
+    let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+    let is_name = |name: &&[u8]| *name != b"." && *name != b".." && name.len() <= crate::files::NAME_BYTES;
+    if path.starts_with(b"/") && !path.contains(&0) && names.iter().all(is_name) {
+        Ok(names)
+    } else {
+        Err(SystemError::GuestPath { path: path.escape_ascii().to_string() })
+    }
+}
+
+/// Puts `graft` at `path`, in place of what is there and below.
+fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Result<(), SystemError> {
+    let names = names(path)?;
+    let failed = |errno| SystemError::Mount { path: path.escape_ascii().to_string(), errno };
+    // To replace the root would leave no place for /dev and /tmp.
+    let Some((last, parents)) = names.split_last() else { return Err(failed(Errno::BUSY)) };
+    let mut level = grafts;
+    for name in parents {
+        let entry = level.entry(name.to_vec()).or_insert_with(|| Graft::Within(BTreeMap::new()));
+        level = match entry {
+            Graft::Within(grafts) | Graft::Tree(_, grafts) => grafts,
+            Graft::File(_) | Graft::Device(_) | Graft::Symlink(_) => return Err(failed(Errno::NOTDIR)),
+        };
+    }
+    level.insert(last.to_vec(), graft);
+    Ok(())
+}
+
+fn open(source: Source, device: u64, clock: &Arc<dyn Clock>) -> Result<Graft, SystemError> {
+    let host =
+        |directory, access| -> Arc<dyn Directory> { Arc::new(HostDirectory::new(directory, access, device)) };
+    let open_host = |path: &PathBuf| {
+        let failed = |source| SystemError::Host { path: path.clone(), source };
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        Ok((file, metadata))
+    };
+    let wrong = |path: PathBuf, kind| SystemError::Host { path, source: std::io::Error::from(kind) };
+    // Nothing here takes time from it yet: trees of the host have the host's.
+    let _ = clock;
+    Ok(match source {
+        Source::Directory(path, access) => {
+            let (file, metadata) = open_host(&path)?;
+            if !metadata.is_dir() {
+                return Err(wrong(path, std::io::ErrorKind::NotADirectory));
+            }
+            Graft::Tree(host(file, access), BTreeMap::new())
+        }
+        Source::OpenDirectory(file, access) => Graft::Tree(host(file, access), BTreeMap::new()),
+        Source::File(path) => {
+            let (file, metadata) = open_host(&path)?;
+            if !metadata.is_file() {
+                return Err(wrong(path, std::io::ErrorKind::InvalidInput));
+            }
+            Graft::File(Arc::new(HostFile::new(file, device, 1)))
+        }
+        Source::Bytes(bytes) => Graft::File(Arc::new(BytesFile::new(bytes, device, 1))),
+        Source::Tree(root) => Graft::Tree(root, BTreeMap::new()),
+    })
+}
+
+/// Makes a directory and its parents in a fresh tree.
+fn make_directory(
+    root: &Arc<dyn Directory>,
+    path: &[u8],
+    permissions: u32,
+) -> Result<Arc<dyn Directory>, SystemError> {
+    let failed = |errno| SystemError::Mount { path: path.escape_ascii().to_string(), errno };
+    let mut directory = Arc::clone(root);
+    for name in names(path)? {
+        match directory.create_directory(name, permissions) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+        match directory.lookup(name).map_err(failed)? {
+            Found::Directory(found) => directory = found,
+            _ => return Err(failed(Errno::NOTDIR)),
+        }
+    }
+    Ok(directory)
+}

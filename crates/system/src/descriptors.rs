@@ -1,0 +1,236 @@
+//! The table of open files.
+
+use crate::Errno;
+use crate::files::{Device, File, FileType, Place};
+use crate::pipe::{PipeReader, PipeWriter};
+use crate::rights::Rights;
+use crate::stdio::{InputStream, OutputStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Flags of an open file, as WASI numbers them.
+pub(crate) mod flags {
+    pub(crate) const APPEND: u16 = 1;
+    pub(crate) const NONBLOCK: u16 = 4;
+    /// All that there are: append, dsync, nonblock, rsync, sync.
+    pub(crate) const ALL: u16 = 31;
+}
+
+/// What a descriptor stands for.
+pub(crate) enum Object {
+    File(Arc<dyn File>),
+    Directory(Place),
+    /// A device that is no stream: null, zero, full, random.
+    Device(Device),
+    Input(Arc<InputStream>),
+    Output(Arc<OutputStream>),
+    /// The terminal, both ways.
+    Terminal(Arc<InputStream>, Arc<OutputStream>),
+    PipeReader(PipeReader),
+    PipeWriter(PipeWriter),
+    Socket {
+        incoming: PipeReader,
+        outgoing: PipeWriter,
+    },
+}
+
+impl Object {
+    pub(crate) fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(match self {
+            Self::File(file) => file.metadata()?.file_type,
+            Self::Directory(_) => FileType::Directory,
+            // WASI has no type for a pipe. What reads and writes in order and is
+            // not a file is nearest to a character device.
+            Self::Device(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Terminal(..)
+            | Self::PipeReader(_)
+            | Self::PipeWriter(_) => FileType::CharacterDevice,
+            Self::Socket { .. } => FileType::SocketStream,
+        })
+    }
+
+    /// What can be done with it at all.
+    ///
+    /// wasi-libc takes for a terminal what is a character device that can not be
+    /// sought in, so what is no terminal has that right, and fails with ESPIPE.
+    pub(crate) fn rights(&self) -> Rights {
+        match self {
+            Self::File(_) | Self::Device(_) => Rights::FILE,
+            Self::Directory(_) => Rights::DIRECTORY,
+            Self::Socket { .. } => Rights::STREAM,
+            _ if self.is_terminal() => Rights::STREAM,
+            _ => Rights(Rights::STREAM.0 | Rights::FD_SEEK.0 | Rights::FD_TELL.0),
+        }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        match self {
+            Self::Input(stream) => stream.is_terminal(),
+            Self::Output(stream) => stream.is_terminal(),
+            Self::Terminal(..) => true,
+            _ => false,
+        }
+    }
+}
+
+/// An open file: what dup shares.
+pub(crate) struct Description {
+    pub object: Object,
+    pub readable: bool,
+    pub writable: bool,
+    state: Mutex<State>,
+}
+
+/// What of an open file changes.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Where the next read or write starts.
+    pub position: u64,
+    /// See [`flags`].
+    pub flags: u16,
+}
+
+impl Description {
+    pub(crate) fn new(object: Object, readable: bool, writable: bool, flags: u16) -> Arc<Self> {
+        Arc::new(Self { object, readable, writable, state: Mutex::new(State { position: 0, flags }) })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn nonblocking(&self) -> bool {
+        self.state().flags & flags::NONBLOCK != 0
+    }
+
+    /// The file, if it is one with content.
+    pub(crate) fn file(&self) -> Option<&Arc<dyn File>> {
+        match &self.object {
+            Object::File(file) => Some(file),
+            _ => None,
+        }
+    }
+}
+
+/// A descriptor: an open file, and what may be done through this number.
+#[derive(Clone)]
+pub(crate) struct Descriptor {
+    pub description: Arc<Description>,
+    pub rights: Rights,
+    pub inheriting: Rights,
+}
+
+impl Descriptor {
+    /// A descriptor that may do what `description` can.
+    pub(crate) fn full(description: Arc<Description>) -> Self {
+        let mut rights = description.object.rights().0;
+        if !description.readable {
+            rights &= !Rights::FD_READ.0;
+        }
+        if !description.writable {
+            rights &= !Rights::FD_WRITE.0;
+        }
+        let inheriting = match description.object {
+            Object::Directory(_) => Rights::ALL,
+            _ => Rights::NONE,
+        };
+        Self { description, rights: Rights(rights), inheriting }
+    }
+
+    /// The open file, if all of `needed` may be done.
+    ///
+    /// Reading and writing give EBADF, as read(2) has it, the rest ENOTCAPABLE.
+    pub(crate) fn with(&self, needed: Rights) -> Result<&Arc<Description>, Errno> {
+        if self.rights.contains(needed) {
+            return Ok(&self.description);
+        }
+        let data = Rights(Rights::FD_READ.0 | Rights::FD_WRITE.0);
+        if needed.and(data) != Rights::NONE { Err(Errno::BADF) } else { Err(Errno::NOTCAPABLE) }
+    }
+}
+
+/// All open files of a guest.
+pub(crate) struct Descriptors {
+    slots: Vec<Option<Descriptor>>,
+    limit: usize,
+}
+
+impl Descriptors {
+    /// An empty table with room for `limit` descriptors.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { slots: Vec::new(), limit }
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Result<&Descriptor, Errno> {
+        self.slots.get(number as usize).and_then(Option::as_ref).ok_or(Errno::BADF)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u32) -> Result<&mut Descriptor, Errno> {
+        self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::BADF)
+    }
+
+    /// Gives `descriptor` the lowest free number, of those from `least` on.
+    pub(crate) fn insert(&mut self, descriptor: Descriptor, least: u32) -> Result<u32, Errno> {
+        let number = self.free(least)?;
+        self.put(number, descriptor);
+        Ok(number)
+    }
+
+    /// The lowest free number from `least` on; EMFILE if there is none.
+    pub(crate) fn free(&self, least: u32) -> Result<u32, Errno> {
+        let taken = |number: &usize| self.slots.get(*number).is_some_and(Option::is_some);
+        let free = (least as usize..self.limit).find(|number| !taken(number)).ok_or(Errno::MFILE)?;
+        u32::try_from(free).map_err(|_| Errno::MFILE)
+    }
+
+    /// Gives `descriptor` this number, which closes what had it; EBADF if it is
+    /// beyond the limit.
+    pub(crate) fn replace(&mut self, number: u32, descriptor: Descriptor) -> Result<(), Errno> {
+        if number as usize >= self.limit {
+            return Err(Errno::BADF);
+        }
+        self.put(number, descriptor);
+        Ok(())
+    }
+
+    fn put(&mut self, number: u32, descriptor: Descriptor) {
+        let index = number as usize;
+        if index >= self.slots.len() {
+            // BOUND: the number is below the limit.
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.slots[index] = Some(descriptor);
+    }
+
+    pub(crate) fn close(&mut self, number: u32) -> Result<Descriptor, Errno> {
+        self.slots.get_mut(number as usize).and_then(Option::take).ok_or(Errno::BADF)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn null() -> Descriptor {
+        Descriptor::full(Description::new(Object::Device(Device::Null), true, true, 0))
+    }
+
+    #[test]
+    fn the_lowest_free_number_is_taken_up_to_the_limit() {
+        let mut table = Descriptors::new(3);
+        for number in 0..3 {
+            assert_eq!(table.insert(null(), 0), Ok(number));
+        }
+        assert_eq!(table.insert(null(), 0), Err(Errno::MFILE));
+        table.close(1).expect("it is open");
+        assert_eq!(table.close(1).err(), Some(Errno::BADF));
+        assert_eq!(table.insert(null(), 0), Ok(1));
+        assert_eq!(table.replace(3, null()), Err(Errno::BADF));
+        assert_eq!(table.get(u32::MAX).err(), Some(Errno::BADF));
+    }
+}

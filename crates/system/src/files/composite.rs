@@ -1,0 +1,273 @@
+//! Mounts: a directory with entries of its own over the directory of a tree.
+
+use super::{
+    Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions,
+    Opened, refuse_new,
+};
+use crate::Errno;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is put over one name.
+#[derive(Clone)]
+pub(crate) enum Graft {
+    /// More grafts, over whatever directory is there, and an empty one if none is.
+    Within(BTreeMap<Vec<u8>, Graft>),
+    /// Another tree, and more grafts over it.
+    Tree(Arc<dyn Directory>, BTreeMap<Vec<u8>, Graft>),
+    /// A read-only file.
+    File(Arc<dyn File>),
+    /// A device.
+    Device(Device),
+    /// A symlink.
+    Symlink(Vec<u8>),
+}
+
+/// Hands out the inode numbers of directories and links that no tree has.
+pub(crate) struct Numbers {
+    device: u64,
+    next: u64,
+}
+
+/// Puts `grafts` over `base`. Which directories of `base` lie beneath is found
+/// out now: no guest can move them away later, for their names are taken.
+pub(crate) fn compose(
+    base: Arc<dyn Directory>,
+    grafts: &BTreeMap<Vec<u8>, Graft>,
+    device: u64,
+) -> Result<Arc<dyn Directory>, Errno> {
+    // The devices have the numbers below.
+    let mut numbers = Numbers { device, next: 100 };
+    numbers.compose(Some(base), grafts)
+}
+
+impl Numbers {
+    // BOUND: as deep as the mounts of the builder, which are not the guest's.
+    fn compose(
+        &mut self,
+        base: Option<Arc<dyn Directory>>,
+        grafts: &BTreeMap<Vec<u8>, Graft>,
+    ) -> Result<Arc<dyn Directory>, Errno> {
+        if let (Some(base), true) = (&base, grafts.is_empty()) {
+            return Ok(Arc::clone(base));
+        }
+        let mut entries = BTreeMap::new();
+        for (name, graft) in grafts {
+            self.next += 1;
+            let inode = self.next;
+            let entry = match graft {
+                Graft::Within(grafts) => {
+                    let below = match base.as_ref().map(|base| base.lookup(name)) {
+                        Some(Ok(Found::Directory(directory))) => Some(directory),
+                        Some(Err(error)) if error != Errno::NOENT => return Err(error),
+                        _ => None,
+                    };
+                    Entry::Directory(self.compose(below, grafts)?)
+                }
+                Graft::Tree(tree, grafts) => Entry::Directory(self.compose(Some(Arc::clone(tree)), grafts)?),
+                Graft::File(file) => Entry::File(Arc::clone(file)),
+                Graft::Device(device) => Entry::Device(*device),
+                Graft::Symlink(target) => Entry::Symlink(target.clone(), inode),
+            };
+            entries.insert(name.clone(), entry);
+        }
+        self.next += 1;
+        Ok(Arc::new(Composite { base, entries, device: self.device, inode: self.next }))
+    }
+}
+
+enum Entry {
+    Directory(Arc<dyn Directory>),
+    File(Arc<dyn File>),
+    Device(Device),
+    Symlink(Vec<u8>, u64),
+}
+
+struct Composite {
+    base: Option<Arc<dyn Directory>>,
+    entries: BTreeMap<Vec<u8>, Entry>,
+    device: u64,
+    inode: u64,
+}
+
+/// Cookies of entries of its own have this bit, so those of the base keep theirs.
+const OWN: u64 = 1 << 62;
+
+impl Composite {
+    /// The base, for a name that is not one of the entries.
+    fn base(&self, taken: Errno, name: &[u8]) -> Result<&Arc<dyn Directory>, Errno> {
+        if self.entries.contains_key(name) {
+            return Err(taken);
+        }
+        self.base.as_ref().ok_or(Errno::ROFS)
+    }
+
+    fn own_metadata(&self, file_type: FileType, inode: u64, size: u64) -> Metadata {
+        Metadata {
+            device: self.device,
+            inode,
+            file_type,
+            links: if file_type == FileType::Directory { 2 } else { 1 },
+            size,
+            permissions: if file_type == FileType::Directory { 0o755 } else { 0o777 },
+            accessed: Duration::ZERO,
+            modified: Duration::ZERO,
+            changed: Duration::ZERO,
+        }
+    }
+
+    fn metadata_of_entry(&self, entry: &Entry) -> Result<Metadata, Errno> {
+        match entry {
+            Entry::Directory(directory) => directory.metadata(),
+            Entry::File(file) => file.metadata(),
+            Entry::Device(device) => Ok(device.metadata(self.device)),
+            Entry::Symlink(target, inode) => {
+                Ok(self.own_metadata(FileType::SymbolicLink, *inode, target.len() as u64))
+            }
+        }
+    }
+}
+
+impl Directory for Composite {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        match &self.base {
+            Some(base) => base.metadata(),
+            None => Ok(self.own_metadata(FileType::Directory, self.inode, 4096)),
+        }
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        match (self.entries.get(name), &self.base) {
+            (Some(Entry::Directory(directory)), _) => Ok(Found::Directory(Arc::clone(directory))),
+            (Some(Entry::Symlink(target, _)), _) => Ok(Found::Symlink(target.clone())),
+            (Some(_), _) => Ok(Found::Other),
+            (None, Some(base)) => base.lookup(name),
+            (None, None) => Err(Errno::NOENT),
+        }
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        match (self.entries.get(name), &self.base) {
+            (Some(entry), _) => self.metadata_of_entry(entry),
+            (None, Some(base)) => base.metadata_of(name),
+            (None, None) => Err(Errno::NOENT),
+        }
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        let entry = match (self.entries.get(name), &self.base) {
+            (None, Some(base)) => return base.open(name, options),
+            (None, None) if options.creation == Creation::Existing => return Err(Errno::NOENT),
+            (None, None) => return Err(Errno::ROFS),
+            (Some(_), _) if options.creation == Creation::New => return Err(Errno::EXIST),
+            (Some(entry), _) => entry,
+        };
+        match entry {
+            Entry::Directory(_) => Err(Errno::ISDIR),
+            Entry::Symlink(..) => Err(Errno::LOOP),
+            Entry::Device(device) => Ok(Opened::Device(*device)),
+            Entry::File(_) if options.write || options.truncate => Err(Errno::ROFS),
+            Entry::File(file) => Ok(Opened::File(Arc::clone(file))),
+        }
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        let skip = if cookie & OWN == 0 { 0 } else { usize::try_from(cookie & !OWN).unwrap_or(usize::MAX) };
+        if cookie & OWN != 0 || cookie == 0 {
+            for ((name, entry), index) in self.entries.iter().zip(1u64..).skip(skip) {
+                let metadata = self.metadata_of_entry(entry)?;
+                let entry = DirectoryEntry {
+                    cookie: OWN | index,
+                    name,
+                    inode: metadata.inode,
+                    file_type: metadata.file_type,
+                };
+                if each(entry).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        let Some(base) = &self.base else { return Ok(()) };
+        let base_cookie = if cookie & OWN == 0 { cookie } else { 0 };
+        base.entries(base_cookie, &mut |entry| match self.entries.contains_key(entry.name) {
+            true => ControlFlow::Continue(()),
+            false => each(entry),
+        })
+    }
+
+    fn create_directory(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        self.base(Errno::EXIST, name)?.create_directory(name, permissions)
+    }
+
+    fn create_symlink(&self, name: &[u8], target: &[u8]) -> Result<(), Errno> {
+        self.base(Errno::EXIST, name)?.create_symlink(name, target)
+    }
+
+    fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        match self.base(Errno::XDEV, name) {
+            Ok(base) => base.link(name, to, to_name),
+            Err(error) => refuse_new(to.lookup(to_name)).and(Err(error)),
+        }
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        match self.entries.get(name) {
+            Some(Entry::Directory(_)) => Err(Errno::ISDIR),
+            _ => self.base(Errno::BUSY, name)?.unlink(name),
+        }
+    }
+
+    fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
+        match self.entries.get(name) {
+            Some(Entry::Directory(_)) | None => self.base(Errno::BUSY, name)?.remove_directory(name),
+            Some(_) => Err(Errno::NOTDIR),
+        }
+    }
+
+    fn rename(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.base(Errno::BUSY, name)?.rename(name, to, to_name)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.base.as_ref().ok_or(Errno::ROFS)?.set_times(times)
+    }
+
+    fn set_times_of(&self, name: &[u8], times: NewTimes) -> Result<(), Errno> {
+        match self.entries.get(name) {
+            Some(Entry::Directory(directory)) => directory.set_times(times),
+            Some(_) => Err(Errno::ROFS),
+            None => self.base(Errno::ROFS, name)?.set_times_of(name, times),
+        }
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.base.as_ref().ok_or(Errno::ROFS)?.set_permissions(permissions)
+    }
+
+    fn set_permissions_of(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        match self.entries.get(name) {
+            Some(Entry::Directory(directory)) => directory.set_permissions(permissions),
+            Some(_) => Err(Errno::ROFS),
+            None => self.base(Errno::ROFS, name)?.set_permissions_of(name, permissions),
+        }
+    }
+
+    fn synchronize(&self) -> Result<(), Errno> {
+        self.base.as_ref().map_or(Ok(()), |base| base.synchronize())
+    }
+
+    fn innermost(&self) -> Option<&dyn Directory> {
+        let base = self.base.as_deref()?;
+        Some(base.innermost().unwrap_or(base))
+    }
+
+    fn is_taken(&self, name: &[u8]) -> bool {
+        self.entries.contains_key(name)
+    }
+}

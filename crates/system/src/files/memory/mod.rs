@@ -1,0 +1,250 @@
+//! A writable tree in memory, with a quota.
+
+mod tree;
+
+use super::{
+    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
+};
+use crate::Errno;
+use crate::clock::Clock;
+use std::any::Any;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tree::{Content, NewContent, ROOT, Tree};
+
+/// A file tree in memory. Clones are the same tree, so that the owner of a run
+/// can look at what it left.
+#[derive(Clone)]
+pub struct MemoryTree {
+    tree: Arc<Mutex<Tree>>,
+}
+
+impl MemoryTree {
+    /// An empty tree that holds at most `quota` bytes, where every file, name
+    /// and page is counted. `device` is the number that stat shows.
+    pub fn new(quota: u64, device: u64, clock: Arc<dyn Clock>) -> Self {
+        Self { tree: Arc::new(Mutex::new(Tree::new(quota, device, clock))) }
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> Arc<dyn Directory> {
+        Arc::new(MemoryDirectory(Handle::new(&self.tree, ROOT)))
+    }
+
+    /// Bytes that count against the quota now.
+    pub fn used(&self) -> u64 {
+        lock(&self.tree).used()
+    }
+}
+
+fn lock(tree: &Mutex<Tree>) -> MutexGuard<'_, Tree> {
+    // A thread that panicked while it held the lock was none of ours: the tree's
+    // own methods do not panic.
+    tree.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An inode, held from outside its tree.
+struct Handle {
+    tree: Arc<Mutex<Tree>>,
+    inode: u64,
+}
+
+impl Handle {
+    fn new(tree: &Arc<Mutex<Tree>>, inode: u64) -> Self {
+        lock(tree).hold(inode);
+        Self { tree: Arc::clone(tree), inode }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tree> {
+        lock(&self.tree)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.lock().release(self.inode);
+    }
+}
+
+struct MemoryDirectory(Handle);
+
+impl MemoryDirectory {
+    fn inode_of(&self, name: &[u8]) -> Result<u64, Errno> {
+        self.0.lock().find(self.0.inode, name)
+    }
+
+    /// The inode number of `other`, if it is a directory of this tree.
+    fn same_tree(&self, other: &dyn Directory) -> Result<u64, Errno> {
+        let other = other.innermost().unwrap_or(other);
+        let other = (other as &dyn Any).downcast_ref::<Self>().ok_or(Errno::XDEV)?;
+        if Arc::ptr_eq(&self.0.tree, &other.0.tree) { Ok(other.0.inode) } else { Err(Errno::XDEV) }
+    }
+}
+
+impl Directory for MemoryDirectory {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.0.lock().metadata(self.0.inode)
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        let inode = {
+            let tree = self.0.lock();
+            let inode = tree.find(self.0.inode, name)?;
+            match &tree.get(inode)?.content {
+                Content::Symlink(target) => return Ok(Found::Symlink(target.clone())),
+                Content::File(_) => return Ok(Found::Other),
+                Content::Directory(_) => inode,
+            }
+        };
+        Ok(Found::Directory(Arc::new(Self(Handle::new(&self.0.tree, inode)))))
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        let tree = self.0.lock();
+        tree.metadata(tree.find(self.0.inode, name)?)
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        let inode = {
+            let mut tree = self.0.lock();
+            match (tree.find(self.0.inode, name), options.creation) {
+                (Ok(_), Creation::New) => return Err(Errno::EXIST),
+                (Ok(inode), _) => {
+                    match &tree.get(inode)?.content {
+                        Content::Directory(_) => return Err(Errno::ISDIR),
+                        Content::Symlink(_) => return Err(Errno::LOOP),
+                        Content::File(_) => {}
+                    }
+                    if options.truncate {
+                        tree.set_size(inode, 0)?;
+                    }
+                    inode
+                }
+                (Err(Errno::NOENT), Creation::IfMissing | Creation::New) => {
+                    tree.create(self.0.inode, name, NewContent::File, options.permissions)?
+                }
+                (Err(error), _) => return Err(error),
+            }
+        };
+        Ok(Opened::File(Arc::new(MemoryFile(Handle::new(&self.0.tree, inode)))))
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        let tree = self.0.lock();
+        for (cookie, name, inode) in tree.entries(self.0.inode)?.after(cookie) {
+            let file_type = match &tree.get(inode)?.content {
+                Content::Directory(_) => FileType::Directory,
+                Content::File(_) => FileType::RegularFile,
+                Content::Symlink(_) => FileType::SymbolicLink,
+            };
+            if each(DirectoryEntry { cookie, name, inode, file_type }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn create_directory(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        self.0.lock().create(self.0.inode, name, NewContent::Directory, permissions).map(|_| ())
+    }
+
+    fn create_symlink(&self, name: &[u8], target: &[u8]) -> Result<(), Errno> {
+        self.0.lock().create(self.0.inode, name, NewContent::Symlink(target), 0o777).map(|_| ())
+    }
+
+    fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let inode = self.inode_of(name)?;
+        if to.lookup(to_name).is_ok() {
+            return Err(Errno::EXIST);
+        }
+        let to = self.same_tree(to)?;
+        self.0.lock().link(inode, to, to_name)
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        self.0.lock().unlink(self.0.inode, name)
+    }
+
+    fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
+        self.0.lock().remove_directory(self.0.inode, name)
+    }
+
+    fn rename(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let to = self.same_tree(to)?;
+        self.0.lock().rename(self.0.inode, name, to, to_name)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.0.lock().set_times(self.0.inode, times)
+    }
+
+    fn set_times_of(&self, name: &[u8], times: NewTimes) -> Result<(), Errno> {
+        let mut tree = self.0.lock();
+        let inode = tree.find(self.0.inode, name)?;
+        tree.set_times(inode, times)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.0.lock().set_permissions(self.0.inode, permissions)
+    }
+
+    fn set_permissions_of(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        let mut tree = self.0.lock();
+        let inode = tree.find(self.0.inode, name)?;
+        tree.set_permissions(inode, permissions)
+    }
+}
+
+struct MemoryFile(Handle);
+
+impl File for MemoryFile {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.0.lock().metadata(self.0.inode)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        self.0.lock().read_at(self.0.inode, offset, into)
+    }
+
+    fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {
+        self.0.lock().write_at(self.0.inode, offset, from)
+    }
+
+    fn append(&self, from: &[u8]) -> Result<(usize, u64), Errno> {
+        let mut tree = self.0.lock();
+        let end = tree.metadata(self.0.inode)?.size;
+        let written = tree.write_at(self.0.inode, end, from)?;
+        Ok((written, end.saturating_add(written as u64)))
+    }
+
+    fn set_size(&self, size: u64) -> Result<(), Errno> {
+        self.0.lock().set_size(self.0.inode, size)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        let end = offset.checked_add(length).ok_or(Errno::FBIG)?;
+        let mut tree = self.0.lock();
+        let size = tree.metadata(self.0.inode)?.size;
+        if end <= size {
+            return Ok(());
+        }
+        // A promise of room that was not there would be no allocation; the room
+        // itself is taken by the writes.
+        if !tree.has_room(end - size) {
+            return Err(Errno::NOSPC);
+        }
+        tree.set_size(self.0.inode, end)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.0.lock().set_times(self.0.inode, times)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.0.lock().set_permissions(self.0.inode, permissions)
+    }
+}

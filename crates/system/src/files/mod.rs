@@ -1,0 +1,310 @@
+//! The file tree that a guest sees.
+//!
+//! A tree is made of [`Directory`] objects, which know only single names, and
+//! of [`File`] objects. What a path means is decided in one place, the walk: it
+//! goes through a path name by name, keeps the directories that it came through
+//! so that `..` is never asked of a tree, and reads symlinks itself. So no tree,
+//! not even one that is a directory of the host, ever sees a path, and nothing
+//! in a path can lead out of what was mounted.
+
+mod composite;
+mod device;
+mod host;
+mod memory;
+mod pack;
+mod pages;
+mod single;
+mod walk;
+
+pub(crate) use composite::{Graft, compose};
+pub use device::Device;
+pub(crate) use device::devices;
+pub use host::{Access, HostDirectory};
+pub use memory::MemoryTree;
+pub use pack::PackDirectory;
+pub use single::{BytesFile, HostFile};
+pub(crate) use walk::{Last, LastName, Place, Resolved, walk, walk_to_parent};
+
+use crate::Errno;
+use std::any::Any;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest name, in bytes; Linux's NAME_MAX.
+pub const NAME_BYTES: usize = 255;
+
+/// The longest path, in bytes; Linux's PATH_MAX, without the zero byte.
+pub const PATH_BYTES: usize = 4095;
+
+/// What kind of thing a directory entry or a descriptor is. The numbers are
+/// WASI's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FileType {
+    /// None of the others, for instance a host's FIFO.
+    Unknown = 0,
+    /// A block device.
+    BlockDevice = 1,
+    /// A character device.
+    CharacterDevice = 2,
+    /// A directory.
+    Directory = 3,
+    /// A regular file.
+    RegularFile = 4,
+    /// A datagram socket.
+    SocketDatagram = 5,
+    /// A stream socket.
+    SocketStream = 6,
+    /// A symbolic link.
+    SymbolicLink = 7,
+}
+
+/// What stat tells. Device and inode numbers are the tree's own, never the
+/// host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Which tree.
+    pub device: u64,
+    /// Which file of that tree.
+    pub inode: u64,
+    /// What it is.
+    pub file_type: FileType,
+    /// How many names it has.
+    pub links: u64,
+    /// Bytes of its content.
+    pub size: u64,
+    /// The permission bits.
+    pub permissions: u32,
+    /// When it was last read, since 1970.
+    pub accessed: Duration,
+    /// When its content last changed.
+    pub modified: Duration,
+    /// When anything of it last changed.
+    pub changed: Duration,
+}
+
+/// New times for a file; `None` leaves one as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewTimes {
+    /// When it was last read, since 1970.
+    pub accessed: Option<Duration>,
+    /// When its content last changed.
+    pub modified: Option<Duration>,
+}
+
+/// What a name leads to.
+#[derive(Clone)]
+pub enum Found {
+    /// A directory, held.
+    Directory(Arc<dyn Directory>),
+    /// A symlink; the walk interprets its target.
+    Symlink(Vec<u8>),
+    /// Anything else.
+    Other,
+}
+
+/// What opening a name is to do with a file that is missing or there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It must be there.
+    Existing,
+    /// It is made if it is missing.
+    IfMissing,
+    /// It must be missing, and is made.
+    New,
+}
+
+/// How to open a name.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// For reading.
+    pub read: bool,
+    /// For writing.
+    pub write: bool,
+    /// Whether to make it.
+    pub creation: Creation,
+    /// Whether to empty it.
+    pub truncate: bool,
+    /// The permission bits of a file that is made.
+    pub permissions: u32,
+}
+
+/// What opening gave.
+#[derive(Clone)]
+pub enum Opened {
+    /// A file with content.
+    File(Arc<dyn File>),
+    /// A device of the virtual machine.
+    Device(Device),
+}
+
+/// One entry of a directory, as reading it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectoryEntry<'a> {
+    /// Where reading goes on after this entry; never 0.
+    pub cookie: u64,
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its inode number.
+    pub inode: u64,
+    /// What it is.
+    pub file_type: FileType,
+}
+
+/// A directory of some tree. Every name that a method gets is one component:
+/// not empty, not `.` or `..`, without slash or zero byte, at most
+/// [`NAME_BYTES`] long. No method follows a symlink.
+///
+/// The methods that change something refuse with EROFS unless they are
+/// overridden, so a read-only tree writes only the first five.
+pub trait Directory: Any + Send + Sync {
+    /// Its own metadata.
+    fn metadata(&self) -> Result<Metadata, Errno>;
+
+    /// What `name` leads to; ENOENT if there is none.
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno>;
+
+    /// The metadata of the entry `name`.
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno>;
+
+    /// Opens the entry `name`, which is not a directory or a symlink.
+    ///
+    /// In this order: ENOENT or EEXIST as `options.creation` has it, EISDIR for
+    /// a directory, ELOOP for a symlink, EROFS for writing where one cannot.
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno>;
+
+    /// Gives the entries after `cookie` to `each`, until it breaks; 0 starts
+    /// anew. An entry that stays is given exactly once, whatever comes and goes
+    /// meanwhile.
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno>;
+
+    /// Makes a directory; EEXIST if the name is taken.
+    fn create_directory(&self, name: &[u8], _permissions: u32) -> Result<(), Errno> {
+        refuse_new(self.lookup(name))
+    }
+
+    /// Makes a symlink; EEXIST if the name is taken.
+    fn create_symlink(&self, name: &[u8], _target: &[u8]) -> Result<(), Errno> {
+        refuse_new(self.lookup(name))
+    }
+
+    /// Gives the file `name` a second name, in a directory of the same tree;
+    /// EXDEV if it is of another tree.
+    fn link(&self, _name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        refuse_new(to.lookup(to_name))
+    }
+
+    /// Removes a name that is not a directory's.
+    fn unlink(&self, _name: &[u8]) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Removes an empty directory.
+    fn remove_directory(&self, _name: &[u8]) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Renames, and replaces what is at the new name, as rename(2) does; EXDEV
+    /// if `to` is of another tree.
+    fn rename(&self, _name: &[u8], _to: &dyn Directory, _to_name: &[u8]) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Changes its own times.
+    fn set_times(&self, _times: NewTimes) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Changes the times of the entry `name`.
+    fn set_times_of(&self, name: &[u8], _times: NewTimes) -> Result<(), Errno> {
+        self.metadata_of(name).and(Err(Errno::ROFS))
+    }
+
+    /// Changes its own permission bits.
+    fn set_permissions(&self, _permissions: u32) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Changes the permission bits of the entry `name`.
+    fn set_permissions_of(&self, name: &[u8], _permissions: u32) -> Result<(), Errno> {
+        self.metadata_of(name).and(Err(Errno::ROFS))
+    }
+
+    /// Makes what was written last.
+    fn synchronize(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    /// The directory of the underlying tree, where this one only stands before
+    /// it: what `rename` and `link` of that tree must be given.
+    fn innermost(&self) -> Option<&dyn Directory> {
+        None
+    }
+
+    /// Whether `name` belongs to a mount: nothing can be renamed over it (EBUSY).
+    fn is_taken(&self, _name: &[u8]) -> bool {
+        false
+    }
+}
+
+fn refuse_new(taken: Result<Found, Errno>) -> Result<(), Errno> {
+    match taken {
+        Ok(_) => Err(Errno::EXIST),
+        Err(Errno::NOENT) => Err(Errno::ROFS),
+        Err(error) => Err(error),
+    }
+}
+
+/// An open file with content. Whether it was opened for reading or writing is
+/// checked by the descriptor. The methods that change something refuse with
+/// EROFS unless they are overridden.
+pub trait File: Any + Send + Sync {
+    /// Its metadata.
+    fn metadata(&self) -> Result<Metadata, Errno>;
+
+    /// Reads at `offset`; 0 is the end.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno>;
+
+    /// Writes at `offset`; a gap before it reads as zeros. It may write less.
+    fn write_at(&self, _offset: u64, _from: &[u8]) -> Result<usize, Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Writes at the end. Returns how much, and where the end now is.
+    fn append(&self, from: &[u8]) -> Result<(usize, u64), Errno> {
+        let end = self.metadata()?.size;
+        let written = self.write_at(end, from)?;
+        Ok((written, end.saturating_add(written as u64)))
+    }
+
+    /// Cuts or grows it.
+    fn set_size(&self, _size: u64) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Makes sure that it has room for `offset + length` bytes.
+    fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        let end = offset.checked_add(length).ok_or(Errno::FBIG)?;
+        if end > self.metadata()?.size { self.set_size(end) } else { Ok(()) }
+    }
+
+    /// Changes its times.
+    fn set_times(&self, _times: NewTimes) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Changes its permission bits.
+    fn set_permissions(&self, _permissions: u32) -> Result<(), Errno> {
+        Err(Errno::ROFS)
+    }
+
+    /// Makes what was written last.
+    fn synchronize(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+}

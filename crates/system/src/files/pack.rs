@@ -1,0 +1,140 @@
+//! A pack as a read-only tree.
+
+use super::single::read_slice;
+use super::{Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened};
+use crate::Errno;
+use crate::files::Creation;
+use bellglass_pack::{Entry, Kind, Pack};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A directory of a pack.
+pub struct PackDirectory {
+    pack: Arc<Pack>,
+    index: u32,
+    device: u64,
+}
+
+impl PackDirectory {
+    /// The root of `pack`, shown with this device number.
+    pub fn new(pack: Arc<Pack>, device: u64) -> Self {
+        Self { pack, index: 0, device }
+    }
+
+    fn child(&self, name: &[u8]) -> Result<Entry<'_>, Errno> {
+        self.pack.child(self.index, name).ok_or(Errno::NOENT)
+    }
+}
+
+fn metadata_of(entry: &Entry<'_>, device: u64) -> Metadata {
+    let (links, size) = match entry.kind {
+        Kind::Directory { .. } => (2, 4096),
+        Kind::File { bytes } => (1, bytes.len() as u64),
+        Kind::Symlink { target } => (1, target.len() as u64),
+    };
+    let modified = Duration::from_nanos(entry.modified);
+    Metadata {
+        device,
+        inode: inode_of(entry.index),
+        file_type: file_type_of(entry),
+        links,
+        size,
+        permissions: u32::from(entry.permissions),
+        accessed: modified,
+        modified,
+        changed: modified,
+    }
+}
+
+fn inode_of(index: u32) -> u64 {
+    // 0 is no inode number.
+    u64::from(index) + 1
+}
+
+fn file_type_of(entry: &Entry<'_>) -> FileType {
+    match entry.kind {
+        Kind::Directory { .. } => FileType::Directory,
+        Kind::File { .. } => FileType::RegularFile,
+        Kind::Symlink { .. } => FileType::SymbolicLink,
+    }
+}
+
+impl Directory for PackDirectory {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        let entry = self.pack.entry(self.index).ok_or(Errno::IO)?;
+        Ok(metadata_of(&entry, self.device))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        let entry = self.child(name)?;
+        Ok(match entry.kind {
+            Kind::Directory { .. } => Found::Directory(Arc::new(Self {
+                pack: Arc::clone(&self.pack),
+                index: entry.index,
+                device: self.device,
+            })),
+            Kind::Symlink { target } => Found::Symlink(target.to_vec()),
+            Kind::File { .. } => Found::Other,
+        })
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        Ok(metadata_of(&self.child(name)?, self.device))
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        let entry = match (self.child(name), options.creation) {
+            (Ok(_), Creation::New) => return Err(Errno::EXIST),
+            (Ok(entry), _) => entry,
+            (Err(Errno::NOENT), Creation::IfMissing | Creation::New) => return Err(Errno::ROFS),
+            (Err(error), _) => return Err(error),
+        };
+        match entry.kind {
+            Kind::Directory { .. } => Err(Errno::ISDIR),
+            Kind::Symlink { .. } => Err(Errno::LOOP),
+            Kind::File { .. } if options.write || options.truncate => Err(Errno::ROFS),
+            Kind::File { .. } => Ok(Opened::File(Arc::new(PackFile {
+                pack: Arc::clone(&self.pack),
+                index: entry.index,
+                device: self.device,
+            }))),
+        }
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
+        for (entry, cookie) in self.pack.children(self.index).zip(1..).skip(skip) {
+            let inode = inode_of(entry.index);
+            let file_type = file_type_of(&entry);
+            if each(DirectoryEntry { cookie, name: entry.name, inode, file_type }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct PackFile {
+    pack: Arc<Pack>,
+    index: u32,
+    device: u64,
+}
+
+impl File for PackFile {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        let entry = self.pack.entry(self.index).ok_or(Errno::IO)?;
+        Ok(metadata_of(&entry, self.device))
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        match self.pack.entry(self.index).map(|entry| entry.kind) {
+            Some(Kind::File { bytes }) => Ok(read_slice(bytes, offset, into)),
+            _ => Err(Errno::IO),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The content of a file in memory, in pages, so that holes cost nothing.
+
+use std::collections::BTreeMap;
+
+/// Bytes of a page: what a file's content is counted in against the quota.
+pub(crate) const PAGE_BYTES: usize = 4096;
+
+const PAGE: u64 = PAGE_BYTES as u64;
+
+/// A file's bytes. Missing pages read as zeros.
+#[derive(Default)]
+pub(crate) struct Pages {
+    pages: BTreeMap<u64, Box<[u8; PAGE_BYTES]>>,
+    size: u64,
+}
+
+impl Pages {
+    /// Bytes from the start to the end, holes included.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// How many pages it holds.
+    pub(crate) fn count(&self) -> u64 {
+        self.pages.len() as u64
+    }
+
+    pub(crate) fn read_at(&self, offset: u64, into: &mut [u8]) -> usize {
+        let left = self.size.saturating_sub(offset);
+        let length = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let Some(into) = into.get_mut(..length) else { return 0 };
+        for (page, start, part) in parts(offset, length) {
+            let Some(target) = into.get_mut(part) else { break };
+            match self.pages.get(&page).and_then(|bytes| bytes.get(start..start + target.len())) {
+                Some(bytes) => target.copy_from_slice(bytes),
+                None => target.fill(0),
+            }
+        }
+        length
+    }
+
+    /// Writes as much of `from` as `may_add` more pages allow, and returns how
+    /// much that was. The end of what is written must not overflow.
+    pub(crate) fn write_at(&mut self, offset: u64, from: &[u8], may_add: u64) -> usize {
+        let mut may_add = may_add;
+        let mut written = 0;
+        for (page, start, part) in parts(offset, from.len()) {
+            let Some(source) = from.get(part) else { break };
+            let bytes = match self.pages.get_mut(&page) {
+                Some(bytes) => bytes,
+                None if may_add == 0 => break,
+                None => {
+                    may_add -= 1;
+                    self.pages.entry(page).or_insert_with(|| Box::new([0; PAGE_BYTES]))
+                }
+            };
+            let Some(target) = bytes.get_mut(start..start + source.len()) else { break };
+            target.copy_from_slice(source);
+            written += source.len();
+        }
+        if written > 0 {
+            self.size = self.size.max(offset.saturating_add(written as u64));
+        }
+        written
+    }
+
+    /// Cuts or grows to `size`; growing adds a hole.
+    pub(crate) fn set_size(&mut self, size: u64) {
+        if size < self.size {
+            let kept = size.div_ceil(PAGE);
+            self.pages.split_off(&kept);
+            // What was cut must read as zeros if the file grows again.
+            let within = (size % PAGE) as usize;
+            if within > 0
+                && let Some(page) = self.pages.get_mut(&(size / PAGE))
+            {
+                page[within..].fill(0);
+            }
+        }
+        self.size = size;
+    }
+}
+
+/// Divides `length` bytes at `offset` by pages: the page's number, where in the
+/// page, and which part of the caller's bytes.
+fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        if done >= length {
+            return None;
+        }
+        let at = offset.checked_add(done as u64)?;
+        let start = (at % PAGE) as usize;
+        let count = (PAGE_BYTES - start).min(length - done);
+        let part = done..done + count;
+        done += count;
+        Some((at / PAGE, start, part))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_read_as_zeros_and_cost_nothing() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.write_at(1_000_000_000_000, b"end", 1), 3);
+        assert_eq!((pages.size(), pages.count()), (1_000_000_000_003, 1));
+        let mut bytes = [1; 5];
+        assert_eq!(pages.read_at(999_999_999_998, &mut bytes), 5);
+        assert_eq!(&bytes, b"\0\0end");
+        assert_eq!(pages.read_at(1_000_000_000_003, &mut bytes), 0);
+    }
+
+    #[test]
+    fn what_was_cut_is_gone() {
+        let mut pages = Pages::default();
+        pages.write_at(0, &[7; 10_000], 9);
+        pages.set_size(4100);
+        assert_eq!(pages.count(), 2);
+        pages.set_size(10_000);
+        let mut bytes = [1; 10_000];
+        assert_eq!(pages.read_at(0, &mut bytes), 10_000);
+        assert!(bytes[..4100].iter().all(|byte| *byte == 7));
+        assert!(bytes[4100..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_write_ends_where_the_pages_end() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.write_at(100, &[1; 10_000], 2), 8192 - 100);
+        assert_eq!(pages.write_at(100, &[1; 10_000], 0), 8192 - 100);
+        assert_eq!(pages.write_at(8192, &[1], 0), 0);
+        assert_eq!(pages.size(), 8192);
+    }
+}

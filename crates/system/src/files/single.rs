@@ -1,0 +1,90 @@
+//! Files that stand alone: bytes in memory, and one file of the host. Both are
+//! read-only.
+
+use super::{File, FileType, Metadata};
+use crate::Errno;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// A read-only file whose content is given.
+pub struct BytesFile {
+    bytes: Arc<[u8]>,
+    device: u64,
+    inode: u64,
+}
+
+impl BytesFile {
+    /// A file with this content and these numbers.
+    pub fn new(bytes: impl Into<Arc<[u8]>>, device: u64, inode: u64) -> Self {
+        Self { bytes: bytes.into(), device, inode }
+    }
+}
+
+impl File for BytesFile {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        Ok(Metadata {
+            device: self.device,
+            inode: self.inode,
+            file_type: FileType::RegularFile,
+            links: 1,
+            size: self.bytes.len() as u64,
+            permissions: 0o444,
+            accessed: Duration::ZERO,
+            modified: Duration::ZERO,
+            changed: Duration::ZERO,
+        })
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        Ok(read_slice(&self.bytes, offset, into))
+    }
+}
+
+/// Copies what of `bytes` is at `offset`.
+pub(crate) fn read_slice(bytes: &[u8], offset: u64, into: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+    let length = rest.len().min(into.len());
+    into[..length].copy_from_slice(&rest[..length]);
+    length
+}
+
+/// A file of the host, opened by the controller's user, read-only here.
+pub struct HostFile {
+    file: std::fs::File,
+    device: u64,
+    inode: u64,
+}
+
+impl HostFile {
+    /// Shows `file` with these numbers.
+    pub fn new(file: std::fs::File, device: u64, inode: u64) -> Self {
+        Self { file, device, inode }
+    }
+}
+
+/// A host's time, since 1970.
+pub(crate) fn since_epoch(time: std::io::Result<SystemTime>) -> Duration {
+    time.ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default()
+}
+
+impl File for HostFile {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        let metadata = self.file.metadata()?;
+        Ok(Metadata {
+            device: self.device,
+            inode: self.inode,
+            file_type: FileType::RegularFile,
+            links: 1,
+            size: metadata.len(),
+            permissions: 0o444,
+            accessed: since_epoch(metadata.accessed()),
+            modified: since_epoch(metadata.modified()),
+            changed: since_epoch(metadata.modified()),
+        })
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        Ok(self.file.read_at(into, offset)?)
+    }
+}

@@ -1,0 +1,144 @@
+//! Pipes and socket pairs: both ends are in the same guest, in memory.
+
+use crate::Errno;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes that a pipe holds; Linux's default.
+// BOUND: times the limit on open files, this is what pipes can take.
+pub(crate) const CAPACITY: usize = 64 << 10;
+
+#[derive(Default)]
+struct Pipe {
+    bytes: VecDeque<u8>,
+    reader_closed: bool,
+    writer_closed: bool,
+}
+
+/// The end that reads.
+pub(crate) struct PipeReader(Arc<Mutex<Pipe>>);
+
+/// The end that writes.
+pub(crate) struct PipeWriter(Arc<Mutex<Pipe>>);
+
+/// Both ends of a new pipe.
+pub(crate) fn pipe() -> (PipeReader, PipeWriter) {
+    let pipe = Arc::new(Mutex::new(Pipe::default()));
+    (PipeReader(Arc::clone(&pipe)), PipeWriter(pipe))
+}
+
+/// Whether a read of a pipe also takes the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taking {
+    /// They are gone then.
+    Take,
+    /// They stay.
+    Peek,
+}
+
+fn lock(pipe: &Mutex<Pipe>) -> MutexGuard<'_, Pipe> {
+    pipe.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PipeReader {
+    /// Reads what is there; EAGAIN if that is nothing, 0 if nothing will come.
+    pub(crate) fn read(&self, into: &mut [u8], taking: Taking) -> Result<usize, Errno> {
+        let mut pipe = lock(&self.0);
+        if into.is_empty() || pipe.reader_closed {
+            return Ok(0);
+        }
+        if pipe.bytes.is_empty() {
+            return if pipe.writer_closed { Ok(0) } else { Err(Errno::AGAIN) };
+        }
+        let count = into.len().min(pipe.bytes.len());
+        for (target, byte) in into.iter_mut().zip(pipe.bytes.iter()) {
+            *target = *byte;
+        }
+        if taking == Taking::Take {
+            pipe.bytes.drain(..count);
+        }
+        Ok(count)
+    }
+
+    /// How many bytes are there, and whether no more will come.
+    pub(crate) fn state(&self) -> (usize, bool) {
+        let pipe = lock(&self.0);
+        (pipe.bytes.len(), pipe.writer_closed || pipe.reader_closed)
+    }
+
+    /// Ends reading.
+    pub(crate) fn close(&self) {
+        let mut pipe = lock(&self.0);
+        pipe.reader_closed = true;
+        pipe.bytes = VecDeque::new();
+    }
+}
+
+impl PipeWriter {
+    /// Writes what there is room for; EAGAIN if there is none, EPIPE if no one
+    /// reads any more.
+    pub(crate) fn write(&self, from: &[u8]) -> Result<usize, Errno> {
+        let mut pipe = lock(&self.0);
+        if pipe.reader_closed || pipe.writer_closed {
+            return Err(Errno::PIPE);
+        }
+        let count = from.len().min(CAPACITY.saturating_sub(pipe.bytes.len()));
+        if count == 0 && !from.is_empty() {
+            return Err(Errno::AGAIN);
+        }
+        pipe.bytes.extend(&from[..count]);
+        Ok(count)
+    }
+
+    /// How many bytes there is room for, and whether no one reads any more.
+    pub(crate) fn state(&self) -> (usize, bool) {
+        let pipe = lock(&self.0);
+        (CAPACITY.saturating_sub(pipe.bytes.len()), pipe.reader_closed || pipe.writer_closed)
+    }
+
+    /// Ends writing.
+    pub(crate) fn close(&self) {
+        lock(&self.0).writer_closed = true;
+    }
+}
+
+impl Drop for PipeReader {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Drop for PipeWriter {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_go_through_in_order_until_the_end() {
+        let (reader, writer) = pipe();
+        let mut bytes = [0; 4];
+        assert_eq!(reader.read(&mut bytes, Taking::Take), Err(Errno::AGAIN));
+        assert_eq!(writer.write(b"abcdef"), Ok(6));
+        assert_eq!(reader.read(&mut bytes, Taking::Peek), Ok(4));
+        assert_eq!(reader.read(&mut bytes, Taking::Take), Ok(4));
+        assert_eq!(&bytes, b"abcd");
+        drop(writer);
+        assert_eq!(reader.read(&mut bytes, Taking::Take), Ok(2));
+        assert_eq!(reader.read(&mut bytes, Taking::Take), Ok(0));
+    }
+
+    #[test]
+    fn a_full_pipe_takes_no_more_and_a_closed_one_breaks() {
+        let (reader, writer) = pipe();
+        assert_eq!(writer.write(&vec![0; CAPACITY + 1]), Ok(CAPACITY));
+        assert_eq!(writer.write(&[0]), Err(Errno::AGAIN));
+        assert_eq!(writer.state(), (0, false));
+        drop(reader);
+        assert_eq!(writer.write(&[0]), Err(Errno::PIPE));
+    }
+}

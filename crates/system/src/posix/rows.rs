@@ -1,0 +1,3 @@
+//! rows
+use crate::table::Row;
+pub(crate) const ROWS: &[Row] = &[];

@@ -1,0 +1,124 @@
+//! Standard input.
+
+use super::pump::ReadPump;
+use super::{CHUNK, Readiness};
+use crate::wait::{HostDescriptor, wait_for};
+use crate::{Errno, Fault, Waiter};
+use rustix::event::PollFlags;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a guest's standard input comes from.
+#[derive(Default)]
+pub enum Input {
+    /// Nowhere: it ends at once.
+    #[default]
+    Empty,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A reader. It is read on a thread of its own, only when the guest asks, and
+    /// no further than it asked, but for one chunk where the guest polls.
+    Reader(Box<dyn Read + Send>),
+    /// A descriptor of the host: a pipe, a socket, a terminal, a file.
+    Descriptor(OwnedFd),
+    /// The controller's own standard input. If that is a terminal, the guest sees
+    /// one.
+    Inherit,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Bytes(_) => "Bytes",
+            Self::Reader(_) => "Reader",
+            Self::Descriptor(_) => "Descriptor",
+            Self::Inherit => "Inherit",
+        })
+    }
+}
+
+enum Source {
+    Bytes { bytes: Vec<u8>, read: usize },
+    Host(HostDescriptor),
+    Pump(ReadPump),
+}
+
+/// Standard input, as descriptors hold it.
+pub(crate) struct InputStream {
+    source: Mutex<Source>,
+    terminal: bool,
+}
+
+impl InputStream {
+    pub(crate) fn new(input: Input) -> Self {
+        let source = match input {
+            Input::Empty => Source::Bytes { bytes: Vec::new(), read: 0 },
+            Input::Bytes(bytes) => Source::Bytes { bytes, read: 0 },
+            Input::Reader(reader) => Source::Pump(ReadPump::new(reader)),
+            Input::Descriptor(descriptor) => Source::Host(HostDescriptor::Given(Arc::new(descriptor))),
+            Input::Inherit => Source::Host(HostDescriptor::Inherited(rustix::stdio::stdin())),
+        };
+        let terminal = matches!(&source, Source::Host(host) if rustix::termios::isatty(host));
+        Self { source: Mutex::new(source), terminal }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The descriptor of the host that it is, if it is one.
+    pub(crate) fn host(&self) -> Option<HostDescriptor> {
+        match &*self.source.lock().unwrap_or_else(PoisonError::into_inner) {
+            Source::Host(host) => Some(host.clone()),
+            _ => None,
+        }
+    }
+
+    /// Reads; 0 is the end. With `wait` false it is EAGAIN where it would wait.
+    pub(crate) fn read(&self, into: &mut [u8], wait: bool, waiter: &Waiter) -> Result<usize, Fault> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        if !wait && let Readiness::On(host) = self.readiness()? {
+            let now = Some(std::time::Instant::now());
+            let ready = crate::wait::wait_for_any(waiter, &[(host, PollFlags::IN)], now)?;
+            if ready.iter().all(|flags| flags.is_empty()) {
+                return Err(Errno::AGAIN.into());
+            }
+        }
+        match &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner) {
+            Source::Bytes { bytes, read } => {
+                let rest = &bytes[*read..];
+                let count = rest.len().min(into.len());
+                into[..count].copy_from_slice(&rest[..count]);
+                *read += count;
+                Ok(count)
+            }
+            Source::Host(host) => loop {
+                wait_for(waiter, host, PollFlags::IN)?;
+                match rustix::io::read(&*host, &mut *into) {
+                    Ok(count) => return Ok(count),
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(Errno::from(error).into()),
+                }
+            },
+            Source::Pump(pump) => pump.read(into, waiter),
+        }
+    }
+
+    pub(crate) fn readiness(&self) -> Result<Readiness, Errno> {
+        match &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner) {
+            Source::Bytes { bytes, read } => {
+                let bytes = bytes.len() - *read;
+                Ok(Readiness::Now { bytes: bytes as u64, hangup: bytes == 0 })
+            }
+            Source::Host(host) => Ok(Readiness::On(host.clone())),
+            Source::Pump(pump) => Ok(match pump.poll()? {
+                Ok(bytes) => Readiness::Now { bytes: bytes.min(CHUNK) as u64, hangup: false },
+                Err(host) => Readiness::On(host),
+            }),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Standard output and error.
+
+use super::pump::WritePump;
+use super::{CHUNK, Readiness};
+use crate::wait::{HostDescriptor, wait_for};
+use crate::{Errno, Fault, Stop, Waiter};
+use rustix::event::PollFlags;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a guest's standard output or error goes.
+#[derive(Default)]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    Discard,
+    /// Into this buffer. The output limit bounds it.
+    Capture(Capture),
+    /// To a writer, which is flushed after each write of the guest and written to
+    /// on a thread of its own.
+    Writer(Box<dyn Write + Send>),
+    /// To a descriptor of the host: a pipe, a socket, a terminal, a file.
+    Descriptor(OwnedFd),
+    /// To the controller's own standard output, or error. If that is a terminal,
+    /// the guest sees one.
+    Inherit,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Discard => "Discard",
+            Self::Capture(_) => "Capture",
+            Self::Writer(_) => "Writer",
+            Self::Descriptor(_) => "Descriptor",
+            Self::Inherit => "Inherit",
+        })
+    }
+}
+
+/// A buffer that output goes into. Clones are the same buffer.
+#[derive(Clone, Debug, Default)]
+pub struct Capture(Arc<Mutex<Vec<u8>>>);
+
+impl Capture {
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A copy of what it holds.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes out what it holds.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What standard output and error may still write together.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: Option<u64>,
+    written: Mutex<u64>,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: Option<u64>) -> Self {
+        Self { limit, written: Mutex::default() }
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left(&self) -> u64 {
+        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.written()))
+    }
+
+    fn spend(&self, count: usize) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        *written = written.saturating_add(count as u64);
+    }
+}
+
+enum Target {
+    Discard,
+    Capture(Capture),
+    Pump(WritePump),
+    Host { host: HostDescriptor, chunk: usize },
+}
+
+/// Standard output or error, as descriptors hold it.
+pub(crate) struct OutputStream {
+    target: Mutex<Target>,
+    budget: Arc<Budget>,
+    terminal: bool,
+}
+
+impl OutputStream {
+    /// `inherited` is the controller's stream that [`Output::Inherit`] means.
+    pub(crate) fn new(
+        output: Output,
+        inherited: std::os::fd::BorrowedFd<'static>,
+        budget: Arc<Budget>,
+    ) -> Self {
+        let host = |host: HostDescriptor| {
+            let chunk = chunk_for(&host);
+            Target::Host { host, chunk }
+        };
+        let target = match output {
+            Output::Discard => Target::Discard,
+            Output::Capture(capture) => Target::Capture(capture),
+            Output::Writer(writer) => Target::Pump(WritePump::new(writer)),
+            Output::Descriptor(descriptor) => host(HostDescriptor::Given(Arc::new(descriptor))),
+            Output::Inherit => host(HostDescriptor::Inherited(inherited)),
+        };
+        let terminal = matches!(&target, Target::Host { host, .. } if rustix::termios::isatty(host));
+        Self { target: Mutex::new(target), budget, terminal }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The descriptor of the host that it is, if it is one.
+    pub(crate) fn host(&self) -> Option<HostDescriptor> {
+        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Host { host, .. } => Some(host.clone()),
+            _ => None,
+        }
+    }
+
+    /// Writes all of `from`, or up to where it is interrupted.
+    ///
+    /// # Errors
+    /// EPIPE when no one reads any more; [`Stop::OutputLimit`] once all that the
+    /// limit allows is written and more was to be.
+    pub(crate) fn write(&self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
+        let allowed = from.len().min(usize::try_from(self.budget.left()).unwrap_or(usize::MAX));
+        let mut done = 0;
+        while done < allowed {
+            let rest = &from[done..allowed];
+            match self.write_some(rest, waiter) {
+                Ok(count) => {
+                    done += count;
+                    self.budget.spend(count);
+                }
+                Err(Fault::Errno(Errno::INTR)) if done > 0 => return Ok(done),
+                Err(fault) => return Err(fault),
+            }
+        }
+        match self.budget.limit {
+            Some(limit) if allowed < from.len() => Err(Stop::OutputLimit { limit }.into()),
+            _ => Ok(done),
+        }
+    }
+
+    fn write_some(&self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
+        match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Discard => Ok(from.len()),
+            Target::Capture(capture) => {
+                capture.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(from);
+                Ok(from.len())
+            }
+            Target::Pump(pump) => {
+                let from = &from[..from.len().min(CHUNK)];
+                pump.write(from, waiter)?;
+                Ok(from.len())
+            }
+            Target::Host { host, chunk } => loop {
+                wait_for(waiter, host, PollFlags::OUT)?;
+                match rustix::io::write(&*host, &from[..from.len().min(*chunk)]) {
+                    Ok(count) => return Ok(count),
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(Errno::from(error).into()),
+                }
+            },
+        }
+    }
+
+    pub(crate) fn readiness(&self) -> Readiness {
+        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Host { host, .. } => Readiness::On(host.clone()),
+            _ => Readiness::Now { bytes: CHUNK as u64, hangup: false },
+        }
+    }
+}
+
+/// How much may be written at once to a descriptor that poll calls writable,
+/// without blocking past the deadline.
+fn chunk_for(host: &HostDescriptor) -> usize {
+    use rustix::fs::FileType;
+    match rustix::fs::fstat(host).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        // A file always takes it.
+        Ok(FileType::RegularFile) => usize::MAX,
+        // Writable means that PIPE_BUF bytes fit. More could block.
+        _ => 4096,
+    }
+}

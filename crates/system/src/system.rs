@@ -1,0 +1,133 @@
+//! The virtual machine of one run.
+
+use crate::clock::Clock;
+use crate::descriptors::{Description, Descriptor, Descriptors, Object};
+use crate::files::{Device, Directory, Place};
+use crate::random::Random;
+use crate::stdio::{Budget, InputStream, OutputStream};
+use crate::table::{self, Ending, Row};
+use crate::{Answer, Call, Errno};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The virtual machine that one guest sees: its files, clocks, randomness,
+/// standard streams and identity. Made by [`System::builder`].
+pub struct System {
+    pub(crate) arguments: Vec<Vec<u8>>,
+    pub(crate) environment: Vec<Vec<u8>>,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) root: Arc<dyn Directory>,
+    pub(crate) streams: Streams,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Box<dyn Random>,
+    pub(crate) processor_time: Box<dyn Fn() -> Duration + Send>,
+    pub(crate) identity: Identity,
+    pub(crate) umask: u32,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) budget: Arc<Budget>,
+}
+
+/// The standard streams as the run started.
+pub(crate) struct Streams {
+    pub input: Arc<InputStream>,
+    pub output: Arc<OutputStream>,
+    pub error: Arc<OutputStream>,
+}
+
+/// Who the guest's program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user's number.
+    pub user: u32,
+    /// The group's number.
+    pub group: u32,
+    /// The user's name.
+    pub user_name: String,
+    /// The home directory, which is writable and in memory.
+    pub home: String,
+    /// The process's number.
+    pub process: u32,
+    /// The number of the process that started it.
+    pub parent_process: u32,
+    /// The name of the machine.
+    pub host_name: String,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            user: 1000,
+            group: 1000,
+            user_name: "user".to_owned(),
+            home: "/home/user".to_owned(),
+            process: 2,
+            parent_process: 1,
+            host_name: "bellglass".to_owned(),
+        }
+    }
+}
+
+impl System {
+    /// Answers a call that has no other handler.
+    ///
+    /// # Errors
+    /// [`Ending`] if the run must end here.
+    pub fn answer(&mut self, call: &mut Call<'_>) -> Result<Answer, Ending> {
+        match table::lookup(call.signature) {
+            Some(row) => self.answer_row(row, call),
+            None => Ok(table::refuse(call.signature, Errno::NOSYS)),
+        }
+    }
+
+    /// Answers a call of which the row is known already.
+    ///
+    /// # Errors
+    /// [`Ending`] if the run must end here.
+    pub fn answer_row(&mut self, row: &Row, call: &mut Call<'_>) -> Result<Answer, Ending> {
+        let result = (row.handler)(self, call);
+        table::settle(call.signature, result)
+    }
+
+    /// Bytes that standard output and error have written together.
+    pub fn output_bytes(&self) -> u64 {
+        self.budget.written()
+    }
+
+    /// The root, to start a walk from.
+    pub(crate) fn root_place(&self) -> Place {
+        Place::root(Arc::clone(&self.root))
+    }
+
+    /// Opens a device.
+    pub(crate) fn open_device(&self, device: Device) -> Result<Object, Errno> {
+        let Streams { input, output, error } = &self.streams;
+        Ok(match device {
+            Device::Standard(0) => Object::Input(Arc::clone(input)),
+            Device::Standard(1) => Object::Output(Arc::clone(output)),
+            Device::Standard(_) => Object::Output(Arc::clone(error)),
+            Device::Terminal => {
+                let output = [output, error].into_iter().find(|stream| stream.is_terminal());
+                match output {
+                    Some(output) if input.is_terminal() => {
+                        Object::Terminal(Arc::clone(input), Arc::clone(output))
+                    }
+                    // As Linux answers a process without a terminal.
+                    _ => return Err(Errno::NXIO),
+                }
+            }
+            device => Object::Device(device),
+        })
+    }
+
+    /// Puts a new open file into the table.
+    pub(crate) fn add(
+        &mut self,
+        object: Object,
+        readable: bool,
+        writable: bool,
+        flags: u16,
+    ) -> Result<u32, Errno> {
+        let description = Description::new(object, readable, writable, flags);
+        self.descriptors.insert(Descriptor::full(description), 0)
+    }
+}

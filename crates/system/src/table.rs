@@ -1,0 +1,254 @@
+//! The table of calls: one row a call, from which come the dispatch, the views,
+//! what a trace prints and the documentation.
+
+use crate::{Answer, Call, Errno, Fault, MemoryError, Stop, System};
+use bellglass_wire::{Signature, ValueType, View};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// How a call tells a failure to the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// The result is the errno.
+    Wasi,
+    /// The result is -1, and errno is set.
+    Libc,
+    /// The result is a null pointer, or 0, and errno is set.
+    LibcPointer,
+}
+
+/// How much of a call there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// All that a guest can ask for.
+    Full,
+    /// Some of it; the row's note says what not.
+    Partial,
+    /// It always fails; the row's note says why.
+    Refused(Errno),
+}
+
+/// What a parameter means: for a trace, and for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file descriptor.
+    Descriptor,
+    /// The address of a path, whose length is the next parameter.
+    Path,
+    /// The address of a C string.
+    Text,
+    /// The address of a buffer, whose length is the next parameter.
+    Buffer,
+    /// The address of an array of buffers, whose count is the next parameter.
+    Buffers,
+    /// The address where the call puts a result.
+    Result,
+    /// Any other address.
+    Pointer,
+    /// A length or a count.
+    Size,
+    /// Bits.
+    Flags,
+    /// Permission bits, shown in octal.
+    Permissions,
+    /// A number with a sign.
+    Signed,
+    /// A number without a sign.
+    Unsigned,
+    /// A time in nanoseconds.
+    Time,
+}
+
+/// One parameter of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name in the call's document.
+    pub name: &'static str,
+    /// What it means.
+    pub kind: Kind,
+}
+
+/// A handler of this crate.
+pub type SystemHandler = fn(&mut System, &mut Call<'_>) -> Result<Answer, Fault>;
+
+/// One call.
+#[derive(Debug)]
+pub struct Row {
+    /// The signature, as text.
+    pub signature: &'static str,
+    /// How it fails.
+    pub family: Family,
+    /// What of guest memory should come along with the call.
+    pub views: &'static [View],
+    /// Its parameters, in order.
+    pub parameters: &'static [Parameter],
+    /// How much of it there is.
+    pub support: Support,
+    /// What is left out, or why it is refused; empty if all is there.
+    pub note: &'static str,
+    pub(crate) handler: SystemHandler,
+}
+
+impl Row {
+    /// The name of the function.
+    pub fn name(&self) -> &'static str {
+        let path = self.signature.split_once('(').map_or(self.signature, |(path, _)| path);
+        path.rsplit_once('.').map_or(path, |(_, name)| name)
+    }
+}
+
+/// All rows.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    crate::wasi::ROWS.iter().chain(crate::posix::ROWS)
+}
+
+/// The row of a call, if the system has one. Not only the name but the types
+/// must be the row's.
+pub fn lookup(signature: &Signature) -> Option<&'static Row> {
+    static BY_SIGNATURE: LazyLock<HashMap<&'static str, &'static Row>> =
+        LazyLock::new(|| rows().map(|row| (row.signature, row)).collect());
+    BY_SIGNATURE.get(signature.to_string().as_str()).copied()
+}
+
+/// C functions that return a pointer, or a number where 0 is the failure, and
+/// for which there may be no row.
+const POINTER_FUNCTIONS: &[&str] = &[
+    "alarm",
+    "ctermid",
+    "dlerror",
+    "dlopen",
+    "dlsym",
+    "fdopendir",
+    "fopen",
+    "fopencookie",
+    "funopen",
+    "getcwd",
+    "getgrent",
+    "getgrgid",
+    "getgrnam",
+    "gethostbyaddr",
+    "gethostbyname",
+    "getlogin",
+    "getprotobyname",
+    "getpwent",
+    "getpwnam",
+    "getpwuid",
+    "getservbyname",
+    "getservbyport",
+    "if_indextoname",
+    "if_nametoindex",
+    "mkdtemp",
+    "popen",
+    "ptsname",
+    "realpath",
+    "setlocale",
+    "tempnam",
+    "tmpfile",
+    "tmpnam",
+    "ttyname",
+];
+
+/// The answer of a call that has no row, or that the policy refuses: `errno` in
+/// the manner of the call's family. A call that returns nothing cannot be told.
+pub fn refuse(signature: &Signature, errno: Errno) -> Answer {
+    let family = match lookup(signature) {
+        Some(row) => row.family,
+        None if signature.module.starts_with("wasi_") => Family::Wasi,
+        None if POINTER_FUNCTIONS.contains(&signature.name.as_str()) => Family::LibcPointer,
+        None => Family::Libc,
+    };
+    fail(signature, family, errno)
+}
+
+fn fail(signature: &Signature, family: Family, errno: Errno) -> Answer {
+    let result = |value: &ValueType| match (family, value) {
+        (Family::Wasi, _) => u64::from(errno.number()),
+        (Family::LibcPointer, _) => 0,
+        (Family::Libc, ValueType::I32) => u64::from(u32::MAX),
+        (Family::Libc, ValueType::I64) => u64::MAX,
+        (Family::Libc, ValueType::F32) => u64::from((-1f32).to_bits()),
+        (Family::Libc, ValueType::F64) => (-1f64).to_bits(),
+    };
+    Answer::Return {
+        results: signature.results.iter().map(result).collect(),
+        errno: (family != Family::Wasi).then_some(errno),
+    }
+}
+
+/// Why a call has no answer: the run is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ending {
+    /// The run must end here.
+    #[error("{0}")]
+    Stop(#[from] Stop),
+    /// The cell is gone or broke the protocol, which its owner knows more of.
+    #[error("the cell no longer answers")]
+    Lost,
+}
+
+/// Makes an answer of what a handler returned: the one place where failures are
+/// told to the guest. Handlers of the controller's user go through it too.
+///
+/// # Errors
+/// [`Ending`] if the run must end.
+pub fn settle(signature: &Signature, result: Result<Answer, Fault>) -> Result<Answer, Ending> {
+    let errno = match result {
+        Ok(answer) => return Ok(answer),
+        Err(Fault::Errno(errno)) => errno,
+        Err(Fault::Memory(MemoryError::OutOfBounds { .. })) => Errno::FAULT,
+        Err(Fault::Memory(MemoryError::Exhausted { .. })) => Errno::NOMEM,
+        Err(Fault::Memory(MemoryError::Unsupported)) => Errno::NOSYS,
+        Err(Fault::Memory(MemoryError::Lost)) => return Err(Ending::Lost),
+        Err(Fault::Stop(stop)) => return Err(stop.into()),
+    };
+    Ok(refuse(signature, errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signature(text: &str) -> Signature {
+        text.parse().expect("a signature")
+    }
+
+    #[test]
+    fn every_row_is_well_formed_and_found() {
+        let mut seen = std::collections::HashSet::new();
+        for row in rows() {
+            let signature = signature(row.signature);
+            assert!(seen.insert(row.signature), "twice: {}", row.signature);
+            assert_eq!(signature.name, row.name());
+            assert_eq!(signature.parameters.len(), row.parameters.len(), "{}", row.signature);
+            assert!(std::ptr::eq(lookup(&signature).expect("it is in the table"), row));
+            assert_eq!(row.support == Support::Full, row.note.is_empty(), "{}", row.signature);
+            assert!(row.views.len() <= bellglass_wire::caps::VIEWS);
+            for (index, parameter) in row.parameters.iter().enumerate() {
+                let needs_size = matches!(parameter.kind, Kind::Path | Kind::Buffer | Kind::Buffers);
+                let next = row.parameters.get(index + 1).map(|next| next.kind);
+                assert!(!needs_size || next == Some(Kind::Size), "{} {}", row.signature, parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn other_types_are_another_call() {
+        assert!(lookup(&signature("wasi_snapshot_preview1.fd_close(i)i")).is_some());
+        assert!(lookup(&signature("wasi_snapshot_preview1.fd_close(I)i")).is_none());
+        assert!(lookup(&signature("wasi_unstable.fd_close(i)i")).is_none());
+    }
+
+    #[test]
+    fn a_refusal_speaks_as_the_family_does() {
+        let answer = |text| refuse(&signature(text), Errno::NOSYS);
+        assert_eq!(answer("wasi_snapshot_preview1.new_call(i)i"), Answer::i32(52));
+        let failed = Answer::Return { results: vec![0xffff_ffff], errno: Some(Errno::NOSYS) };
+        assert_eq!(answer("env.epoll_create1(i)i"), failed);
+        let long = Answer::Return { results: vec![u64::MAX], errno: Some(Errno::NOSYS) };
+        assert_eq!(answer("env.lseek64(iIi)I"), long);
+        let null = Answer::Return { results: vec![0], errno: Some(Errno::NOSYS) };
+        assert_eq!(answer("env.dlopen(ii)i"), null);
+        let nothing = Answer::Return { results: vec![], errno: Some(Errno::NOSYS) };
+        assert_eq!(answer("env.closelog()"), nothing);
+    }
+}

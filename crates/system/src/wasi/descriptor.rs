@@ -1,0 +1,88 @@
+//! Descriptors themselves: closing, flags, rights, renumbering, preopens.
+
+use super::done;
+use crate::descriptors::{Object, flags};
+use crate::rights::Rights;
+use crate::{Answer, Call, Errno, Fault, System};
+
+/// The descriptor of the one preopened directory.
+pub(crate) const PREOPENED: u32 = 3;
+
+/// Its path.
+const PREOPENED_PATH: &[u8] = b"/";
+
+pub(super) fn fd_close(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    system.descriptors.close(call.u32(0))?;
+    done()
+}
+
+pub(super) fn fd_fdstat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let descriptor = system.descriptors.get(call.u32(0))?;
+    let description = &descriptor.description;
+    let mut bytes = vec![description.object.file_type()? as u8, 0];
+    bytes.extend(description.state().flags.to_le_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend(descriptor.rights.0.to_le_bytes());
+    bytes.extend(descriptor.inheriting.0.to_le_bytes());
+    call.memory.write(call.u32(1), &bytes)?;
+    done()
+}
+
+pub(super) fn fd_fdstat_set_flags(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let descriptor = system.descriptors.get(call.u32(0))?;
+    let new = u16::try_from(call.u32(1)).ok().filter(|new| new & !flags::ALL == 0).ok_or(Errno::INVAL)?;
+    descriptor.with(Rights::FD_FDSTAT_SET_FLAGS)?.state().flags = new;
+    done()
+}
+
+/// Rights can only be given up: ENOTCAPABLE otherwise.
+pub(super) fn fd_fdstat_set_rights(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let (rights, inheriting) = (Rights(call.u64(1)), Rights(call.u64(2)));
+    let descriptor = system.descriptors.get_mut(call.u32(0))?;
+    if !descriptor.rights.contains(rights) || !descriptor.inheriting.contains(inheriting) {
+        return Err(Errno::NOTCAPABLE.into());
+    }
+    descriptor.rights = rights;
+    descriptor.inheriting = inheriting;
+    done()
+}
+
+/// Both must be open. What `to` was is closed.
+pub(super) fn fd_renumber(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let (from, to) = (call.u32(0), call.u32(1));
+    system.descriptors.get(from)?;
+    system.descriptors.get(to)?;
+    if from != to {
+        let descriptor = system.descriptors.close(from)?;
+        system.descriptors.replace(to, descriptor)?;
+    }
+    done()
+}
+
+fn preopened(system: &System, number: u32) -> Result<(), Errno> {
+    let descriptor = system.descriptors.get(number)?;
+    match descriptor.description.object {
+        // The guest asks from 3 on until it gets this.
+        _ if number != PREOPENED => Err(Errno::BADF),
+        Object::Directory(_) => Ok(()),
+        _ => Err(Errno::BADF),
+    }
+}
+
+pub(super) fn fd_prestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    preopened(system, call.u32(0))?;
+    // Tag 0: a directory.
+    let mut bytes = vec![0; 4];
+    bytes.extend((PREOPENED_PATH.len() as u32).to_le_bytes());
+    call.memory.write(call.u32(1), &bytes)?;
+    done()
+}
+
+pub(super) fn fd_prestat_dir_name(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    preopened(system, call.u32(0))?;
+    if (call.u32(2) as usize) < PREOPENED_PATH.len() {
+        return Err(Errno::NAMETOOLONG.into());
+    }
+    call.memory.write(call.u32(1), PREOPENED_PATH)?;
+    done()
+}

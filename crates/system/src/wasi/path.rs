@@ -1,0 +1,264 @@
+//! Calls on paths.
+
+use super::done;
+use super::stat::{last, metadata_at, new_times, write_filestat};
+use crate::descriptors::{Description, Descriptor, Object, flags};
+use crate::files::{Creation, Last, LastName, OpenOptions, Opened, Place, Resolved, walk, walk_to_parent};
+use crate::rights::Rights;
+use crate::{Answer, Call, Errno, Fault, System};
+
+/// The directory that descriptor argument `index` is, if `needed` may be done.
+fn directory<'a>(
+    system: &'a System,
+    call: &Call<'_>,
+    index: usize,
+    needed: Rights,
+) -> Result<&'a Place, Errno> {
+    let descriptor = system.descriptors.get(call.u32(index))?;
+    match &descriptor.description.object {
+        Object::Directory(place) => descriptor.with(needed).map(|_| place),
+        _ => Err(Errno::NOTDIR),
+    }
+}
+
+pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let path = call.path(1, 2)?;
+    let start = directory(system, call, 0, Rights::PATH_CREATE_DIRECTORY)?;
+    match walk_to_parent(start, &path)? {
+        (place, LastName::Name { name, .. }) => {
+            place.directory().create_directory(&name, 0o777 & !system.umask)?;
+        }
+        _ => return Err(Errno::EXIST.into()),
+    }
+    done()
+}
+
+pub(super) fn path_filestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let path = call.path(2, 3)?;
+    let start = directory(system, call, 0, Rights::PATH_FILESTAT_GET)?;
+    let resolved = walk(start, &path, last(call.u32(1))?)?;
+    let metadata = metadata_at(&resolved)?;
+    write_filestat(call, call.u32(4), &metadata)?;
+    done()
+}
+
+pub(super) fn path_filestat_set_times(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let times = new_times(system, call.u64(4), call.u64(5), call.u32(6))?;
+    let path = call.path(2, 3)?;
+    let start = directory(system, call, 0, Rights::PATH_FILESTAT_SET_TIMES)?;
+    match walk(start, &path, last(call.u32(1))?)? {
+        Resolved::Directory { place } => place.directory().set_times(times)?,
+        Resolved::Entry { parent, name, .. } => parent.directory().set_times_of(&name, times)?,
+        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
+    }
+    done()
+}
+
+/// ENOENT of the old name, EEXIST of the new one, EXDEV, EPERM for a directory.
+pub(super) fn path_link(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let old_path = call.path(2, 3)?;
+    let new_path = call.path(5, 6)?;
+    let old_start = directory(system, call, 0, Rights::PATH_LINK_SOURCE)?;
+    let new_start = directory(system, call, 4, Rights::PATH_LINK_TARGET)?;
+    let old = walk(old_start, &old_path, last(call.u32(1))?)?;
+    if let Resolved::Missing { .. } = old {
+        return Err(Errno::NOENT.into());
+    }
+    let (new_place, new_last) = walk_to_parent(new_start, &new_path)?;
+    let LastName::Name { name: new_name, slash } = new_last else { return Err(Errno::EXIST.into()) };
+    if new_place.directory().lookup(&new_name).is_ok() {
+        return Err(Errno::EXIST.into());
+    }
+    if slash {
+        return Err(Errno::NOENT.into());
+    }
+    match old {
+        Resolved::Entry { parent, name, .. } => {
+            parent.directory().link(&name, new_place.directory().as_ref(), &new_name)?;
+        }
+        _ => return Err(Errno::PERM.into()),
+    }
+    done()
+}
+
+/// Creation flags, as WASI numbers them.
+mod oflags {
+    pub(super) const CREAT: u32 = 1;
+    pub(super) const DIRECTORY: u32 = 2;
+    pub(super) const EXCL: u32 = 4;
+    pub(super) const TRUNC: u32 = 8;
+}
+
+/// EINVAL for unknown flags, then what the walk says, EMFILE, and then as
+/// open(2) has it.
+pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let path = call.path(2, 3)?;
+    let (flags, fd_flags) = (call.u32(4), call.u32(7));
+    let follow = last(call.u32(1))?;
+    let fd_flags = u16::try_from(fd_flags).ok().filter(|set| set & !flags::ALL == 0).ok_or(Errno::INVAL)?;
+    if flags > 15 || flags & (oflags::CREAT | oflags::DIRECTORY) == oflags::CREAT | oflags::DIRECTORY {
+        return Err(Errno::INVAL.into());
+    }
+    let start = directory(system, call, 0, Rights::PATH_OPEN)?;
+    let parent_rights = system.descriptors.get(call.u32(0))?.inheriting;
+    let rights = Rights(call.u64(5)).and(parent_rights);
+    let inheriting = Rights(call.u64(6)).and(parent_rights);
+    // A descriptor number first: a file must not be made that cannot be opened.
+    system.descriptors.free(0)?;
+    let exclusive = flags & (oflags::CREAT | oflags::EXCL) == oflags::CREAT | oflags::EXCL;
+    let options = OpenOptions {
+        read: rights.contains(Rights::FD_READ),
+        write: rights.contains(Rights::FD_WRITE),
+        creation: match flags & oflags::CREAT != 0 {
+            true if exclusive => Creation::New,
+            true => Creation::IfMissing,
+            false => Creation::Existing,
+        },
+        truncate: flags & oflags::TRUNC != 0,
+        permissions: 0o666 & !system.umask,
+    };
+    if flags & oflags::CREAT != 0 && path.ends_with(b"/") {
+        return Err(Errno::ISDIR.into());
+    }
+    let resolved = walk(start, &path, if exclusive { Last::Keep } else { follow })?;
+    let object = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
+    let description = Description::new(object, options.read, options.write, fd_flags);
+    let full = Descriptor::full(description);
+    let descriptor = Descriptor {
+        rights: full.rights.and(rights),
+        inheriting: full.inheriting.and(inheriting),
+        description: full.description,
+    };
+    let address = call.u32(8);
+    if u64::from(address) + 4 > call.memory.size() {
+        return Err(Errno::FAULT.into());
+    }
+    let number = system.descriptors.insert(descriptor, 0)?;
+    call.write_u32(address, number)?;
+    done()
+}
+
+/// Opens what a walk led to.
+fn open(
+    system: &System,
+    resolved: Resolved,
+    options: &OpenOptions,
+    must_be_directory: bool,
+) -> Result<Object, Errno> {
+    let (parent, name) = match resolved {
+        Resolved::Directory { .. } if options.creation == Creation::New => return Err(Errno::EXIST),
+        Resolved::Directory { .. }
+            if options.write || options.truncate || options.creation == Creation::IfMissing =>
+        {
+            return Err(Errno::ISDIR);
+        }
+        Resolved::Directory { place } => return Ok(Object::Directory(place)),
+        Resolved::Entry { .. } if options.creation == Creation::New => return Err(Errno::EXIST),
+        // O_DIRECTORY is looked at first, as on Linux.
+        Resolved::Entry { .. } if must_be_directory => return Err(Errno::NOTDIR),
+        Resolved::Entry { symlink: Some(_), .. } => return Err(Errno::LOOP),
+        Resolved::Missing { .. } if options.creation == Creation::Existing => return Err(Errno::NOENT),
+        Resolved::Missing { slash: true, .. } => return Err(Errno::ISDIR),
+        Resolved::Entry { parent, name, .. } | Resolved::Missing { parent, name, .. } => (parent, name),
+    };
+    match parent.directory().open(&name, options)? {
+        Opened::File(file) => Ok(Object::File(file)),
+        Opened::Device(device) => system.open_device(device),
+    }
+}
+
+/// Writes what fits of the target; EINVAL for what is no symlink.
+pub(super) fn path_readlink(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let path = call.path(1, 2)?;
+    let start = directory(system, call, 0, Rights::PATH_READLINK)?;
+    let target = match walk(start, &path, Last::Keep)? {
+        Resolved::Entry { symlink: Some(target), .. } => target,
+        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
+        _ => return Err(Errno::INVAL.into()),
+    };
+    let fits = target.get(..call.u32(4) as usize).unwrap_or(&target);
+    call.memory.write(call.u32(3), fits)?;
+    call.write_u32(call.u32(5), fits.len() as u32)?;
+    done()
+}
+
+pub(super) fn path_remove_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let path = call.path(1, 2)?;
+    let start = directory(system, call, 0, Rights::PATH_REMOVE_DIRECTORY)?;
+    match walk_to_parent(start, &path)? {
+        (place, LastName::Name { name, .. }) => place.directory().remove_directory(&name)?,
+        (_, LastName::Dot) => return Err(Errno::INVAL.into()),
+        (_, LastName::DotDot) => return Err(Errno::NOTEMPTY.into()),
+        (_, LastName::Root) => return Err(Errno::BUSY.into()),
+    }
+    done()
+}
+
+pub(super) fn path_unlink_file(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let path = call.path(1, 2)?;
+    let start = directory(system, call, 0, Rights::PATH_UNLINK_FILE)?;
+    let (place, LastName::Name { name, slash }) = walk_to_parent(start, &path)? else {
+        return Err(Errno::ISDIR.into());
+    };
+    let directory = place.directory();
+    match slash {
+        false => directory.unlink(&name)?,
+        // What is named as a directory is not removed as a file.
+        true => match directory.lookup(&name)? {
+            crate::files::Found::Directory(_) => return Err(Errno::ISDIR.into()),
+            _ => return Err(Errno::NOTDIR.into()),
+        },
+    }
+    done()
+}
+
+/// EBUSY for dots, the root and mounts, EXDEV, then as rename(2) has it.
+pub(super) fn path_rename(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let old_path = call.path(1, 2)?;
+    let new_path = call.path(4, 5)?;
+    let old_start = directory(system, call, 0, Rights::PATH_RENAME_SOURCE)?;
+    let new_start = directory(system, call, 3, Rights::PATH_RENAME_TARGET)?;
+    let (old_place, old_last) = walk_to_parent(old_start, &old_path)?;
+    let (new_place, new_last) = walk_to_parent(new_start, &new_path)?;
+    let (
+        LastName::Name { name: old_name, slash: old_slash },
+        LastName::Name { name: new_name, slash: new_slash },
+    ) = (old_last, new_last)
+    else {
+        return Err(Errno::BUSY.into());
+    };
+    let (old, new) = (old_place.directory(), new_place.directory());
+    if old_slash || new_slash {
+        match old.lookup(&old_name)? {
+            crate::files::Found::Directory(_) => {}
+            _ => return Err(Errno::NOTDIR.into()),
+        }
+    }
+    if new.is_taken(&new_name) {
+        return Err(Errno::BUSY.into());
+    }
+    old.rename(&old_name, new.as_ref(), &new_name)?;
+    done()
+}
+
+/// ENOENT for an empty target, EEXIST, and the rest.
+pub(super) fn path_symlink(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let target = call.path(0, 1)?;
+    let path = call.path(3, 4)?;
+    if target.is_empty() {
+        return Err(Errno::NOENT.into());
+    }
+    if target.contains(&0) {
+        return Err(Errno::INVAL.into());
+    }
+    let start = directory(system, call, 2, Rights::PATH_SYMLINK)?;
+    let (place, LastName::Name { name, slash }) = walk_to_parent(start, &path)? else {
+        return Err(Errno::EXIST.into());
+    };
+    if slash {
+        place.directory().lookup(&name)?;
+        return Err(Errno::EXIST.into());
+    }
+    place.directory().create_symlink(&name, &target)?;
+    done()
+}

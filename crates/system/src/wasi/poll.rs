@@ -1,0 +1,213 @@
+//! Waiting for clocks and descriptors.
+
+use super::clock::ClockId;
+use super::done;
+use crate::clock::Sleep;
+use crate::descriptors::{Description, Object};
+use crate::files::File;
+use crate::rights::Rights;
+use crate::stdio::Readiness;
+use crate::wait::{HostDescriptor, wait_for_any};
+use crate::{Answer, Call, Errno, Fault, System};
+use rustix::event::PollFlags;
+use std::time::{Duration, Instant};
+
+/// Subscriptions of one call.
+// BOUND: the guest chooses their number; 64 bytes of ours for each.
+const SUBSCRIPTIONS: u32 = 8192;
+
+/// Bytes of a subscription, and of an event.
+const SUBSCRIPTION_BYTES: usize = 48;
+const EVENT_BYTES: usize = 32;
+
+struct Subscription {
+    user_data: u64,
+    what: What,
+}
+
+enum What {
+    /// A clock, and how long from now it has.
+    Clock(Duration),
+    Read(u32),
+    Write(u32),
+    /// A subscription that failed at once.
+    Failed(u8, Errno),
+}
+
+struct Event {
+    user_data: u64,
+    result: Result<(), Errno>,
+    event_type: u8,
+    bytes: u64,
+    hangup: bool,
+}
+
+impl Event {
+    fn encode(&self) -> [u8; EVENT_BYTES] {
+        let mut bytes = [0; EVENT_BYTES];
+        bytes[..8].copy_from_slice(&self.user_data.to_le_bytes());
+        let errno = self.result.map_or_else(Errno::number, |()| 0);
+        bytes[8..10].copy_from_slice(&errno.to_le_bytes());
+        bytes[10] = self.event_type;
+        bytes[16..24].copy_from_slice(&self.bytes.to_le_bytes());
+        bytes[24] = u8::from(self.hangup);
+        bytes
+    }
+}
+
+pub(super) fn poll_oneoff(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let (subscriptions_address, events_address, count) = (call.u32(0), call.u32(1), call.u32(2));
+    if count == 0 || count > SUBSCRIPTIONS {
+        return Err(Errno::INVAL.into());
+    }
+    let events_end = u64::from(events_address) + u64::from(count) * EVENT_BYTES as u64;
+    if events_end > call.memory.size() {
+        return Err(Errno::FAULT.into());
+    }
+    let bytes = call.bytes_at(subscriptions_address, count as usize * SUBSCRIPTION_BYTES)?;
+    let subscriptions: Vec<Subscription> =
+        bytes.as_chunks::<SUBSCRIPTION_BYTES>().0.iter().map(|bytes| decode(system, bytes)).collect();
+    let events = wait(system, call, &subscriptions)?;
+    let encoded: Vec<u8> = events.iter().flat_map(Event::encode).collect();
+    call.memory.write(events_address, &encoded)?;
+    call.write_u32(call.u32(3), events.len() as u32)?;
+    done()
+}
+
+fn decode(system: &System, bytes: &[u8; SUBSCRIPTION_BYTES]) -> Subscription {
+    let number = |at: usize, length: usize| {
+        bytes[at..at + length].iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    let what = match bytes[8] {
+        0 => match ClockId::from_number(number(16, 4) as u32) {
+            Err(errno) => What::Failed(0, errno),
+            // The processor's clock stands still while one waits.
+            Ok(ClockId::Processor) => What::Failed(0, Errno::NOTSUP),
+            Ok(clock) => {
+                let timeout = Duration::from_nanos(number(24, 8));
+                match number(40, 2) {
+                    0 => What::Clock(timeout),
+                    1 => What::Clock(timeout.saturating_sub(clock.now(system))),
+                    _ => What::Failed(0, Errno::INVAL),
+                }
+            }
+        },
+        1 => What::Read(number(16, 4) as u32),
+        2 => What::Write(number(16, 4) as u32),
+        other => What::Failed(other, Errno::INVAL),
+    };
+    Subscription { user_data: number(0, 8), what }
+}
+
+/// What a subscription to a descriptor finds.
+fn readiness(system: &System, number: u32, right: Rights) -> Result<Readiness, Errno> {
+    let descriptor = system.descriptors.get(number)?;
+    descriptor.with(Rights::POLL_FD_READWRITE)?;
+    let description: &Description = descriptor.with(right)?;
+    let reading = right == Rights::FD_READ;
+    let now = |(bytes, hangup): (usize, bool)| match bytes > 0 || hangup {
+        true => Readiness::Now { bytes: bytes as u64, hangup },
+        false => Readiness::Never,
+    };
+    Ok(match &description.object {
+        Object::File(file) => {
+            let left = if reading { left(file.as_ref(), description.state().position)? } else { 1 };
+            Readiness::Now { bytes: left, hangup: false }
+        }
+        Object::Directory(_) => return Err(Errno::BADF),
+        Object::Device(_) => Readiness::Now { bytes: 1, hangup: false },
+        Object::Input(stream) => stream.readiness()?,
+        Object::Output(stream) => stream.readiness(),
+        Object::Terminal(input, _) if reading => input.readiness()?,
+        Object::Terminal(_, output) => output.readiness(),
+        Object::PipeReader(pipe) => now(pipe.state()),
+        Object::PipeWriter(pipe) => now(pipe.state()),
+        Object::Socket { incoming, .. } if reading => now(incoming.state()),
+        Object::Socket { outgoing, .. } => now(outgoing.state()),
+    })
+}
+
+fn left(file: &dyn File, position: u64) -> Result<u64, Errno> {
+    Ok(file.metadata()?.size.saturating_sub(position))
+}
+
+fn wait(system: &System, call: &Call<'_>, subscriptions: &[Subscription]) -> Result<Vec<Event>, Fault> {
+    let mut events = Vec::new();
+    let mut waiting: Vec<(HostDescriptor, PollFlags)> = Vec::new();
+    let mut waited_for: Vec<(u64, u8)> = Vec::new();
+    for Subscription { user_data, what } in subscriptions {
+        let (number, right, flags, event_type) = match what {
+            What::Clock(_) => continue,
+            What::Failed(event_type, errno) => {
+                let (user_data, event_type) = (*user_data, *event_type);
+                let result = Err(*errno);
+                events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
+                continue;
+            }
+            What::Read(number) => (*number, Rights::FD_READ, PollFlags::IN, 1),
+            What::Write(number) => (*number, Rights::FD_WRITE, PollFlags::OUT, 2),
+        };
+        let user_data = *user_data;
+        match readiness(system, number, right) {
+            Ok(Readiness::Now { bytes, hangup }) => {
+                events.push(Event { user_data, result: Ok(()), event_type, bytes, hangup });
+            }
+            Ok(Readiness::On(host)) => {
+                waiting.push((host, flags));
+                waited_for.push((user_data, event_type));
+            }
+            Ok(Readiness::Never) => {}
+            Err(errno) => {
+                let result = Err(errno);
+                events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
+            }
+        }
+    }
+    let clocks = || {
+        subscriptions.iter().filter_map(|subscription| match subscription.what {
+            What::Clock(timeout) => Some((subscription.user_data, timeout)),
+            _ => None,
+        })
+    };
+    let shortest = clocks().map(|(_, timeout)| timeout).min();
+    // With something ready already, the rest is only looked at.
+    let timeout = if events.is_empty() { shortest } else { Some(Duration::ZERO) };
+    let (ready, passed) = wait_on_host(system, call, &waiting, timeout)?;
+    for ((user_data, event_type), flags) in waited_for.into_iter().zip(&ready) {
+        if !flags.is_empty() {
+            let hangup = flags.intersects(PollFlags::HUP | PollFlags::ERR);
+            events.push(Event { user_data, result: Ok(()), event_type, bytes: 1, hangup });
+        }
+    }
+    for (user_data, timeout) in clocks().filter(|(_, timeout)| *timeout <= passed) {
+        let _ = timeout;
+        events.push(Event { user_data, result: Ok(()), event_type: 0, bytes: 0, hangup: false });
+    }
+    Ok(events)
+}
+
+/// Waits until a descriptor is ready or the time is over, and says how long it
+/// was by the guest's clock.
+fn wait_on_host(
+    system: &System,
+    call: &Call<'_>,
+    waiting: &[(HostDescriptor, PollFlags)],
+    timeout: Option<Duration>,
+) -> Result<(Vec<PollFlags>, Duration), Fault> {
+    let start = Instant::now();
+    if let Some(timeout) = timeout {
+        let ready = wait_for_any(call.waiter, waiting, Some(start))?;
+        if ready.iter().any(|flags| !flags.is_empty()) || timeout.is_zero() {
+            return Ok((ready, Duration::ZERO));
+        }
+        if system.clock.sleep(timeout) == Sleep::Over {
+            return Ok((ready, timeout));
+        }
+    }
+    // A time too far to be told is for ever.
+    let until = timeout.and_then(|timeout| start.checked_add(timeout));
+    let ready = wait_for_any(call.waiter, waiting, until)?;
+    let over = ready.iter().all(|flags| flags.is_empty());
+    let passed = if over { timeout.unwrap_or_default().max(start.elapsed()) } else { start.elapsed() };
+    Ok((ready, passed))
+}

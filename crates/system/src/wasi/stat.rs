@@ -1,0 +1,128 @@
+//! Metadata through a descriptor, and the structures in which it is told.
+
+use super::done;
+use crate::clock::nanoseconds;
+use crate::descriptors::{Description, Object};
+use crate::files::{FileType, Metadata, NewTimes};
+use crate::rights::Rights;
+use crate::{Answer, Call, Errno, Fault, System};
+use std::time::Duration;
+
+/// The device number of what lies in no tree: pipes and streams.
+const STREAMS_DEVICE: u64 = 4;
+
+/// Writes a `filestat`.
+pub(super) fn write_filestat(call: &mut Call<'_>, address: u32, metadata: &Metadata) -> Result<(), Fault> {
+    let mut bytes = Vec::with_capacity(64);
+    bytes.extend(metadata.device.to_le_bytes());
+    bytes.extend(metadata.inode.to_le_bytes());
+    bytes.extend([metadata.file_type as u8, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend(metadata.links.to_le_bytes());
+    bytes.extend(metadata.size.to_le_bytes());
+    for time in [metadata.accessed, metadata.modified, metadata.changed] {
+        bytes.extend(nanoseconds(time).to_le_bytes());
+    }
+    Ok(call.memory.write(address, &bytes)?)
+}
+
+/// The metadata of an open file.
+pub(crate) fn metadata_of(description: &Description, number: u32) -> Result<Metadata, Errno> {
+    match &description.object {
+        Object::File(file) => file.metadata(),
+        Object::Directory(place) => place.directory().metadata(),
+        Object::Device(device) => Ok(device.metadata(3)),
+        _ => Ok(Metadata {
+            device: STREAMS_DEVICE,
+            inode: u64::from(number) + 1,
+            file_type: description.object.file_type()?,
+            links: 1,
+            size: 0,
+            permissions: 0o600,
+            accessed: Duration::ZERO,
+            modified: Duration::ZERO,
+            changed: Duration::ZERO,
+        }),
+    }
+}
+
+pub(super) fn fd_filestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let number = call.u32(0);
+    let description = system.descriptors.get(number)?.with(Rights::FD_FILESTAT_GET)?;
+    let metadata = metadata_of(description, number)?;
+    write_filestat(call, call.u32(1), &metadata)?;
+    done()
+}
+
+/// EBADF, EINVAL for what is no file or not open for writing, EFBIG.
+pub(super) fn fd_filestat_set_size(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let descriptor = system.descriptors.get(call.u32(0))?;
+    let description = &descriptor.description;
+    let Some(file) = description.file().filter(|_| description.writable) else {
+        return Err(Errno::INVAL.into());
+    };
+    descriptor.with(Rights::FD_FILESTAT_SET_SIZE)?;
+    if call.i64(1) < 0 {
+        return Err(Errno::INVAL.into());
+    }
+    file.set_size(call.u64(1))?;
+    done()
+}
+
+pub(super) fn fd_filestat_set_times(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let times = new_times(system, call.u64(1), call.u64(2), call.u32(3))?;
+    let description = &system.descriptors.get(call.u32(0))?.description;
+    match &description.object {
+        Object::File(file) => file.set_times(times)?,
+        Object::Directory(place) => place.directory().set_times(times)?,
+        _ => return Err(Errno::ROFS.into()),
+    }
+    done()
+}
+
+/// The times that `fstflags` and the two numbers mean; EINVAL for flags that
+/// exclude each other.
+pub(super) fn new_times(
+    system: &System,
+    accessed: u64,
+    modified: u64,
+    flags: u32,
+) -> Result<NewTimes, Errno> {
+    if flags > 15 {
+        return Err(Errno::INVAL);
+    }
+    let time = |nanoseconds, set: u32, set_now: u32| match (flags & set != 0, flags & set_now != 0) {
+        (true, true) => Err(Errno::INVAL),
+        (true, false) => Ok(Some(Duration::from_nanos(nanoseconds))),
+        (false, true) => Ok(Some(system.clock.realtime())),
+        (false, false) => Ok(None),
+    };
+    Ok(NewTimes { accessed: time(accessed, 1, 2)?, modified: time(modified, 4, 8)? })
+}
+
+/// Whether following or stopping at a symlink is asked for; EINVAL for unknown
+/// lookup flags.
+pub(super) fn last(lookup_flags: u32) -> Result<crate::files::Last, Errno> {
+    match lookup_flags {
+        0 => Ok(crate::files::Last::Keep),
+        1 => Ok(crate::files::Last::Follow),
+        _ => Err(Errno::INVAL),
+    }
+}
+
+/// The metadata of what a path leads to.
+pub(super) fn metadata_at(resolved: &crate::files::Resolved) -> Result<Metadata, Errno> {
+    use crate::files::Resolved;
+    match resolved {
+        Resolved::Directory { place } => place.directory().metadata(),
+        Resolved::Entry { parent, name, symlink } => {
+            let metadata = parent.directory().metadata_of(name)?;
+            // The entry may have changed since the walk saw it, but a directory
+            // or a symlink must not be passed off as what was asked for.
+            match (symlink, metadata.file_type) {
+                (None, FileType::SymbolicLink) => Err(Errno::LOOP),
+                _ => Ok(metadata),
+            }
+        }
+        Resolved::Missing { .. } => Err(Errno::NOENT),
+    }
+}
