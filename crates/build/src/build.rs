@@ -116,7 +116,7 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
         cache: &cache,
         progress,
     };
-    let image = build.run(&toolchain, &store)?;
+    let image = build.run(&toolchain, &store).inspect_err(|_| progress.event(Event::Failed))?;
     if !request.keep_work {
         // The image is there, so that this fails is no failure of the build.
         let _ = fs::remove_dir_all(&build.folder);

@@ -37,9 +37,8 @@ impl Display {
         let is_terminal = std::io::stderr().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if is_terminal {
-            bar.enable_steady_tick(Duration::from_millis(100));
-        }
+        // Until the first step there is nothing to draw.
+        bar.finish_and_clear();
         let now = Instant::now();
         let state = Mutex::new(State { title: String::new(), started: now, last_sign: now });
         let display = Self { bar, is_terminal, colours: is_terminal && !no_colour, state };
@@ -63,22 +62,21 @@ impl Display {
     }
 
     fn print(&self, line: &str) {
-        if self.is_terminal {
-            self.bar.println(line);
-        } else {
-            // That nobody reads the progress is no reason to stop.
+        // That nobody reads the progress is no reason to stop.
+        self.bar.suspend(|| {
             let _ = writeln!(std::io::stderr(), "{line}");
-        }
+        });
     }
 
-    fn ended(&self, title: &str, how: &str, colour: &str) {
+    /// Replaces the moving line by a lasting one. What is printed next, such as
+    /// an error, then stands below it.
+    fn ended(&self, title: &str, how: &str, mark: char, colour: &str) {
+        self.bar.finish_and_clear();
         if self.colours {
-            self.print(&format!("\x1b[{colour}m✓\x1b[0m {title} \x1b[2m{how}\x1b[0m"));
+            self.print(&format!("\x1b[{colour}m{mark}\x1b[0m {title} \x1b[2m{how}\x1b[0m"));
         } else {
             self.print(&format!("{title}: {how}"));
         }
-        self.bar.set_message("");
-        self.style(false);
     }
 }
 
@@ -101,6 +99,9 @@ impl Progress for Display {
                 self.bar.set_prefix(state.title.clone());
                 self.bar.set_message("");
                 self.style(false);
+                if self.is_terminal {
+                    self.bar.enable_steady_tick(Duration::from_millis(100));
+                }
             }
             Event::Bytes { file, done, total } => {
                 if done == 0 {
@@ -123,10 +124,33 @@ impl Progress for Display {
                 }
             }
             Event::Finished { elapsed } => {
-                self.ended(&state.title, &format!("{:.1} s", elapsed.as_secs_f64()), "32");
+                self.ended(&state.title, &format!("{:.1} s", elapsed.as_secs_f64()), '✓', "32");
             }
-            Event::Cached => self.ended(&state.title, "cached", "36"),
+            Event::Cached => self.ended(&state.title, "cached", '✓', "36"),
+            Event::Failed => self.ended(&state.title, "failed", '✗', "31"),
             Event::Note(note) => self.print(note),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_in_any_order_are_shown() {
+        let display = Display::new();
+        for event in [
+            Event::Cached,
+            Event::Failed,
+            Event::Note("a note"),
+            Event::Line("a line"),
+            Event::Started { step: "", number: 9, of: 0 },
+            Event::Bytes { file: "x", done: 2, total: 1 },
+            Event::Finished { elapsed: Duration::MAX },
+            Event::Bytes { file: "x", done: 0, total: 0 },
+        ] {
+            display.event(event);
         }
     }
 }

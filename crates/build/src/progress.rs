@@ -34,13 +34,14 @@ pub enum Event<'a> {
     /// The step had nothing to do, for what it makes is there from an earlier
     /// build and nothing has changed since.
     Cached,
+    /// The step, and with it the build, has failed; the build's error says why.
+    Failed,
     /// A sentence that the user should see and keep.
     Note(&'a str),
 }
 
 /// Gets the events of a build, from one thread, in order: each step is started,
-/// then finished or cached. A step that fails has no end; the build's error
-/// tells.
+/// then finished, cached or failed.
 pub trait Progress: Send + Sync {
     /// Takes note of an event. It must not block.
     fn event(&self, event: Event<'_>);

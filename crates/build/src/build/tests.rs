@@ -26,6 +26,7 @@ impl Progress for Log {
             Event::Started { step, number, of } => lines.push(format!("{number}/{of} {step}")),
             Event::Cached => lines.last_mut().expect("a step").push_str(": cached"),
             Event::Finished { .. } => lines.last_mut().expect("a step").push_str(": done"),
+            Event::Failed => lines.last_mut().expect("a step").push_str(": failed"),
             Event::Note(note) => lines.push(note.to_owned()),
             _ => {}
         }
@@ -175,7 +176,7 @@ fn a_step_that_failed_is_run_again_with_those_that_need_it() {
     for part in ["'first' failed with exit status: 3", "one line\n  what went wrong", ".log"] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    toy.log.take();
+    assert_eq!(toy.log.take().last().expect("a line"), "4/7 first: failed");
     // The script is as it was when the image was built, but what it made is gone.
     Store::new(toy.folder.path().join("cache/images")).remove("toy").expect("removed");
     toy.write("toy/first.sh", good);
