@@ -40,7 +40,15 @@ pub enum Error {
     },
     /// The virtual system cannot be set up as asked.
     #[error(transparent)]
-    System(#[from] bellglass_system::SetupError),
+    System(#[from] bellglass_system::SystemError),
+    /// The image's base files are damaged.
+    #[error("the base files of the image in {} are damaged ({source}): remove the image and build it again", image.display())]
+    Files {
+        /// The image's folder.
+        image: PathBuf,
+        /// What is wrong.
+        source: bellglass_pack::PackError,
+    },
     /// A handler's signature is not one.
     #[error(transparent)]
     Signature(#[from] bellglass_wire::ParseSignatureError),

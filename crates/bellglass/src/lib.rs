@@ -7,16 +7,16 @@
 //! your own handlers where you say so.
 //!
 //! ```no_run
-//! use bellglass::{Image, Output, Sandbox};
+//! use bellglass::{Capture, Output, Sandbox, Store};
 //!
-//! let output = Output::capture();
-//! let report = Sandbox::builder(Image::find("python")?)
+//! let printed = Capture::new();
+//! let report = Sandbox::builder(Store::open_default()?.find("python")?)
 //!     .arguments(["-c", "print(6 * 7)"])
-//!     .stdout(output.clone())
+//!     .stdout(Output::Capture(printed.clone()))
 //!     .build()?
 //!     .run();
 //! assert!(report.outcome.is_success());
-//! assert_eq!(output.captured(), b"42\n");
+//! assert_eq!(printed.bytes(), b"42\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -33,7 +33,9 @@ mod sandbox;
 
 pub use bellglass_image::{Image, ImageError, Manifest, Store};
 pub use bellglass_system as system;
-pub use bellglass_system::{Access, Answer, Call, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Stop};
+pub use bellglass_system::{
+    Access, Answer, Call, Capture, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Stop,
+};
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
 pub use error::Error;
 pub use limits::Limits;

@@ -4,10 +4,12 @@ use crate::launch::{CellProcess, CellUsage, Signaller, find_cell};
 use crate::monitor::link::Link;
 use crate::monitor::{Ending, Handle, Monitor, Next, Observation, Observe, Routes, Start, Unsupported};
 use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report};
+use bellglass_pack::Pack;
 use bellglass_system::{System, SystemBuilder, Waiter};
 use bellglass_wire::Signature;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One guest in one cell, ready to run. Dropping it ends the cell.
@@ -22,7 +24,8 @@ pub struct Sandbox {
 pub struct SandboxBuilder {
     image: Image,
     system: SystemBuilder,
-    arguments: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+    environment: BTreeMap<Vec<u8>, Vec<u8>>,
     limits: Limits,
     handlers: Vec<(String, Handle)>,
     observers: Vec<Observe>,
@@ -38,6 +41,7 @@ impl Sandbox {
             image,
             system: System::builder(),
             arguments: Vec::new(),
+            environment: BTreeMap::new(),
             limits: Limits::default(),
             handlers: Vec::new(),
             observers: Vec::new(),
@@ -59,7 +63,7 @@ impl Sandbox {
         self.monitor.waiter = self.monitor.waiter.clone().with_deadline(deadline);
         let entry = &self.image.manifest().entry;
         let hooks = &self.image.manifest().hooks;
-        let start = Start { hooks: hooks.clone().into(), exports: entry.run.clone() };
+        let start = Start { hooks: hooks.clone().into(), exports: entry.exports.clone() };
         let ending = self.monitor.converse(start, deadline);
         let wall_time = begun.elapsed();
         let used = match ending.outcome {
@@ -76,7 +80,7 @@ impl Sandbox {
         };
         Report {
             outcome,
-            image: self.image.manifest().identity(),
+            image: self.image.manifest().full_name(),
             calls: self.monitor.routes.counts(),
             unsupported: self.monitor.routes.unsupported(),
             wall_time,
@@ -127,20 +131,20 @@ impl Controls {
 
 impl SandboxBuilder {
     /// The arguments after the interpreter's own name, e.g. `["-c", "print(1)"]`.
-    pub fn arguments<I: IntoIterator<Item: Into<String>>>(mut self, arguments: I) -> Self {
+    pub fn arguments<I: IntoIterator<Item: Into<Vec<u8>>>>(mut self, arguments: I) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// Sets an environment variable of the guest. It starts with those that the
     /// image names, and none of the host's.
-    pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.system = self.system.environment(name, value);
+    pub fn environment(mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        self.environment.insert(name.into(), value.into());
         self
     }
 
     /// The directory, in the guest's tree, in which the program starts.
-    pub fn working_directory(mut self, path: impl Into<String>) -> Self {
+    pub fn working_directory(mut self, path: impl Into<Vec<u8>>) -> Self {
         self.system = self.system.working_directory(path);
         self
     }
@@ -180,8 +184,8 @@ impl SandboxBuilder {
     /// [`Next::answer`], or does both to watch or change.
     ///
     /// ```no_run
-    /// # use bellglass::{Answer, Image, Sandbox};
-    /// # let image = Image::find("python")?;
+    /// # use bellglass::{Answer, Sandbox, Store};
+    /// # let image = Store::open_default()?.find("python")?;
     /// let sandbox = Sandbox::builder(image)
     ///     .on("env.getpid()i", |_call, _next| Ok(Answer::i32(42)))
     ///     .build()?;
@@ -226,34 +230,42 @@ impl SandboxBuilder {
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
-        let Self { image, system, arguments, limits, handlers, observers, unsupported, cell } = self;
+        let Self { image, system, arguments, environment, limits, handlers, observers, unsupported, cell } = self;
         let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
-        let (process, stream) = CellProcess::start(&program, image.open_compiled()?)?;
+        let compiled = image.compiled().try_clone().map_err(Error::Resource)?;
+        let (mut process, stream) = CellProcess::start(&program, compiled)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
 
         let manifest = image.manifest();
-        let mut all_arguments = vec![manifest.argument_zero.clone()];
-        all_arguments.extend(arguments);
-        let system = manifest
-            .environment
-            .iter()
-            .fold(system.base(image.open_files()?), |system, (name, value)| {
-                system.default_environment(name, value)
-            })
-            .arguments(all_arguments)
-            .output_limit(limits.output_bytes)
-            .file_quota(limits.file_bytes)
-            .open_file_limit(limits.open_files)
-            .build()?;
+        let files = Pack::open(image.files())
+            .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
+        let zero = manifest.argument_zero.clone().into_bytes();
+        let mut system = system
+            .base(Arc::new(files))
+            .arguments(std::iter::once(zero).chain(arguments))
+            .file_bytes(limits.file_bytes)
+            .open_files(limits.open_files)
+            .memory_limit(limits.memory_bytes)
+            .processor_time(process.processor_time());
+        if let Some(limit) = limits.output_bytes {
+            system = system.output_limit(limit);
+        }
+        let defaults = manifest.environment.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let mut variables: BTreeMap<Vec<u8>, Vec<u8>> =
+            defaults.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        variables.extend(environment);
+        for (name, value) in variables {
+            system = system.environment(name, value);
+        }
+        let system = system.build()?;
 
         let mut monitor = Monitor::new(Link::new(stream), system, waiter, limits.clone());
-        let mut process = process;
         let signatures = monitor.greet().map_err(|error| explain(error, &mut process))?;
         if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
             return Err(Error::UnknownSignature {
-                image: image.manifest().identity(),
+                image: image.manifest().full_name(),
                 signature: unknown.to_string(),
             });
         }

@@ -7,7 +7,7 @@
 //! it too, so that relative paths mean the same inside and outside.
 
 use crate::arguments::Directory;
-use bellglass::Mount;
+use bellglass::{Access, Mount};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
@@ -75,11 +75,8 @@ impl View {
     pub(crate) fn mounts(&self) -> Vec<Mount> {
         let mount = |shown: &Shown| {
             let guest = shown.guest.to_string_lossy().into_owned();
-            if shown.writable {
-                Mount::read_write(&shown.host, guest)
-            } else {
-                Mount::read_only(&shown.host, guest)
-            }
+            let access = if shown.writable { Access::ReadWrite } else { Access::ReadOnly };
+            Mount::directory(&shown.host, guest, access)
         };
         self.shown.iter().map(mount).collect()
     }
@@ -106,8 +103,15 @@ impl View {
         if let Some(guest) = self.guest_of(&host) {
             return Ok((name(if guest == as_typed { typed } else { &guest }), None));
         }
-        std::fs::File::open(&host).map_err(missing)?;
-        Ok((name(typed), Some(Mount::read_only(&host, name(&as_typed)))))
+        let file = std::fs::File::open(&host).map_err(missing)?;
+        let is_directory = file.metadata().map_err(missing)?.is_dir();
+        let mount = if is_directory {
+            // As with python, a directory that holds a __main__.py is a program.
+            Mount::directory(&host, name(&as_typed), Access::ReadOnly)
+        } else {
+            Mount::file(&host, name(&as_typed))
+        };
+        Ok((name(typed), Some(mount)))
     }
 }
 

@@ -93,7 +93,8 @@ impl EditedLines {
         self.line.clear();
         match self.editor.readline(&prompt) {
             Ok(line) => {
-                if !line.trim().is_empty() && self.editor.add_history_entry(&line)? {
+                let is_new = self.editor.add_history_entry(&line).map_err(io::Error::other)?;
+                if is_new && !line.trim().is_empty() {
                     self.save();
                 }
                 self.line = line.into_bytes();

@@ -38,8 +38,9 @@ pub(crate) fn engine() -> Result<Engine, EngineError> {
         .epoch_interruption(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(caps::BACKTRACE_LINES))
         .generate_address_map(false)
-        .native_unwind_info(false);
+        .native_unwind_info(false)
+        .compiler_inlining(wasmtime::Inlining::Yes);
     #[cfg(feature = "compiler")]
-    config.cranelift_opt_level(wasmtime::OptLevel::Speed).compiler_inlining(wasmtime::Inlining::Yes);
+    config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     Engine::new(&config).map_err(|error| EngineError::Setup { reason: format!("{error:#}") })
 }

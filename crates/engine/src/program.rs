@@ -136,7 +136,6 @@ impl Program {
             .map(|name| instance.get_func(&mut *store, name).ok_or_else(|| missing(name)))
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(initialize) = instance.get_func(&mut *store, INITIALIZE)
-            && !settings.exports.iter().any(|name| name == INITIALIZE)
             && let Err(error) = initialize.call(&mut *store, &[], &mut [])
         {
             return Ok(Err(error));
@@ -150,6 +149,9 @@ impl Program {
         }
         let mut values = Vec::new();
         for (export, name) in exports.iter().zip(&settings.exports) {
+            if name == INITIALIZE {
+                continue;
+            }
             let kind = export.ty(&*store);
             if kind.params().len() != 0 || kind.results().len() > caps::VALUES {
                 return Err(missing(name));

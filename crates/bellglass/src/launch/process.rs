@@ -22,7 +22,8 @@ const LEAVE_TIME: Duration = Duration::from_millis(500);
 
 /// A running cell. Dropping it ends it.
 pub(crate) struct CellProcess {
-    child: Child,
+    /// Taken when it is reaped.
+    child: Option<Child>,
     /// Which process a signal may go to; empty once it is reaped, so that no
     /// signal ever reaches a stranger with the same number.
     alive: Arc<Mutex<Option<Pid>>>,
@@ -65,7 +66,17 @@ impl CellProcess {
             .map_err(refused)?;
         let last_words = child.stderr.take();
         let alive = Arc::new(Mutex::new(Pid::from_raw(i32::try_from(child.id()).unwrap_or(0))));
-        Ok((Self { child, alive, last_words, usage: None }, ours))
+        Ok((Self { child: Some(child), alive, last_words, usage: None }, ours))
+    }
+
+    /// Tells how much processor time this cell has used until now, as long as it
+    /// lives.
+    pub(crate) fn processor_time(&self) -> impl Fn() -> Duration + Send + 'static {
+        let alive = Arc::clone(&self.alive);
+        move || {
+            let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
+            alive.and_then(processor_time_of).unwrap_or_default()
+        }
     }
 
     /// Something that can signal this cell from another thread.
@@ -104,7 +115,7 @@ impl CellProcess {
         }
         drop(alive);
         let mut usage = CellUsage::default();
-        if let Ok(reaped) = self.child.wait4() {
+        if let Some(Ok(reaped)) = self.child.take().map(Wait4::wait4) {
             usage.cpu = reaped.rusage.utime + reaped.rusage.stime;
             usage.peak_resident_bytes = reaped.rusage.maxrss;
             usage.signal = reaped.status.signal();
@@ -150,6 +161,17 @@ impl Signaller {
             let _ = kill_process(pid, signal);
         }
     }
+}
+
+/// The time that all threads of a process have run, which Linux counts in
+/// nanoseconds; the first number of `schedstat` (see proc(5)).
+fn processor_time_of(process: Pid) -> Option<Duration> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).ok()?;
+    let time_of = |task: std::fs::DirEntry| {
+        let statistics = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        statistics.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    };
+    Some(tasks.flatten().filter_map(time_of).sum())
 }
 
 /// A cell's words come from a process that is not trusted: no control character

@@ -6,12 +6,13 @@ pub(crate) mod link;
 mod memory;
 mod routes;
 
+use routes::Route;
 pub(crate) use routes::{Handle, Observe, Routes};
 pub use routes::{Next, Observation, Unsupported};
 
 use crate::report::{Outcome, Wall, crash};
 use crate::{Error, Limits};
-use bellglass_system::{Answer, Call, Fault, MemoryError, Stop, System, Waiter};
+use bellglass_system::{Answer, Call, Ending as CallEnding, Stop, System, Waiter};
 use bellglass_wire::{
     FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, TrapKind, Usage, Viewed,
 };
@@ -132,36 +133,35 @@ impl Monitor {
         arguments: &[u64],
         viewed: Vec<Viewed>,
     ) -> Result<(), Ending> {
-        let Some(route) = self.routes.get_mut(index) else {
+        let Some((Route { signature, answerer }, observers)) = self.routes.find(index) else {
             return Err(breach(format!("the cell made a call number {index}, which it had not announced")));
         };
-        if arguments.len() != route.signature.parameters.len() {
-            let (signature, count) = (&route.signature, arguments.len());
+        if arguments.len() != signature.parameters.len() {
+            let count = arguments.len();
             return Err(breach(format!("the cell called {signature} with {count} arguments")));
         }
         let mut memory = RemoteMemory::new(&mut self.link, memory_bytes, self.allocator, viewed);
         let begun = Instant::now();
-        let mut call =
-            Call { signature: &route.signature, arguments, memory: &mut memory, waiter: &self.waiter };
-        let answer = route.handle(&mut call, &mut self.system, &mut self.routes.observers, begun);
+        let mut call = Call { signature, arguments, memory: &mut memory, waiter: &self.waiter };
+        let answer = answerer.handle(&mut call, &mut self.system, observers, begun);
         let breach_reason = memory.breach.take();
         let writes = memory.into_writes();
         match answer {
-            Ok(Answer::Return { results, .. }) if results.len() != route.signature.results.len() => {
-                let reason = format!("the handler of {} gave a wrong number of results", route.signature);
+            Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
+                let reason = format!("the handler of {signature} gave a wrong number of results");
                 Err(self.close(Outcome::Failed { reason }))
             }
             Ok(Answer::Return { results, errno }) => {
-                let reply = ToCell::Return { writes, errno: errno.map(|errno| errno.code()), results };
+                let reply = ToCell::Return { writes, errno: errno.map(|errno| i32::from(errno.number())), results };
                 let sent = self.link.queue(&reply).and_then(|()| self.link.flush());
                 sent.map_err(|error| self.lost(error))
             }
             Ok(Answer::Exit(code)) => Err(self.close(Outcome::Exited { code })),
-            Err(Fault::Stop(stop)) => {
+            Err(CallEnding::Stop(stop)) => {
                 let outcome = self.stopped(stop);
                 Err(self.close(outcome))
             }
-            Err(Fault::Memory(MemoryError::Lost)) => Err(match breach_reason {
+            Err(CallEnding::Lost) => Err(match breach_reason {
                 Some(reason) => breach(reason),
                 // The link says again what went wrong with it.
                 None => match self.link.flush() {
@@ -169,7 +169,6 @@ impl Monitor {
                     Ok(()) => breach("the cell no longer answers".to_owned()),
                 },
             }),
-            Err(fault) => Err(self.close(Outcome::Failed { reason: fault.to_string() })),
         }
     }
 

@@ -2,7 +2,7 @@
 //! system's, and the count of it all.
 
 use crate::report::CallCount;
-use bellglass_system::{Answer, Call, Errno, Fault, Row, Stop, System, lookup};
+use bellglass_system::{Answer, Call, Ending, Errno, Fault, MemoryError, Row, Stop, System, lookup, settle};
 use bellglass_wire::{Signature, View};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ impl Next<'_> {
     pub fn answer(self, call: &mut Call<'_>) -> Result<Answer, Fault> {
         let Some((outermost, inner)) = self.inner.split_last_mut() else {
             return match (self.row, self.unsupported) {
-                (Some(row), _) => self.system.answer(row, call),
+                (Some(row), _) => self.system.answer_row(row, call).map_err(fault),
                 (None, Unsupported::Errno) => Err(Fault::Errno(Errno::NOSYS)),
                 (None, Unsupported::Stop) => {
                     Err(Stop::Refused { reason: format!("nothing answers the call {}", call.signature) }.into())
@@ -65,9 +65,22 @@ impl Next<'_> {
     }
 }
 
-/// All that is known of one signature.
+/// The end of a run, as a handler may pass it on.
+fn fault(ending: Ending) -> Fault {
+    match ending {
+        Ending::Stop(stop) => Fault::Stop(stop),
+        Ending::Lost => Fault::Memory(MemoryError::Lost),
+    }
+}
+
+/// One signature, and what answers it.
 pub(crate) struct Route {
     pub(crate) signature: Signature,
+    pub(crate) answerer: Answerer,
+}
+
+/// What answers one signature, and how often it did.
+pub(crate) struct Answerer {
     row: Option<&'static Row>,
     handlers: Vec<Handle>,
     unsupported: Unsupported,
@@ -75,18 +88,23 @@ pub(crate) struct Route {
     time: Duration,
 }
 
-impl Route {
-    /// Answers a call, counts it and shows it to the observers. The answer is in
-    /// the form that the call's family expects: a fault that remains is the end
-    /// of the run.
+impl Answerer {
+    fn is_there(&self) -> bool {
+        self.row.is_some() || !self.handlers.is_empty()
+    }
+
+    /// Answers a call, counts it and shows it to the observers.
+    ///
+    /// # Errors
+    /// [`Ending`] if the run ends in this call.
     pub(crate) fn handle(
         &mut self,
         call: &mut Call<'_>,
         system: &mut System,
         observers: &mut [Observe],
         begun: Instant,
-    ) -> Result<Answer, Fault> {
-        let supported = self.row.is_some() || !self.handlers.is_empty();
+    ) -> Result<Answer, Ending> {
+        let supported = self.is_there();
         let next =
             Next { inner: &mut self.handlers, row: self.row, system, unsupported: self.unsupported };
         let outcome = next.answer(call);
@@ -96,7 +114,7 @@ impl Route {
         for observe in observers {
             observe(&mut Observation { call, outcome: &outcome, elapsed, supported });
         }
-        bellglass_system::settle(call.signature, outcome)
+        settle(call.signature, outcome)
     }
 }
 
@@ -104,7 +122,7 @@ impl Route {
 #[derive(Default)]
 pub(crate) struct Routes {
     routes: Vec<Route>,
-    pub(crate) observers: Vec<Observe>,
+    observers: Vec<Observe>,
 }
 
 impl Routes {
@@ -114,26 +132,29 @@ impl Routes {
         observers: Vec<Observe>,
         unsupported: Unsupported,
     ) -> Self {
-        let route = |signature: Signature| Route {
-            row: lookup(&signature),
-            handlers: handlers.remove(&signature).unwrap_or_default(),
-            signature,
-            unsupported,
-            count: 0,
-            time: Duration::ZERO,
+        let route = |signature: Signature| {
+            let answerer = Answerer {
+                row: lookup(&signature),
+                handlers: handlers.remove(&signature).unwrap_or_default(),
+                unsupported,
+                count: 0,
+                time: Duration::ZERO,
+            };
+            Route { signature, answerer }
         };
         Self { routes: signatures.into_iter().map(route).collect(), observers }
     }
 
-    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Route> {
-        self.routes.get_mut(index as usize)
+    /// The route of a call, and those who watch.
+    pub(crate) fn find(&mut self, index: u32) -> Option<(&mut Route, &mut [Observe])> {
+        self.routes.get_mut(index as usize).map(|route| (route, &mut self.observers[..]))
     }
 
     /// The views that the handlers want, for the cell.
     pub(crate) fn views(&self) -> Vec<(u32, Vec<View>)> {
         let routes = self.routes.iter().enumerate();
         let views = routes.filter_map(|(index, route)| {
-            let views = route.row?.views;
+            let views = route.answerer.row?.views;
             // The number of signatures is capped far below 32 bits.
             (!views.is_empty()).then(|| (index as u32, views.to_vec()))
         });
@@ -142,12 +163,12 @@ impl Routes {
 
     /// What was called, the most time first.
     pub(crate) fn counts(&self) -> Vec<CallCount> {
-        let called = self.routes.iter().filter(|route| route.count > 0);
+        let called = self.routes.iter().filter(|route| route.answerer.count > 0);
         let mut counts: Vec<CallCount> = called
             .map(|route| CallCount {
                 signature: route.signature.to_string(),
-                count: route.count,
-                time: route.time,
+                count: route.answerer.count,
+                time: route.answerer.time,
             })
             .collect();
         counts.sort_by(|one, other| other.time.cmp(&one.time).then_with(|| one.signature.cmp(&other.signature)));
@@ -156,8 +177,7 @@ impl Routes {
 
     /// What was called and is answered by nothing.
     pub(crate) fn unsupported(&self) -> Vec<String> {
-        let missing =
-            |route: &&Route| route.count > 0 && route.row.is_none() && route.handlers.is_empty();
+        let missing = |Route { answerer, .. }: &&Route| answerer.count > 0 && !answerer.is_there();
         self.routes.iter().filter(missing).map(|route| route.signature.to_string()).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::arguments::ImageCommand;
 use crate::units::size;
-use bellglass_build::{BuildRequest, TerminalProgress, build};
+use bellglass_build::{BuildRequest, Display, build, built_in_recipes, recompile};
 use bellglass_image::{Image, ImageError, Store};
 use std::io::{BufWriter, Write, stdout};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,7 +11,9 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
     match command {
         ImageCommand::Build { recipe, fresh } => {
-            let image = build(&BuildRequest { recipe, fresh }, &TerminalProgress::new())?;
+            let mut request = BuildRequest::new(recipe);
+            request.force = fresh;
+            let image = build(&request, &Display::new())?;
             eprintln!("bellglass: {} is in {}", image.manifest().full_name(), image.path().display());
         }
         ImageCommand::List => list()?,
@@ -27,19 +29,26 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
 
 /// The image of this name; if there is none yet and a recipe of that name is
 /// built in, it is built, which takes some minutes, once. An image that was
-/// compiled for another engine is built again as well.
+/// compiled for another engine is compiled again, which takes seconds.
 pub(crate) fn find_or_build(name: &str) -> anyhow::Result<Image> {
-    let why = match Store::open_default()?.find(name) {
-        Ok(image) if image.is_for_engine(&bellglass_engine::compatibility_key()) => return Ok(image),
-        Ok(_) => "was compiled for another engine",
-        Err(ImageError::NotFound { .. }) => "is not built yet",
-        Err(error) => return Err(error.into()),
-    };
-    if !bellglass_build::is_built_in(name) {
-        return Ok(Store::open_default()?.find(name)?);
+    let store = Store::open_default()?;
+    match store.find(name) {
+        Ok(image) if image.is_for_engine(&bellglass_engine::compatibility_key()) => Ok(image),
+        Ok(image) => {
+            eprintln!("bellglass: the image '{name}' was compiled for another engine: compiling it again");
+            Ok(recompile(&image, &store)?)
+        }
+        Err(ImageError::NotFound { .. }) if is_built_in(name)? => {
+            eprintln!("bellglass: there is no image '{name}' yet: building it takes some minutes, once");
+            Ok(build(&BuildRequest::new(name), &Display::new())?)
+        }
+        Err(error) => Err(error.into()),
     }
-    eprintln!("bellglass: the image '{name}' {why}: building it takes some minutes, once");
-    Ok(build(&BuildRequest { recipe: name.to_owned(), fresh: false }, &TerminalProgress::new())?)
+}
+
+fn is_built_in(name: &str) -> anyhow::Result<bool> {
+    let recipes = built_in_recipes()?;
+    Ok(recipes.iter().any(|recipe| recipe == name || recipe.split('@').next() == Some(name)))
 }
 
 fn list() -> anyhow::Result<()> {

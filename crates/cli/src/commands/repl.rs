@@ -18,9 +18,9 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     let builder = sandbox(options, &view)?.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
     if !stdin().is_terminal() {
         let builder = builder
-            .stdin(Input::inherit())
-            .stdout(Output::inherit_stdout())
-            .stderr(Output::inherit_stderr());
+            .stdin(Input::Inherit)
+            .stdout(Output::Inherit)
+            .stderr(Output::Inherit);
         return finish(builder.build()?.run(), options);
     }
     let unfinished = Unfinished::default();
@@ -29,9 +29,9 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     let lines = EditedLines::new(Arc::clone(&unfinished), history, Arc::clone(&controls))
         .context("cannot edit lines on this terminal")?;
     let sandbox = builder
-        .stdin(Input::reader(lines))
-        .stdout(Output::writer(PromptOutput::new(stdout(), Arc::clone(&unfinished))))
-        .stderr(Output::writer(PromptOutput::new(stderr(), unfinished)))
+        .stdin(Input::Reader(Box::new(lines)))
+        .stdout(Output::Writer(Box::new(PromptOutput::new(stdout(), Arc::clone(&unfinished)))))
+        .stderr(Output::Writer(Box::new(PromptOutput::new(stderr(), unfinished))))
         .build()?;
     *controls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sandbox.controls());
     interrupts(&sandbox)?;

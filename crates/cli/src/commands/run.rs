@@ -8,6 +8,7 @@ use anyhow::Context;
 use bellglass::{Input, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported};
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
 
 /// Runs a program and gives the command's exit code.
 pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
@@ -24,10 +25,10 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
         }
     };
     let mut builder = sandbox(options, &view)?
-        .arguments(line.into_iter().map(|word| word.to_string_lossy().into_owned()))
-        .stdin(Input::inherit())
-        .stdout(Output::inherit_stdout())
-        .stderr(Output::inherit_stderr());
+        .arguments(line.into_iter().map(OsStringExt::into_vec))
+        .stdin(Input::Inherit)
+        .stdout(Output::Inherit)
+        .stderr(Output::Inherit);
     if let Some(mount) = mount {
         builder = builder.mount(mount);
     }
@@ -41,7 +42,7 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
     let image = commands::image::find_or_build(&options.image)?;
     let mut builder = Sandbox::builder(image)
         .limits(limits(options))
-        .working_directory(&view.cwd)
+        .working_directory(view.cwd.as_str())
         .unsupported(match options.unsupported {
             WhenUnsupported::Errno => Unsupported::Errno,
             WhenUnsupported::Kill => Unsupported::Stop,
@@ -54,7 +55,7 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
             Some((name, value)) => builder.environment(name, value),
             // As with `docker run`, a bare name passes the host's value, if any.
             None => match std::env::var(setting) {
-                Ok(value) => builder.environment(setting, value),
+                Ok(value) => builder.environment(setting.as_str(), value),
                 Err(_) => builder,
             },
         };

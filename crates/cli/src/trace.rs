@@ -1,0 +1,152 @@
+//! `--trace`: each external call on a line as it is answered, as strace has it.
+
+use anyhow::Context;
+use bellglass::{Answer, Errno, Fault, Observation, Stop};
+use bellglass_system::{Family, Kind, Parameter, lookup};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+/// Characters of a text that are shown.
+const TEXT_CHARACTERS: usize = 80;
+
+/// Bytes of a text that are fetched from the guest.
+const TEXT_BYTES: u32 = 1024;
+
+const DIM: &str = "\x1b[2m";
+const RED: &str = "\x1b[31m";
+const PLAIN: &str = "\x1b[0m";
+
+/// An observer that prints to `target`, or to stderr.
+///
+/// # Errors
+/// When the file cannot be made.
+pub(crate) fn printer(
+    target: Option<&Path>,
+) -> anyhow::Result<impl FnMut(&mut Observation<'_, '_>) + Send + 'static> {
+    let mut out: Box<dyn Write + Send> = match target {
+        Some(path) => {
+            let file = File::create(path);
+            Box::new(BufWriter::new(
+                file.with_context(|| format!("cannot write the trace {}", path.display()))?,
+            ))
+        }
+        None => Box::new(io::stderr()),
+    };
+    let colours = target.is_none() && io::stderr().is_terminal();
+    Ok(move |seen: &mut Observation<'_, '_>| {
+        let line = line(seen, colours);
+        // A trace that cannot be written is no reason to end the run.
+        let _ = out.write_all(line.as_bytes());
+    })
+}
+
+fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {
+    let row = lookup(seen.call.signature);
+    let parameters = row.map_or(&[][..], |row| row.parameters);
+    let mut shown = Vec::with_capacity(seen.call.arguments.len());
+    for index in 0..seen.call.arguments.len() {
+        shown.push(argument(seen, parameters.get(index), index));
+    }
+    let (result, failed) = result(seen, row.map(|row| row.family));
+    let (mark, dim, plain) = match (colours, failed) {
+        (false, _) => ("", "", ""),
+        (true, true) => (RED, DIM, PLAIN),
+        (true, false) => ("", DIM, PLAIN),
+    };
+    let note = if seen.supported { "" } else { " (not answered by anything)" };
+    format!(
+        "{}({}) = {mark}{result}{plain}{note} {dim}<{:.6}>{plain}\n",
+        seen.call.signature.name,
+        shown.join(", "),
+        seen.elapsed.as_secs_f64(),
+    )
+}
+
+fn argument(seen: &mut Observation<'_, '_>, parameter: Option<&Parameter>, index: usize) -> String {
+    let value = seen.call.u64(index);
+    let Some(parameter) = parameter else { return value.to_string() };
+    match parameter.kind {
+        Kind::Path => {
+            let length = seen.call.u32(index + 1).min(TEXT_BYTES);
+            text(seen, value as u32, length).unwrap_or_else(|| format!("{value:#x}"))
+        }
+        Kind::Text => c_text(seen, value as u32).unwrap_or_else(|| format!("{value:#x}")),
+        Kind::Buffer | Kind::Buffers | Kind::Result | Kind::Pointer => format!("{value:#x}"),
+        Kind::Flags => format!("{value:#x}"),
+        Kind::Permissions => format!("{value:#o}"),
+        Kind::Descriptor | Kind::Signed => {
+            // A 32-bit value has zeros above.
+            let signed = if value <= u64::from(u32::MAX) {
+                i64::from(value as u32 as i32)
+            } else {
+                value as i64
+            };
+            signed.to_string()
+        }
+        Kind::Size | Kind::Unsigned | Kind::Time => value.to_string(),
+    }
+}
+
+fn text(seen: &mut Observation<'_, '_>, address: u32, length: u32) -> Option<String> {
+    let mut bytes = vec![0; length as usize];
+    seen.call.memory.read(address, &mut bytes).ok()?;
+    Some(quoted(&bytes))
+}
+
+fn c_text(seen: &mut Observation<'_, '_>, address: u32) -> Option<String> {
+    let rest = seen.call.memory.size().checked_sub(u64::from(address))?;
+    let mut bytes = vec![0; rest.min(u64::from(TEXT_BYTES)) as usize];
+    seen.call.memory.read(address, &mut bytes).ok()?;
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    Some(quoted(&bytes[..end]))
+}
+
+/// A text of the guest's, with nothing in it that a terminal would obey.
+fn quoted(bytes: &[u8]) -> String {
+    let whole = String::from_utf8_lossy(bytes);
+    let shown: String = whole.chars().take(TEXT_CHARACTERS).collect();
+    let more = if shown.len() < whole.len() { "..." } else { "" };
+    format!("{shown:?}{more}")
+}
+
+fn result(seen: &Observation<'_, '_>, family: Option<Family>) -> (String, bool) {
+    let failure = |errno: Errno| (format!("{} ({})", errno.name(), errno.text()), true);
+    match seen.outcome {
+        Ok(Answer::Exit(code)) => (format!("exit {code}"), false),
+        Ok(Answer::Return { results, errno }) => {
+            let value = results.first().copied();
+            let is_wasi = family == Some(Family::Wasi);
+            match (errno, value) {
+                (Some(errno), Some(value)) => {
+                    let (sentence, failed) = failure(*errno);
+                    (format!("{} {sentence}", value as u32 as i32), failed)
+                }
+                (Some(errno), None) => failure(*errno),
+                (None, Some(value)) if is_wasi && value != 0 => {
+                    match u16::try_from(value).ok().and_then(Errno::from_number) {
+                        Some(errno) => failure(errno),
+                        None => (value.to_string(), true),
+                    }
+                }
+                (None, Some(value)) => ((value as u32 as i32).to_string(), false),
+                (None, None) => ("nothing".to_owned(), false),
+            }
+        }
+        Err(Fault::Errno(errno)) => failure(*errno),
+        Err(Fault::Memory(error)) => (error.to_string(), true),
+        Err(Fault::Stop(Stop::OutputLimit { .. })) => ("stopped at the output limit".to_owned(), true),
+        Err(Fault::Stop(stop)) => (format!("stopped: {stop}"), true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(quoted(b"a\x1b[2J\n\xff"), "\"a\\u{1b}[2J\\n\u{fffd}\"");
+        assert!(quoted(&[b'x'; 500]).ends_with("\"..."));
+    }
+}

@@ -1,0 +1,8 @@
+//! The controller against real cells with toy guests, and against a cell that
+//! lies.
+
+/// A lying cell: each lie ends the run within its time, with an outcome that
+/// names it.
+mod breach;
+/// Toy guests in real cells: faults, limits, handlers.
+mod guests;
