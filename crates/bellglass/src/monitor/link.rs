@@ -96,11 +96,6 @@ impl Link {
         }
     }
 
-    /// Whether the cell has sent bytes that nobody asked for.
-    pub(crate) fn has_pending(&self) -> bool {
-        self.incoming.pending() > 0
-    }
-
     fn intact(&self) -> Result<(), LinkError> {
         self.broken.clone().map_or(Ok(()), Err)
     }

@@ -1,6 +1,7 @@
 //! `bellglass calls`
 
 use crate::commands::image::find_or_build;
+use bellglass_system::{Support, lookup};
 use std::io::{BufWriter, Write, stdout};
 
 /// Prints a line for each signature of the image, and how it is answered.
@@ -11,16 +12,17 @@ pub(crate) fn calls(image: &str) -> anyhow::Result<u8> {
     let mut out = BufWriter::new(stdout().lock());
     let mut answered = 0;
     for signature in imports {
-        let how = match bellglass_system::lookup(signature) {
-            Some(row) => {
-                answered += 1;
-                row.note
-            }
-            None => "not answered: the guest gets ENOSYS",
+        let row = lookup(signature);
+        answered += usize::from(row.is_some());
+        let how = match row.map(|row| (row.support, row.note)) {
+            Some((Support::Full, _)) => "answered".to_owned(),
+            Some((Support::Partial, note)) => format!("answered in part: {note}"),
+            Some((Support::Refused(errno), note)) => format!("refused with {}: {note}", errno.name()),
+            None => "unknown: the guest gets ENOSYS".to_owned(),
         };
         writeln!(out, "{:width$}  {how}", signature.to_string())?;
     }
-    writeln!(out, "{answered} of {} signatures are answered", imports.len())?;
+    writeln!(out, "{answered} of {} signatures have a handler", imports.len())?;
     out.flush()?;
     Ok(0)
 }
