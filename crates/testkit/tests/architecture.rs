@@ -1,0 +1,129 @@
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The arrows of ARCHITECTURE.md: what each crate may use, and nothing else.
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("bellglass-wire", &[]),
+    ("bellglass-pack", &[]),
+    ("bellglass-image", &["bellglass-wire"]),
+    ("bellglass-engine", &["bellglass-wire"]),
+    ("bellglass-cell", &["bellglass-wire", "bellglass-engine"]),
+    ("bellglass-system", &["bellglass-wire", "bellglass-pack"]),
+    ("bellglass", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-system"]),
+    ("bellglass-build", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-engine"]),
+    (
+        "bellglass-cli",
+        &["bellglass", "bellglass-build", "bellglass-engine", "bellglass-image", "bellglass-system"],
+    ),
+    ("bellglass-testkit", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-engine"]),
+    ("xtask", &[]),
+];
+
+/// Licences that a dependency may have, alone or among others to choose from.
+const LICENCES: [&str; 13] = [
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "0BSD",
+    "BSL-1.0",
+    "CDLA-Permissive-2.0",
+    "bzip2-1.0.6",
+];
+
+/// What other platforms would need is not what is shipped.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).expect("crates/testkit is two folders down").to_owned()
+}
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", TARGET])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn packages(metadata: &Value) -> Vec<&Value> {
+    metadata["packages"].as_array().expect("a list").iter().collect()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or("")
+}
+
+#[test]
+fn the_crates_use_each_other_as_the_map_says() {
+    let metadata = metadata();
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    let ours: Vec<&Value> =
+        packages(&metadata).into_iter().filter(|package| package["source"].is_null()).collect();
+    assert_eq!(ours.len(), ARROWS.len(), "each crate of the workspace has its row");
+    for package in ours {
+        let name = text(package, "name");
+        let may = allowed.get(name).unwrap_or_else(|| panic!("{name} has no row"));
+        for dependency in package["dependencies"].as_array().expect("a list") {
+            // What tests use does not shape the house.
+            let used = text(dependency, "name");
+            if dependency["kind"].is_null() && (used.starts_with("bellglass") || used == "xtask") {
+                assert!(may.contains(&used), "{name} may not use {used}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_fits() {
+    let metadata = metadata();
+    for package in packages(&metadata) {
+        let licence = text(package, "license").replace('/', " OR ");
+        // `A AND (B OR C)`: every part must have a choice that fits.
+        let fits = licence.split(" AND ").all(|part| {
+            let choices = part.trim_matches(['(', ')']);
+            choices.split(" OR ").any(|choice| LICENCES.contains(&choice.trim_matches(['(', ')', ' '])))
+        });
+        assert!(fits, "{} has the licence '{licence}'", text(package, "name"));
+    }
+}
+
+#[test]
+fn only_the_rooms_with_a_reason_have_unsafe_code() {
+    let forbids = |file: &str| {
+        let text = std::fs::read_to_string(root().join(file)).expect(file);
+        text.contains("#![forbid(unsafe_code)]")
+    };
+    for (room, file) in [
+        ("wire", "lib.rs"),
+        ("image", "lib.rs"),
+        ("system", "lib.rs"),
+        ("bellglass", "lib.rs"),
+        ("build", "lib.rs"),
+        ("cli", "main.rs"),
+    ] {
+        assert!(forbids(&format!("crates/{room}/src/{file}")), "{room} must forbid unsafe code");
+    }
+}
+
+#[test]
+fn the_cell_has_no_compiler_and_no_call_in_it() {
+    let cell = std::env::current_exe().expect("a path").ancestors().nth(2).expect("a folder").join("bellglass-cell");
+    let program = std::fs::read(&cell)
+        .unwrap_or_else(|error| panic!("{}: {error}: run the tests with `cargo xtask test`", cell.display()));
+    let contains = |needle: &[u8]| program.windows(needle.len()).any(|window| window == needle);
+    for word in ["fd_write", "path_open", "wasi_snapshot", "socketpair", "getpid"] {
+        assert!(!contains(word.as_bytes()), "the cell knows of {word}");
+    }
+    assert!(!contains(b"cranelift_codegen"), "the cell has a compiler in it");
+}
