@@ -7,6 +7,7 @@ use crate::files::{
     Access, BytesFile, Directory, File, Found, Graft, HostDirectory, HostFile, MemoryTree, PackDirectory,
     Place, compose, devices,
 };
+use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
 use crate::system::{Identity, Streams, System};
@@ -260,9 +261,10 @@ impl SystemBuilder {
     /// # Errors
     /// [`SystemError`].
     pub fn build(mut self) -> Result<System, SystemError> {
-        if let Some(path) = self.working_directory.take() {
-            self.environment.insert(b"PWD".to_vec(), path);
+        if let Some(path) = &self.working_directory {
+            self.environment.insert(b"PWD".to_vec(), path.clone());
         }
+        let working_directory = self.working_directory.take().unwrap_or_else(|| b"/".to_vec());
         let environment: Vec<Vec<u8>> =
             self.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
         check_strings(&self.arguments, &environment)?;
@@ -299,6 +301,8 @@ impl SystemBuilder {
             processor_time,
             identity: self.identity,
             umask: 0o022,
+            working_directory,
+            terminal: SavedTerminal::default(),
             memory_limit: self.memory_limit,
             budget,
         })
@@ -326,7 +330,7 @@ impl SystemBuilder {
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
         }
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
-            let graft = open(mount.source, device, &self.clock)?;
+            let graft = open(mount.source, device)?;
             put(&mut grafts, &mount.guest, graft)?;
         }
         compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
@@ -397,7 +401,7 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
     Ok(())
 }
 
-fn open(source: Source, device: u64, clock: &Arc<dyn Clock>) -> Result<Graft, SystemError> {
+fn open(source: Source, device: u64) -> Result<Graft, SystemError> {
     let host =
         |directory, access| -> Arc<dyn Directory> { Arc::new(HostDirectory::new(directory, access, device)) };
     let open_host = |path: &PathBuf| {
@@ -407,8 +411,6 @@ fn open(source: Source, device: u64, clock: &Arc<dyn Clock>) -> Result<Graft, Sy
         Ok((file, metadata))
     };
     let wrong = |path: PathBuf, kind| SystemError::Host { path, source: std::io::Error::from(kind) };
-    // Nothing here takes time from it yet: trees of the host have the host's.
-    let _ = clock;
     Ok(match source {
         Source::Directory(path, access) => {
             let (file, metadata) = open_host(&path)?;

@@ -3,9 +3,10 @@
 use crate::clock::Clock;
 use crate::descriptors::{Description, Descriptor, Descriptors, Object};
 use crate::files::{Device, Directory, Place};
+use crate::posix::SavedTerminal;
 use crate::random::Random;
 use crate::stdio::{Budget, InputStream, OutputStream};
-use crate::table::{self, Ending, Row};
+use crate::table::{self, Ending, Row, Support};
 use crate::{Answer, Call, Errno};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,9 @@ pub struct System {
     pub(crate) processor_time: Box<dyn Fn() -> Duration + Send>,
     pub(crate) identity: Identity,
     pub(crate) umask: u32,
+    /// Where the program started: see `posix::path`.
+    pub(crate) working_directory: Vec<u8>,
+    pub(crate) terminal: SavedTerminal,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) budget: Arc<Budget>,
 }
@@ -84,7 +88,10 @@ impl System {
     /// # Errors
     /// [`Ending`] if the run must end here.
     pub fn answer_row(&mut self, row: &Row, call: &mut Call<'_>) -> Result<Answer, Ending> {
-        let result = (row.handler)(self, call);
+        let result = match row.support {
+            Support::Refused(errno) => Err(errno.into()),
+            Support::Full | Support::Partial => (row.handler)(self, call),
+        };
         table::settle(call.signature, result)
     }
 

@@ -15,6 +15,8 @@ pub enum Family {
     Libc,
     /// The result is a null pointer, or 0, and errno is set.
     LibcPointer,
+    /// The result is the errno, of a libc function that does so.
+    ErrorNumber,
 }
 
 /// How much of a call there is.
@@ -162,7 +164,7 @@ pub fn refuse(signature: &Signature, errno: Errno) -> Answer {
 
 fn fail(signature: &Signature, family: Family, errno: Errno) -> Answer {
     let result = |value: &ValueType| match (family, value) {
-        (Family::Wasi, _) => u64::from(errno.number()),
+        (Family::Wasi | Family::ErrorNumber, _) => u64::from(errno.number()),
         (Family::LibcPointer, _) => 0,
         (Family::Libc, ValueType::I32) => u64::from(u32::MAX),
         (Family::Libc, ValueType::I64) => u64::MAX,
@@ -171,7 +173,7 @@ fn fail(signature: &Signature, family: Family, errno: Errno) -> Answer {
     };
     Answer::Return {
         results: signature.results.iter().map(result).collect(),
-        errno: (family != Family::Wasi).then_some(errno),
+        errno: matches!(family, Family::Libc | Family::LibcPointer).then_some(errno),
     }
 }
 

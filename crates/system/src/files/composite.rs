@@ -2,7 +2,7 @@
 
 use super::{
     Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions,
-    Opened, refuse_new,
+    Opened, Space, refuse_new,
 };
 use crate::Errno;
 use std::collections::BTreeMap;
@@ -260,6 +260,13 @@ impl Directory for Composite {
 
     fn synchronize(&self) -> Result<(), Errno> {
         self.base.as_ref().map_or(Ok(()), |base| base.synchronize())
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        match &self.base {
+            Some(base) => base.space(),
+            None => Ok(Space { read_only: true, ..Space::default() }),
+        }
     }
 
     fn innermost(&self) -> Option<&dyn Directory> {

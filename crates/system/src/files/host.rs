@@ -9,6 +9,7 @@
 use super::single::since_epoch;
 use super::{
     Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
+    Space,
 };
 use crate::Errno;
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, SystemTimeSpec};
@@ -80,6 +81,16 @@ impl Mount {
             Access::ReadOnly => Err(Errno::ROFS),
         }
     }
+}
+
+/// The host's file system has the same room for the guest, if it may write.
+fn space(mount: &Mount, file: impl std::os::fd::AsFd) -> Result<Space, Errno> {
+    if mount.access == Access::ReadOnly {
+        return Ok(Space { read_only: true, ..Space::default() });
+    }
+    let host = rustix::fs::fstatvfs(file)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(host.f_frsize);
+    Ok(Space { total: bytes(host.f_blocks), free: bytes(host.f_bavail), read_only: false })
 }
 
 fn file_type(found: cap_std::fs::FileType) -> FileType {
@@ -320,6 +331,10 @@ impl Directory for HostDirectory {
         let permissions = Permissions::from_mode(permissions & 0o777);
         Ok(self.directory.set_permissions(path(name), permissions)?)
     }
+
+    fn space(&self) -> Result<Space, Errno> {
+        space(&self.mount, &self.directory)
+    }
 }
 
 /// An open file of a mounted directory. What the descriptor may do was decided
@@ -372,6 +387,10 @@ impl File for OpenFile {
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         self.mount.writable()?;
         Ok(self.file.set_permissions(Permissions::from_mode(permissions & 0o777))?)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        space(&self.mount, &self.file)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {

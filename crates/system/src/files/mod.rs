@@ -139,6 +139,17 @@ pub enum Opened {
     Device(Device),
 }
 
+/// How much a tree holds, as statvfs shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that it can hold in all.
+    pub total: u64,
+    /// Bytes that can still be written.
+    pub free: u64,
+    /// Whether it can not be written to at all.
+    pub read_only: bool,
+}
+
 /// One entry of a directory, as reading it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry<'a> {
@@ -240,6 +251,11 @@ pub trait Directory: Any + Send + Sync {
         Ok(())
     }
 
+    /// How much its tree holds; nothing can be written unless it says so.
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(Space { read_only: true, ..Space::default() })
+    }
+
     /// The directory of the underlying tree, where this one only stands before
     /// it: what `rename` and `link` of that tree must be given.
     fn innermost(&self) -> Option<&dyn Directory> {
@@ -301,6 +317,11 @@ pub trait File: Any + Send + Sync {
     /// Changes its permission bits.
     fn set_permissions(&self, _permissions: u32) -> Result<(), Errno> {
         Err(Errno::ROFS)
+    }
+
+    /// How much its tree holds.
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(Space { read_only: true, ..Space::default() })
     }
 
     /// Makes what was written last.

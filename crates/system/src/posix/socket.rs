@@ -1,1 +1,209 @@
-//! socket
+//! Socket pairs. Other sockets are refused when they are made, so that the rest
+//! only meets the ends of pairs, and descriptors that are no sockets.
+
+use super::descriptor::add_two;
+use super::ok;
+use crate::descriptors::{Description, Descriptor, Object, flags};
+use crate::guest::{Buffer, total};
+use crate::pipe::{Taking, pipe};
+use crate::streams::or_wait;
+use crate::{Answer, Call, Errno, Fault, System};
+use std::sync::Arc;
+
+/// wasi-libc's numbers.
+const UNIX: u32 = 3;
+const DATAGRAM: u32 = 5;
+const STREAM: u32 = 6;
+const NONBLOCK: u32 = 0x4000;
+const CLOSE_ON_EXEC: u32 = 0x2000;
+const SOCKET_LEVEL: u32 = 0x7fff_ffff;
+const PEEK: u32 = 1;
+const WAIT_ALL: u32 = 2;
+const DO_NOT_WAIT: u32 = 0x8_0000;
+const NO_SIGNAL: u32 = 0x20_0000;
+
+/// EAFNOSUPPORT for any but local ones, EPROTONOSUPPORT, EPROTOTYPE for
+/// datagrams, which keep bounds that pipes do not.
+pub(super) fn socketpair(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let (family, kind, protocol) = (call.u32(0), call.u32(1), call.u32(2));
+    if family != UNIX {
+        return Err(Errno::AFNOSUPPORT.into());
+    }
+    match kind & !(NONBLOCK | CLOSE_ON_EXEC) {
+        STREAM => {}
+        DATAGRAM => return Err(Errno::PROTOTYPE.into()),
+        _ => return Err(Errno::INVAL.into()),
+    }
+    if protocol != 0 {
+        return Err(Errno::PROTONOSUPPORT.into());
+    }
+    let flags = if kind & NONBLOCK != 0 { flags::NONBLOCK } else { 0 };
+    let ((one_in, other_out), (other_in, one_out)) = (pipe(), pipe());
+    let end = |incoming, outgoing| {
+        Descriptor::full(Description::new(Object::Socket { incoming, outgoing }, true, true, flags))
+    };
+    add_two(system, call, call.u32(3), [end(one_in, one_out), end(other_in, other_out)])
+}
+
+/// The socket that descriptor argument 0 is; EBADF or ENOTSOCK.
+fn socket(system: &System, call: &Call<'_>) -> Result<Arc<Description>, Errno> {
+    let description = &system.descriptors.get(call.u32(0))?.description;
+    match description.object {
+        Object::Socket { .. } => Ok(Arc::clone(description)),
+        _ => Err(Errno::NOTSOCK),
+    }
+}
+
+/// It is connected.
+pub(super) fn connect(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    socket(system, call)?;
+    Err(Errno::ISCONN.into())
+}
+
+/// For bind, listen and accept: a socket of a pair can do none of them.
+pub(super) fn not_of_a_pair(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    socket(system, call)?;
+    Err(Errno::INVAL.into())
+}
+
+/// Both ends have the address of a local socket without a name: its family.
+pub(super) fn getsockname(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    socket(system, call)?;
+    let (address, length_address) = (call.u32(1), call.u32(2));
+    let room = call.u32_at(length_address)? as usize;
+    let name = (UNIX as u16).to_le_bytes();
+    call.memory.write(address, &name[..room.min(name.len())])?;
+    call.write_u32(length_address, name.len() as u32)?;
+    ok(0)
+}
+
+pub(super) fn getsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    socket(system, call)?;
+    if call.u32(1) != SOCKET_LEVEL {
+        return Err(Errno::NOPROTOOPT.into());
+    }
+    let value = match call.u32(2) {
+        // Type, domain.
+        3 => STREAM,
+        39 => UNIX,
+        // Buffers.
+        7 | 8 => crate::pipe::CAPACITY as u32,
+        // Low-water marks.
+        18 | 19 => 1,
+        // Address reuse, error, broadcast, keep-alive, whether it listens,
+        // protocol.
+        2 | 4 | 6 | 9 | 30 | 38 => 0,
+        _ => return Err(Errno::NOPROTOOPT.into()),
+    };
+    let length_address = call.u32(4);
+    let room = call.u32_at(length_address)? as usize;
+    let value = value.to_le_bytes();
+    let written = room.min(value.len());
+    call.memory.write(call.u32(3), &value[..written])?;
+    call.write_u32(length_address, written as u32)?;
+    ok(0)
+}
+
+/// Options that change nothing for a pair are taken.
+pub(super) fn setsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    socket(system, call)?;
+    match (call.u32(1), call.u32(2)) {
+        (SOCKET_LEVEL, 2 | 6 | 7 | 8 | 9 | 15) => ok(0),
+        _ => Err(Errno::NOPROTOOPT.into()),
+    }
+}
+
+fn send(call: &mut Call<'_>, socket: &Description, buffers: &[Buffer], flags: u32) -> Result<Answer, Fault> {
+    let Object::Socket { outgoing, .. } = &socket.object else { return Err(Errno::NOTSOCK.into()) };
+    if flags & !(DO_NOT_WAIT | NO_SIGNAL) != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    let bytes = call.gather(buffers)?;
+    let wait = !socket.nonblocking() && flags & DO_NOT_WAIT == 0;
+    let count = or_wait(outgoing.write(&bytes), wait, call.waiter)?;
+    Ok(Answer::i32(count as i32))
+}
+
+fn receive(
+    call: &mut Call<'_>,
+    socket: &Description,
+    buffers: &[Buffer],
+    flags: u32,
+) -> Result<Answer, Fault> {
+    let Object::Socket { incoming, .. } = &socket.object else { return Err(Errno::NOTSOCK.into()) };
+    if flags & !(DO_NOT_WAIT | NO_SIGNAL | PEEK | WAIT_ALL) != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    call.check(buffers)?;
+    let mut bytes = vec![0; total(buffers)];
+    let wait = !socket.nonblocking() && flags & DO_NOT_WAIT == 0;
+    let taking = if flags & PEEK != 0 { Taking::Peek } else { Taking::Take };
+    let count = or_wait(incoming.read(&mut bytes, taking), wait, call.waiter)?;
+    call.scatter(buffers, &bytes[..count])?;
+    Ok(Answer::i32(count as i32))
+}
+
+/// EISCONN for an address.
+pub(super) fn sendto(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let socket = socket(system, call)?;
+    if call.u32(4) != 0 {
+        return Err(Errno::ISCONN.into());
+    }
+    let buffers = [Buffer { address: call.u32(1), length: call.u32(2) }];
+    send(call, &socket, &buffers, call.u32(3))
+}
+
+/// The sender has no address.
+pub(super) fn recvfrom(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let socket = socket(system, call)?;
+    let buffers = [Buffer { address: call.u32(1), length: call.u32(2) }];
+    let answer = receive(call, &socket, &buffers, call.u32(3))?;
+    if call.u32(5) != 0 {
+        call.write_u32(call.u32(5), 0)?;
+    }
+    Ok(answer)
+}
+
+/// The fields of a struct msghdr, all of 32 bits: name and its length, buffers
+/// and their count, control data and its length, flags.
+fn message(call: &mut Call<'_>) -> Result<[u32; 7], Fault> {
+    let mut fields = [0; 7];
+    for (field, index) in fields.iter_mut().zip(0u32..) {
+        let address = call.u32(1).checked_add(index * 4).ok_or(Errno::FAULT)?;
+        *field = call.u32_at(address)?;
+    }
+    Ok(fields)
+}
+
+/// EOPNOTSUPP for control data: descriptors have no one to go to.
+pub(super) fn sendmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let socket = socket(system, call)?;
+    let [name, _, buffers, count, _, control_length, _] = message(call)?;
+    if name != 0 {
+        return Err(Errno::ISCONN.into());
+    }
+    if control_length != 0 {
+        return Err(Errno::NOTSUP.into());
+    }
+    let buffers = call.buffers(buffers, count)?;
+    send(call, &socket, &buffers, call.u32(2))
+}
+
+pub(super) fn recvmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let socket = socket(system, call)?;
+    let [_, _, buffers, count, ..] = message(call)?;
+    let buffers = call.buffers(buffers, count)?;
+    let answer = receive(call, &socket, &buffers, call.u32(2))?;
+    // No name, no control data, no flags. The structure was read, so these
+    // addresses are in the memory.
+    for offset in [4, 20, 24] {
+        call.write_u32(call.u32(1).saturating_add(offset), 0)?;
+    }
+    Ok(answer)
+}
+
+/// What getaddrinfo and getnameinfo return where no name server answers.
+pub(super) fn try_again(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
+    const AGAIN: i32 = -3;
+    ok(AGAIN)
+}

@@ -4,6 +4,7 @@ mod tree;
 
 use super::{
     Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
+    Space,
 };
 use crate::Errno;
 use crate::clock::Clock;
@@ -197,6 +198,10 @@ impl Directory for MemoryDirectory {
         let inode = tree.find(self.0.inode, name)?;
         tree.set_permissions(inode, permissions)
     }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(self.0.lock().space())
+    }
 }
 
 struct MemoryFile(Handle);
@@ -246,5 +251,9 @@ impl File for MemoryFile {
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         self.0.lock().set_permissions(self.0.inode, permissions)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(self.0.lock().space())
     }
 }

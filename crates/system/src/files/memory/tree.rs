@@ -3,7 +3,7 @@
 use crate::Errno;
 use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
-use crate::files::{FileType, Metadata, NewTimes};
+use crate::files::{FileType, Metadata, NewTimes, Space};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -368,6 +368,12 @@ impl Tree {
     /// Whether `bytes` more would fit.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
         self.used.checked_add(bytes).is_some_and(|used| used <= self.quota)
+    }
+
+    pub(super) fn space(&self) -> Space {
+        let free = self.quota.saturating_sub(self.used);
+        // A tree without a quota holds nothing, and nothing can be put there.
+        Space { total: self.quota, free, read_only: self.quota == 0 }
     }
 
     pub(super) fn set_times(&mut self, inode: u64, times: NewTimes) -> Result<(), Errno> {

@@ -1,0 +1,175 @@
+//! Permission bits, owners and sizes of file systems.
+//!
+//! The working directory is the guest's own affair, in its libc. A relative path
+//! that comes here is taken from where the program started, so a guest's libc
+//! should hand over absolute ones, or a descriptor and the rest.
+
+use super::{ok, same_or, unsigned};
+use crate::descriptors::Object;
+use crate::files::{Last, Place, Resolved, Space, walk};
+use crate::{Answer, Call, Errno, Fault, System};
+
+/// What stands for the working directory; wasi-libc's number.
+const WORKING_DIRECTORY: u32 = -2i32 as u32;
+
+/// wasi-libc's AT_SYMLINK_NOFOLLOW.
+const NO_FOLLOW: u32 = 1;
+
+/// Where a path starts: at the directory of this descriptor.
+fn start(system: &System, descriptor: u32) -> Result<Place, Fault> {
+    if descriptor != WORKING_DIRECTORY {
+        return match &system.descriptors.get(descriptor)?.description.object {
+            Object::Directory(place) => Ok(place.clone()),
+            _ => Err(Errno::NOTDIR.into()),
+        };
+    }
+    let root = system.root_place();
+    match walk(&root, &system.working_directory, Last::Follow) {
+        Ok(Resolved::Directory { place }) => Ok(place),
+        _ => Ok(root),
+    }
+}
+
+/// What the C string at `address` leads to.
+fn resolve(
+    system: &System,
+    call: &mut Call<'_>,
+    descriptor: u32,
+    address: u32,
+    last: Last,
+) -> Result<Resolved, Fault> {
+    let path = call.c_string(address)?;
+    // An absolute path does not look at the descriptor, which may then be any.
+    let start = if path.starts_with(b"/") { system.root_place() } else { start(system, descriptor)? };
+    match walk(&start, &path, last)? {
+        Resolved::Missing { .. } => Err(Errno::NOENT.into()),
+        resolved => Ok(resolved),
+    }
+}
+
+fn set_permissions(resolved: &Resolved, permissions: u32) -> Result<Answer, Fault> {
+    match resolved {
+        Resolved::Directory { place } => place.directory().set_permissions(permissions)?,
+        // As Linux has it.
+        Resolved::Entry { symlink: Some(_), .. } => return Err(Errno::NOTSUP.into()),
+        Resolved::Entry { parent, name, .. } => parent.directory().set_permissions_of(name, permissions)?,
+        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
+    }
+    ok(0)
+}
+
+pub(super) fn chmod(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let resolved = resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Follow)?;
+    set_permissions(&resolved, call.u32(1))
+}
+
+pub(super) fn fchmodat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let last = last(call.u32(3))?;
+    let resolved = resolve(system, call, call.u32(0), call.u32(1), last)?;
+    set_permissions(&resolved, call.u32(2))
+}
+
+fn last(flags: u32) -> Result<Last, Errno> {
+    match flags {
+        0 => Ok(Last::Follow),
+        NO_FOLLOW => Ok(Last::Keep),
+        _ => Err(Errno::INVAL),
+    }
+}
+
+pub(super) fn fchmod(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let permissions = call.u32(1);
+    match &system.descriptors.get(call.u32(0))?.description.object {
+        Object::File(file) => file.set_permissions(permissions)?,
+        Object::Directory(place) => place.directory().set_permissions(permissions)?,
+        _ => return Err(Errno::ROFS.into()),
+    }
+    ok(0)
+}
+
+/// All files belong to the one user; EPERM for giving one away.
+fn keep_owner(system: &System, user: u32, group: u32) -> Result<Answer, Fault> {
+    same_or(user, system.identity.user, u32::MAX, Errno::PERM)?;
+    same_or(group, system.identity.group, u32::MAX, Errno::PERM)?;
+    ok(0)
+}
+
+pub(super) fn chown(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Follow)?;
+    keep_owner(system, call.u32(1), call.u32(2))
+}
+
+pub(super) fn lchown(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Keep)?;
+    keep_owner(system, call.u32(1), call.u32(2))
+}
+
+pub(super) fn fchownat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let last = last(call.u32(4))?;
+    resolve(system, call, call.u32(0), call.u32(1), last)?;
+    keep_owner(system, call.u32(2), call.u32(3))
+}
+
+pub(super) fn fchown(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    system.descriptors.get(call.u32(0))?;
+    keep_owner(system, call.u32(1), call.u32(2))
+}
+
+pub(super) fn umask(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    unsigned(std::mem::replace(&mut system.umask, call.u32(0) & 0o777))
+}
+
+pub(super) fn sync(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
+    Ok(Answer::none())
+}
+
+pub(super) fn syncfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    match &system.descriptors.get(call.u32(0))?.description.object {
+        Object::File(file) => file.synchronize()?,
+        Object::Directory(place) => place.directory().synchronize()?,
+        _ => {}
+    }
+    ok(0)
+}
+
+pub(super) fn statvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let space = match resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Follow)? {
+        Resolved::Directory { place } | Resolved::Entry { parent: place, .. } => place.directory().space()?,
+        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
+    };
+    write_space(call, &space)
+}
+
+pub(super) fn fstatvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let space = match &system.descriptors.get(call.u32(0))?.description.object {
+        Object::Directory(place) => place.directory().space()?,
+        Object::File(file) => file.space()?,
+        _ => Space::default(),
+    };
+    write_space(call, &space)
+}
+
+/// wasi-libc's struct statvfs.
+fn write_space(call: &mut Call<'_>, space: &Space) -> Result<Answer, Fault> {
+    const BLOCK: u32 = 4096;
+    const READ_ONLY: u32 = 1;
+    let blocks = |bytes: u64| bytes / u64::from(BLOCK);
+    // Inodes are counted as bytes are; see what the memory tree charges for one.
+    let inodes = |bytes: u64| bytes / 256;
+    let mut bytes = Vec::with_capacity(96);
+    for number in [BLOCK, BLOCK] {
+        bytes.extend(number.to_le_bytes());
+    }
+    for number in [blocks(space.total), blocks(space.free), blocks(space.free)] {
+        bytes.extend(number.to_le_bytes());
+    }
+    for number in [inodes(space.total), inodes(space.free), inodes(space.free)] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend([0; 8]);
+    bytes.extend(if space.read_only { READ_ONLY } else { 0 }.to_le_bytes());
+    bytes.extend((crate::files::NAME_BYTES as u32).to_le_bytes());
+    bytes.resize(96, 0);
+    call.memory.write(call.u32(1), &bytes)?;
+    ok(0)
+}
