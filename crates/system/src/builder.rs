@@ -394,7 +394,7 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
         let entry = level.entry(name.to_vec()).or_insert_with(|| Graft::Within(BTreeMap::new()));
         level = match entry {
             Graft::Within(grafts) | Graft::Tree(_, grafts) => grafts,
-            Graft::File(_) | Graft::Device(_) | Graft::Symlink(_) => return Err(failed(Errno::NOTDIR)),
+            Graft::File(_) | Graft::Device(_) => return Err(failed(Errno::NOTDIR)),
         };
     }
     level.insert(last.to_vec(), graft);

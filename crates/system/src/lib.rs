@@ -30,8 +30,6 @@ mod call;
 mod clock;
 mod descriptors;
 mod errno;
-#[cfg(test)]
-mod fake;
 pub mod files;
 mod guest;
 mod pipe;
@@ -42,6 +40,8 @@ mod stdio;
 mod streams;
 mod system;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod waiter;
 mod wasi;

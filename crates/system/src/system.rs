@@ -1,7 +1,7 @@
 //! The virtual machine of one run.
 
 use crate::clock::Clock;
-use crate::descriptors::{Description, Descriptor, Descriptors, Object};
+use crate::descriptors::{Descriptors, Object};
 use crate::files::{Device, Directory, Place};
 use crate::posix::SavedTerminal;
 use crate::random::Random;
@@ -124,17 +124,5 @@ impl System {
             }
             device => Object::Device(device),
         })
-    }
-
-    /// Puts a new open file into the table.
-    pub(crate) fn add(
-        &mut self,
-        object: Object,
-        readable: bool,
-        writable: bool,
-        flags: u16,
-    ) -> Result<u32, Errno> {
-        let description = Description::new(object, readable, writable, flags);
-        self.descriptors.insert(Descriptor::full(description), 0)
     }
 }

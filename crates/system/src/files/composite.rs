@@ -21,8 +21,6 @@ pub(crate) enum Graft {
     File(Arc<dyn File>),
     /// A device.
     Device(Device),
-    /// A symlink.
-    Symlink(Vec<u8>),
 }
 
 /// Hands out the inode numbers of directories and links that no tree has.
@@ -55,8 +53,6 @@ impl Numbers {
         }
         let mut entries = BTreeMap::new();
         for (name, graft) in grafts {
-            self.next += 1;
-            let inode = self.next;
             let entry = match graft {
                 Graft::Within(grafts) => {
                     let below = match base.as_ref().map(|base| base.lookup(name)) {
@@ -69,7 +65,6 @@ impl Numbers {
                 Graft::Tree(tree, grafts) => Entry::Directory(self.compose(Some(Arc::clone(tree)), grafts)?),
                 Graft::File(file) => Entry::File(Arc::clone(file)),
                 Graft::Device(device) => Entry::Device(*device),
-                Graft::Symlink(target) => Entry::Symlink(target.clone(), inode),
             };
             entries.insert(name.clone(), entry);
         }
@@ -82,7 +77,6 @@ enum Entry {
     Directory(Arc<dyn Directory>),
     File(Arc<dyn File>),
     Device(Device),
-    Symlink(Vec<u8>, u64),
 }
 
 struct Composite {
@@ -104,14 +98,15 @@ impl Composite {
         self.base.as_ref().ok_or(Errno::ROFS)
     }
 
-    fn own_metadata(&self, file_type: FileType, inode: u64, size: u64) -> Metadata {
+    /// The metadata of a directory that no tree has.
+    fn own_metadata(&self) -> Metadata {
         Metadata {
             device: self.device,
-            inode,
-            file_type,
-            links: if file_type == FileType::Directory { 2 } else { 1 },
-            size,
-            permissions: if file_type == FileType::Directory { 0o755 } else { 0o777 },
+            inode: self.inode,
+            file_type: FileType::Directory,
+            links: 2,
+            size: 4096,
+            permissions: 0o755,
             accessed: Duration::ZERO,
             modified: Duration::ZERO,
             changed: Duration::ZERO,
@@ -123,9 +118,6 @@ impl Composite {
             Entry::Directory(directory) => directory.metadata(),
             Entry::File(file) => file.metadata(),
             Entry::Device(device) => Ok(device.metadata(self.device)),
-            Entry::Symlink(target, inode) => {
-                Ok(self.own_metadata(FileType::SymbolicLink, *inode, target.len() as u64))
-            }
         }
     }
 }
@@ -134,14 +126,13 @@ impl Directory for Composite {
     fn metadata(&self) -> Result<Metadata, Errno> {
         match &self.base {
             Some(base) => base.metadata(),
-            None => Ok(self.own_metadata(FileType::Directory, self.inode, 4096)),
+            None => Ok(self.own_metadata()),
         }
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
         match (self.entries.get(name), &self.base) {
             (Some(Entry::Directory(directory)), _) => Ok(Found::Directory(Arc::clone(directory))),
-            (Some(Entry::Symlink(target, _)), _) => Ok(Found::Symlink(target.clone())),
             (Some(_), _) => Ok(Found::Other),
             (None, Some(base)) => base.lookup(name),
             (None, None) => Err(Errno::NOENT),
@@ -166,7 +157,6 @@ impl Directory for Composite {
         };
         match entry {
             Entry::Directory(_) => Err(Errno::ISDIR),
-            Entry::Symlink(..) => Err(Errno::LOOP),
             Entry::Device(device) => Ok(Opened::Device(*device)),
             Entry::File(_) if options.write || options.truncate => Err(Errno::ROFS),
             Entry::File(file) => Ok(Opened::File(Arc::clone(file))),

@@ -42,7 +42,8 @@ pub(super) fn ioctl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
     }
     let Winsize { ws_row, ws_col, ws_xpixel, ws_ypixel } =
         rustix::termios::tcgetwinsize(&host).map_err(Errno::from)?;
-    let bytes: Vec<u8> = [ws_row, ws_col, ws_xpixel, ws_ypixel].into_iter().flat_map(u16::to_le_bytes).collect();
+    let bytes: Vec<u8> =
+        [ws_row, ws_col, ws_xpixel, ws_ypixel].into_iter().flat_map(u16::to_le_bytes).collect();
     call.memory.write(call.u32(2), &bytes)?;
     ok(0)
 }
@@ -79,9 +80,23 @@ fn index(at: usize) -> Option<SpecialCodeIndex> {
     use SpecialCodeIndex as Index;
     // In the order of Linux's numbers, VINTR to VEOL2.
     let all = [
-        Index::VINTR, Index::VQUIT, Index::VERASE, Index::VKILL, Index::VEOF, Index::VTIME, Index::VMIN,
-        Index::VSWTC, Index::VSTART, Index::VSTOP, Index::VSUSP, Index::VEOL, Index::VREPRINT,
-        Index::VDISCARD, Index::VWERASE, Index::VLNEXT, Index::VEOL2,
+        Index::VINTR,
+        Index::VQUIT,
+        Index::VERASE,
+        Index::VKILL,
+        Index::VEOF,
+        Index::VTIME,
+        Index::VMIN,
+        Index::VSWTC,
+        Index::VSTART,
+        Index::VSTOP,
+        Index::VSUSP,
+        Index::VEOL,
+        Index::VREPRINT,
+        Index::VDISCARD,
+        Index::VWERASE,
+        Index::VLNEXT,
+        Index::VEOL2,
     ];
     all.get(at).copied()
 }

@@ -99,7 +99,14 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     if flags > 15 || flags & (oflags::CREAT | oflags::DIRECTORY) == oflags::CREAT | oflags::DIRECTORY {
         return Err(Errno::INVAL.into());
     }
-    let start = directory(system, call, 0, Rights::PATH_OPEN)?;
+    let mut needed = Rights::PATH_OPEN;
+    if flags & oflags::CREAT != 0 {
+        needed = needed.or(Rights::PATH_CREATE_FILE);
+    }
+    if flags & oflags::TRUNC != 0 {
+        needed = needed.or(Rights::PATH_FILESTAT_SET_SIZE);
+    }
+    let start = directory(system, call, 0, needed)?;
     let parent_rights = system.descriptors.get(call.u32(0))?.inheriting;
     let rights = Rights(call.u64(5)).and(parent_rights);
     let inheriting = Rights(call.u64(6)).and(parent_rights);
@@ -117,7 +124,11 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
         truncate: flags & oflags::TRUNC != 0,
         permissions: 0o666 & !system.umask,
     };
-    if flags & oflags::CREAT != 0 && path.ends_with(b"/") {
+    if flags & oflags::CREAT != 0
+        && path.ends_with(b"/")
+        && let (_, LastName::Name { .. }) = walk_to_parent(start, &path)?
+    {
+        // What is named as a directory is not made as a file, whatever is there.
         return Err(Errno::ISDIR.into());
     }
     let resolved = walk(start, &path, if exclusive { Last::Keep } else { follow })?;

@@ -1,0 +1,249 @@
+//! Calls on descriptors.
+
+use super::fake::{FakeGuest, RESULT, guest};
+use crate::{Errno, System};
+
+const RESULT_64: u64 = RESULT as u64;
+
+fn seek(guest: &mut FakeGuest, fd: u64, offset: i64, whence: u64) -> Result<u64, Errno> {
+    guest.wasi("fd_seek", &[fd, offset as u64, whence, RESULT_64])?;
+    Ok(guest.get_u64(RESULT))
+}
+
+#[test]
+fn a_file_is_written_sought_and_read() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    assert_eq!(guest.write(fd, b"hello world"), Ok(11));
+    assert_eq!(seek(&mut guest, fd, 6, 0), Ok(6));
+    assert_eq!(guest.read(fd, 100), Ok(b"world".to_vec()));
+    assert_eq!(guest.read(fd, 100), Ok(vec![]));
+    assert_eq!(seek(&mut guest, fd, -5, 2), Ok(6));
+    assert_eq!(seek(&mut guest, fd, 1, 1), Ok(7));
+    guest.wasi("fd_tell", &[fd, RESULT_64]).expect("a position");
+    assert_eq!(guest.get_u64(RESULT), 7);
+    assert_eq!(seek(&mut guest, fd, -8, 1), Err(Errno::INVAL));
+    assert_eq!(seek(&mut guest, fd, 0, 3), Err(Errno::INVAL));
+    assert_eq!(seek(&mut guest, 0, 0, 0), Err(Errno::SPIPE));
+    assert_eq!(seek(&mut guest, 99, 0, 0), Err(Errno::BADF));
+    guest.close(fd);
+    assert_eq!(guest.wasi("fd_close", &[fd]), Err(Errno::BADF));
+}
+
+#[test]
+fn several_buffers_are_one_read_or_write() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    let (one, _) = guest.put(b"abc");
+    let (other, _) = guest.put(b"defgh");
+    let pairs: Vec<u8> =
+        [one, 3, 0xffff_ffff, 0, other, 5].iter().flat_map(|word| (*word as u32).to_le_bytes()).collect();
+    let (iovec, _) = guest.put(&pairs);
+    guest.wasi("fd_pwrite", &[fd, iovec, 3, 2, RESULT_64]).expect("written");
+    assert_eq!(guest.get_u32(RESULT), 8);
+    guest.wasi("fd_pread", &[fd, iovec, 3, 0, RESULT_64]).expect("read");
+    assert_eq!(guest.get_u32(RESULT), 8);
+    assert_eq!(
+        (guest.get(one as u32, 3), guest.get(other as u32, 5)),
+        (b"\0\0a".to_vec(), b"bcdef".to_vec())
+    );
+    // The position has not moved.
+    assert_eq!(guest.read(fd, 4), Ok(b"\0\0ab".to_vec()));
+    assert_eq!(guest.wasi("fd_pread", &[fd, iovec, 3, u64::MAX, RESULT_64]), Err(Errno::INVAL));
+    assert_eq!(guest.wasi("fd_read", &[fd, iovec, 1025, RESULT_64]), Err(Errno::INVAL));
+    assert_eq!(guest.wasi("fd_read", &[fd, u64::from(u32::MAX), 1, RESULT_64]), Err(Errno::FAULT));
+}
+
+#[test]
+fn a_huge_request_is_answered_in_part() {
+    let mut guest = guest();
+    let fd = guest.open_to_read("/dev/zero").expect("opened");
+    let (iovec, _) = guest.put(&[0, 0, 32, 0, 0, 0, 31, 0]);
+    guest.wasi("fd_read", &[fd, iovec, 1, RESULT_64]).expect("read");
+    assert_eq!(guest.get_u32(RESULT), (1 << 20) - (16 << 10));
+    let (iovec, _) = guest.put(&[0, 0, 0, 0, 255, 255, 255, 255]);
+    assert_eq!(guest.wasi("fd_read", &[fd, iovec, 1, RESULT_64]), Err(Errno::FAULT));
+}
+
+#[test]
+fn append_writes_at_the_end() {
+    let mut guest = guest();
+    let fd = guest.open_with("/tmp/file", 1, 1, u64::MAX, 1).expect("made");
+    guest.write(fd, b"one").expect("written");
+    seek(&mut guest, fd, 0, 0).expect("sought");
+    guest.write(fd, b"two").expect("written");
+    seek(&mut guest, fd, 0, 0).expect("sought");
+    assert_eq!(guest.read(fd, 9), Ok(b"onetwo".to_vec()));
+    guest.wasi("fd_fdstat_set_flags", &[fd, 0]).expect("set");
+    seek(&mut guest, fd, 0, 0).expect("sought");
+    guest.write(fd, b"X").expect("written");
+    seek(&mut guest, fd, 0, 0).expect("sought");
+    assert_eq!(guest.read(fd, 9), Ok(b"Xnetwo".to_vec()));
+    assert_eq!(guest.wasi("fd_fdstat_set_flags", &[fd, 32]), Err(Errno::INVAL));
+}
+
+#[test]
+fn what_a_descriptor_was_opened_for_is_all_it_does() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    guest.write(fd, b"text").expect("written");
+    let reader = guest.open_to_read("/tmp/file").expect("opened");
+    assert_eq!(guest.write(reader, b"x"), Err(Errno::BADF));
+    assert_eq!(guest.wasi("fd_filestat_set_size", &[reader, 0]), Err(Errno::INVAL));
+    assert_eq!(guest.wasi("fd_allocate", &[reader, 0, 9]), Err(Errno::BADF));
+    let writer = guest.open_with("/tmp/file", 1, 0, u64::MAX & !(1 << 1), 0).expect("opened");
+    assert_eq!(guest.read(writer, 4), Err(Errno::BADF));
+    assert_eq!(guest.read(1, 4), Err(Errno::BADF));
+    assert_eq!(guest.write(0, b"x"), Err(Errno::BADF));
+    assert_eq!(guest.read(3, 4), Err(Errno::ISDIR));
+    assert_eq!(guest.write(3, b"x"), Err(Errno::BADF));
+}
+
+#[test]
+fn fdstat_tells_type_flags_and_rights() {
+    let mut guest = guest();
+    guest.wasi("fd_fdstat_get", &[3, RESULT_64]).expect("told");
+    assert_eq!(guest.get(RESULT, 1), [3]);
+    let inheriting = guest.get_u64(RESULT + 16);
+    assert_eq!(inheriting, (1 << 30) - 1);
+    let fd = guest.open_with("/tmp/file", 1, 1, 1 << 1 | 1 << 21, 4).expect("made");
+    guest.wasi("fd_fdstat_get", &[fd, RESULT_64]).expect("told");
+    assert_eq!(guest.get(RESULT, 4), [4, 0, 4, 0]);
+    assert_eq!(guest.get_u64(RESULT + 8), 1 << 1 | 1 << 21);
+    // What is no terminal has the right to seek, so that isatty says no.
+    for stream in 0..3 {
+        guest.wasi("fd_fdstat_get", &[stream, RESULT_64]).expect("told");
+        assert_eq!(guest.get(RESULT, 1), [2]);
+        assert_ne!(guest.get_u64(RESULT + 8) & (1 << 2 | 1 << 5), 0);
+    }
+    assert_eq!(guest.wasi("fd_fdstat_get", &[77, RESULT_64]), Err(Errno::BADF));
+}
+
+#[test]
+fn rights_can_only_be_given_up() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    let reading = 1 << 1;
+    assert_eq!(guest.wasi("fd_fdstat_set_rights", &[fd, 1 << 13, 0]), Err(Errno::NOTCAPABLE));
+    guest.wasi("fd_fdstat_set_rights", &[fd, reading, 0]).expect("given up");
+    assert_eq!(guest.wasi("fd_filestat_get", &[fd, RESULT_64]), Err(Errno::NOTCAPABLE));
+    assert_eq!(guest.write(fd, b"x"), Err(Errno::BADF));
+    assert_eq!(guest.wasi("fd_fdstat_set_rights", &[fd, reading | 1 << 6, 0]), Err(Errno::NOTCAPABLE));
+}
+
+#[test]
+fn filestat_tells_and_sets() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    guest.write(fd, b"12345").expect("written");
+    guest.wasi("fd_filestat_set_size", &[fd, 3]).expect("cut");
+    guest.wasi("fd_filestat_set_times", &[fd, 7_000_000_000, 8, 1 | 4]).expect("set");
+    guest.wasi("fd_filestat_get", &[fd, RESULT_64]).expect("told");
+    assert_eq!(guest.get(RESULT + 16, 1), [4]);
+    assert_eq!((guest.get_u64(RESULT + 24), guest.get_u64(RESULT + 32)), (1, 3));
+    assert_eq!((guest.get_u64(RESULT + 40), guest.get_u64(RESULT + 48)), (7_000_000_000, 8));
+    assert_eq!(guest.wasi("fd_filestat_set_times", &[fd, 0, 0, 3]), Err(Errno::INVAL));
+    assert_eq!(guest.wasi("fd_filestat_set_size", &[fd, 1 << 63]), Err(Errno::INVAL));
+    guest.wasi("fd_filestat_set_size", &[fd, 1 << 40]).expect("a hole costs nothing");
+    assert_eq!(guest.wasi("fd_filestat_set_size", &[1, 0]), Err(Errno::INVAL));
+}
+
+#[test]
+fn room_advice_and_synchronising() {
+    let mut guest = FakeGuest::new(System::builder().file_bytes(1 << 20).build().expect("a system"));
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    guest.wasi("fd_allocate", &[fd, 0, 5000]).expect("room");
+    assert_eq!(guest.stat("tmp/file", true).map(|(size, ..)| size), Ok(5000));
+    assert_eq!(guest.wasi("fd_allocate", &[fd, 0, 0]), Err(Errno::INVAL));
+    assert_eq!(guest.wasi("fd_allocate", &[fd, 0, 2 << 20]), Err(Errno::NOSPC));
+    assert_eq!(guest.wasi("fd_allocate", &[fd, i64::MAX as u64, 9]), Err(Errno::FBIG));
+    assert_eq!(guest.wasi("fd_allocate", &[3, 0, 9]), Err(Errno::BADF));
+    guest.wasi("fd_advise", &[fd, 0, 0, 4]).expect("advised");
+    assert_eq!(guest.wasi("fd_advise", &[fd, 0, 0, 6]), Err(Errno::INVAL));
+    guest.wasi("fd_sync", &[fd]).expect("synchronised");
+    guest.wasi("fd_datasync", &[fd]).expect("synchronised");
+    assert_eq!(guest.wasi("fd_sync", &[1]), Err(Errno::INVAL));
+}
+
+#[test]
+fn a_full_tree_takes_no_more() {
+    let mut guest = FakeGuest::new(System::builder().file_bytes(64 << 10).build().expect("a system"));
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    let mut written = 0;
+    let full = loop {
+        match guest.write(fd, &[1; 10_000]) {
+            Ok(count) => written += count,
+            Err(errno) => break errno,
+        }
+    };
+    assert_eq!(full, Errno::NOSPC);
+    assert!((40_000..64 << 10).contains(&written), "{written}");
+    let mut names = 0;
+    while guest.on_path("path_create_directory", &format!("tmp/{names}")).is_ok() {
+        names += 1;
+    }
+    assert!(names < 20, "{names}");
+    // What is removed can be used again, but not while it is open.
+    guest.on_path("path_unlink_file", "tmp/file").expect("removed");
+    assert_eq!(guest.on_path("path_create_directory", "tmp/new"), Err(Errno::NOSPC));
+    guest.close(fd);
+    guest.on_path("path_create_directory", "tmp/new").expect("room again");
+}
+
+#[test]
+fn the_one_preopen_is_the_root() {
+    let mut guest = guest();
+    guest.wasi("fd_prestat_get", &[3, RESULT_64]).expect("it is one");
+    assert_eq!(guest.get(RESULT, 8), [0, 0, 0, 0, 1, 0, 0, 0]);
+    guest.wasi("fd_prestat_dir_name", &[3, RESULT_64, 1]).expect("its name");
+    assert_eq!(guest.get(RESULT, 1), b"/");
+    assert_eq!(guest.wasi("fd_prestat_dir_name", &[3, RESULT_64, 0]), Err(Errno::NAMETOOLONG));
+    assert_eq!(guest.wasi("fd_prestat_get", &[4, RESULT_64]), Err(Errno::BADF));
+    assert_eq!(guest.wasi("fd_prestat_get", &[0, RESULT_64]), Err(Errno::BADF));
+}
+
+#[test]
+fn renumbering_moves_a_descriptor() {
+    let mut guest = guest();
+    let one = guest.open("/tmp/one", 1).expect("made");
+    let other = guest.open("/tmp/other", 1).expect("made");
+    guest.write(one, b"one").expect("written");
+    guest.wasi("fd_renumber", &[one, other]).expect("moved");
+    assert_eq!(guest.wasi("fd_tell", &[one, RESULT_64]), Err(Errno::BADF));
+    assert_eq!(seek(&mut guest, other, 0, 1), Ok(3));
+    assert_eq!(guest.wasi("fd_renumber", &[other, 500]), Err(Errno::BADF));
+    assert_eq!(guest.wasi("fd_renumber", &[other, other]), Ok(()));
+}
+
+#[test]
+fn only_so_many_files_are_open() {
+    let mut guest = FakeGuest::new(System::builder().open_files(6).build().expect("a system"));
+    for _ in 4..6 {
+        guest.open("/dev/null", 0).expect("opened");
+    }
+    assert_eq!(guest.open("/tmp/file", 1), Err(Errno::MFILE));
+    assert_eq!(guest.stat("/tmp/file", true), Err(Errno::NOENT));
+}
+
+#[test]
+fn cookies_stay_true_while_entries_come_and_go() {
+    let mut guest = guest();
+    for name in ["a", "b", "c", "d", "e"] {
+        guest.on_path("path_create_directory", &format!("tmp/{name}")).expect("made");
+    }
+    let fd = guest.open_with("/tmp", 1, 2, u64::MAX & !(1 << 6), 0).expect("opened");
+    let all = guest.list_from(fd, 0, 4096).expect("read");
+    let names = |entries: &[(String, u64)]| entries.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&all), [".", "..", "a", "b", "c", "d", "e"]);
+    // A buffer that holds little more than one entry.
+    let small = guest.list_from(fd, 0, 30).expect("read");
+    assert_eq!(names(&small), names(&all));
+    let after_b = all[3].1;
+    guest.on_path("path_remove_directory", "tmp/a").expect("removed");
+    guest.on_path("path_remove_directory", "tmp/c").expect("removed");
+    guest.on_path("path_create_directory", "tmp/f").expect("made");
+    assert_eq!(names(&guest.list_from(fd, after_b, 4096).expect("read")), ["d", "e", "f"]);
+    assert_eq!(guest.list_from(fd, u64::MAX, 4096), Ok(vec![]));
+    assert_eq!(guest.wasi("fd_readdir", &[1, 64, 64, 0, 64]), Err(Errno::NOTDIR));
+    assert_eq!(guest.wasi("fd_readdir", &[fd, 64, u64::from(u32::MAX), 0, 64]), Err(Errno::FAULT));
+}
