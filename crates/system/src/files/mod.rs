@@ -23,7 +23,7 @@ pub use host::{Access, HostDirectory};
 pub use memory::MemoryTree;
 pub use pack::PackDirectory;
 pub use single::{BytesFile, HostFile};
-pub(crate) use walk::{Last, LastName, Place, Resolved, walk, walk_to_parent};
+pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to_parent};
 
 use crate::Errno;
 use std::any::Any;

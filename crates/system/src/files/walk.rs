@@ -89,7 +89,7 @@ pub(crate) enum Resolved {
 pub(crate) enum LastName {
     /// A name, and whether a slash follows it.
     Name {
-        /// The name.
+        /// The name, of any length: see [`check_name`].
         name: Vec<u8>,
         /// Whether a slash follows it.
         slash: bool,
@@ -127,10 +127,15 @@ pub(crate) fn walk_to_parent(start: &Place, path: &[u8]) -> Result<(Place, LastN
     let last = match name {
         b"." => LastName::Dot,
         b".." => LastName::DotDot,
-        _ if name.len() > NAME_BYTES => return Err(Errno::NAMETOOLONG),
         _ => LastName::Name { name: name.to_vec(), slash },
     };
     Ok((place, last))
+}
+
+/// ENAMETOOLONG for a name that no directory can have. It is found when the name
+/// is looked up, after what else may be wrong.
+pub(crate) fn check_name(name: &[u8]) -> Result<(), Errno> {
+    if name.len() > NAME_BYTES { Err(Errno::NAMETOOLONG) } else { Ok(()) }
 }
 
 fn check(path: &[u8]) -> Result<(), Errno> {
@@ -164,9 +169,7 @@ pub(crate) fn walk(start: &Place, path: &[u8], last: Last) -> Result<Resolved, E
             }
             _ => {}
         }
-        if name.len() > NAME_BYTES {
-            return Err(Errno::NAMETOOLONG);
-        }
+        check_name(&name)?;
         let is_last = rest.is_empty();
         match place.directory().lookup(&name) {
             Ok(Found::Directory(directory)) => {

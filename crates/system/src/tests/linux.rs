@@ -4,7 +4,7 @@
 //! `BELLGLASS_SEQUENCES` sets how many sequences are tried.
 
 use super::fake::{FakeGuest, guest};
-use crate::Errno;
+use crate::{Access, Errno, Mount, System};
 use proptest::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use std::os::fd::OwnedFd;
@@ -116,21 +116,34 @@ struct Virtual {
     guest: FakeGuest,
     base: u64,
     held: Option<u64>,
+    _directory: Option<tempfile::TempDir>,
 }
 
 const WRITING: u64 = 1 << 6;
 const READING: u64 = 1 << 1;
 
 impl Virtual {
+    /// In memory.
     fn new() -> Self {
-        let mut guest = guest();
-        let mut path = "/tmp".to_owned();
+        Self::at(guest(), "/tmp", None)
+    }
+
+    /// Over a directory of the host that is mounted.
+    fn mounted() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mount = Mount::directory(directory.path(), "/work", Access::ReadWrite);
+        let guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
+        Self::at(guest, "/work", Some(directory))
+    }
+
+    fn at(mut guest: FakeGuest, start: &str, directory: Option<tempfile::TempDir>) -> Self {
+        let mut path = start.to_owned();
         for level in 0..DEPTH {
             path = format!("{path}/outer{level}");
             guest.on_path("path_create_directory", &path).expect("made");
         }
         let base = guest.open_to_read(&path).expect("opened");
-        Self { guest, base, held: None }
+        Self { guest, base, held: None, _directory: directory }
     }
 
     fn path(&mut self, path: &str) -> (u64, u64) {
@@ -449,14 +462,23 @@ proptest! {
 
     #[test]
     fn the_memory_tree_does_as_linux_does(operations in prop::collection::vec(operation(), 1..60)) {
-        let mut here = Virtual::new();
-        let mut there = Real::new();
-        for (seed, operation) in operations.iter().enumerate() {
-            let (ours, linux) = (here.apply(operation, seed), there.apply(operation, seed));
-            prop_assert_eq!(&ours, &linux, "operation {}: {:?} (left ours, right Linux)", seed, operation);
-        }
-        let ours = whole(&mut |operation| here.apply(operation, 0));
-        let linux = whole(&mut |operation| there.apply(operation, 0));
-        prop_assert_eq!(ours, linux);
+        compare(Virtual::new(), &operations)?;
     }
+
+    #[test]
+    fn a_mounted_directory_does_as_linux_does(operations in prop::collection::vec(operation(), 1..60)) {
+        compare(Virtual::mounted(), &operations)?;
+    }
+}
+
+fn compare(mut here: Virtual, operations: &[Operation]) -> Result<(), TestCaseError> {
+    let mut there = Real::new();
+    for (seed, operation) in operations.iter().enumerate() {
+        let (ours, linux) = (here.apply(operation, seed), there.apply(operation, seed));
+        prop_assert_eq!(&ours, &linux, "operation {}: {:?} (left ours, right Linux)", seed, operation);
+    }
+    let ours = whole(&mut |operation| here.apply(operation, 0));
+    let linux = whole(&mut |operation| there.apply(operation, 0));
+    prop_assert_eq!(ours, linux);
+    Ok(())
 }

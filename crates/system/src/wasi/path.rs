@@ -3,7 +3,9 @@
 use super::done;
 use super::stat::{last, metadata_at, new_times, write_filestat};
 use crate::descriptors::{Description, Descriptor, Object, flags};
-use crate::files::{Creation, Last, LastName, OpenOptions, Opened, Place, Resolved, walk, walk_to_parent};
+use crate::files::{
+    Creation, Last, LastName, OpenOptions, Opened, Place, Resolved, check_name, walk, walk_to_parent,
+};
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 
@@ -26,6 +28,7 @@ pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) ->
     let start = directory(system, call, 0, Rights::PATH_CREATE_DIRECTORY)?;
     match walk_to_parent(start, &path)? {
         (place, LastName::Name { name, .. }) => {
+            check_name(&name)?;
             place.directory().create_directory(&name, 0o777 & !system.umask)?;
         }
         _ => return Err(Errno::EXIST.into()),
@@ -66,6 +69,7 @@ pub(super) fn path_link(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     }
     let (new_place, new_last) = walk_to_parent(new_start, &new_path)?;
     let LastName::Name { name: new_name, slash } = new_last else { return Err(Errno::EXIST.into()) };
+    check_name(&new_name)?;
     if new_place.directory().lookup(&new_name).is_ok() {
         return Err(Errno::EXIST.into());
     }
@@ -197,7 +201,10 @@ pub(super) fn path_remove_directory(system: &mut System, call: &mut Call<'_>) ->
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_REMOVE_DIRECTORY)?;
     match walk_to_parent(start, &path)? {
-        (place, LastName::Name { name, .. }) => place.directory().remove_directory(&name)?,
+        (place, LastName::Name { name, .. }) => {
+            check_name(&name)?;
+            place.directory().remove_directory(&name)?;
+        }
         (_, LastName::Dot) => return Err(Errno::INVAL.into()),
         (_, LastName::DotDot) => return Err(Errno::NOTEMPTY.into()),
         (_, LastName::Root) => return Err(Errno::BUSY.into()),
@@ -211,6 +218,7 @@ pub(super) fn path_unlink_file(system: &mut System, call: &mut Call<'_>) -> Resu
     let (place, LastName::Name { name, slash }) = walk_to_parent(start, &path)? else {
         return Err(Errno::ISDIR.into());
     };
+    check_name(&name)?;
     let directory = place.directory();
     match slash {
         false => directory.unlink(&name)?,
@@ -239,11 +247,11 @@ pub(super) fn path_rename(system: &mut System, call: &mut Call<'_>) -> Result<An
         return Err(Errno::BUSY.into());
     };
     let (old, new) = (old_place.directory(), new_place.directory());
-    if old_slash || new_slash {
-        match old.lookup(&old_name)? {
-            crate::files::Found::Directory(_) => {}
-            _ => return Err(Errno::NOTDIR.into()),
-        }
+    check_name(&old_name)?;
+    let found = old.lookup(&old_name)?;
+    check_name(&new_name)?;
+    if (old_slash || new_slash) && !matches!(found, crate::files::Found::Directory(_)) {
+        return Err(Errno::NOTDIR.into());
     }
     if new.is_taken(&new_name) {
         return Err(Errno::BUSY.into());
@@ -266,6 +274,7 @@ pub(super) fn path_symlink(system: &mut System, call: &mut Call<'_>) -> Result<A
     let (place, LastName::Name { name, slash }) = walk_to_parent(start, &path)? else {
         return Err(Errno::EXIST.into());
     };
+    check_name(&name)?;
     if slash {
         place.directory().lookup(&name)?;
         return Err(Errno::EXIST.into());
