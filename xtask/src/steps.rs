@@ -44,9 +44,7 @@ pub(crate) fn test(filter: &[String]) -> Result<u8, String> {
 pub(crate) fn lint() -> Result<u8, String> {
     run(cargo("fmt").args(["--all", "--check"]))?;
     run(cargo("clippy").args(["--workspace", "--all-targets", "--release", "--", "-D", "warnings"]))?;
-    run(cargo("doc")
-        .args(["--workspace", "--no-deps", "--release"])
-        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(cargo("doc").args(["--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(0)
 }
 

@@ -11,7 +11,10 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] bellglass_image::ImageError),
     /// The cell's program is not installed.
-    #[error("the program bellglass-cell was not found (looked for {}): install it beside the running program, or name it in BELLGLASS_CELL", list(tried))]
+    #[error(
+        "the program bellglass-cell was not found (looked for {}): install it beside the running program, or name it in BELLGLASS_CELL",
+        list(tried)
+    )]
     NoCell {
         /// Where it was looked for.
         tried: Vec<PathBuf>,

@@ -230,7 +230,8 @@ impl SandboxBuilder {
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
-        let Self { image, system, arguments, environment, limits, handlers, observers, unsupported, cell } = self;
+        let Self { image, system, arguments, environment, limits, handlers, observers, unsupported, cell } =
+            self;
         let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.

@@ -295,14 +295,19 @@ mod tests {
         assert_eq!(payload("bellglass run --memory 5M x.py --memory 1 -c --"), expected);
         assert_eq!(payload("bellglass run -c pass -x"), Payload::Code("pass".into(), words(&["-x"])));
         assert_eq!(payload("bellglass run -cpass"), Payload::Code("pass".into(), vec![]));
-        assert_eq!(payload("bellglass run --trace -m json.tool -h"), Payload::Module("json.tool".into(), words(&["-h"])));
+        assert_eq!(
+            payload("bellglass run --trace -m json.tool -h"),
+            Payload::Module("json.tool".into(), words(&["-h"]))
+        );
         assert_eq!(payload("bellglass run - a"), Payload::Stdin(words(&["a"])));
         assert_eq!(payload("bellglass run -- -odd.py a"), Payload::File("-odd.py".into(), words(&["a"])));
     }
 
     #[test]
     fn a_run_of_nothing_is_refused() {
-        for line in ["bellglass run", "bellglass run --memory 5M", "bellglass run -c", "bellglass run -q x.py"] {
+        for line in
+            ["bellglass run", "bellglass run --memory 5M", "bellglass run -c", "bellglass run -q x.py"]
+        {
             assert!(parse(words(&line.split(' ').collect::<Vec<_>>())).is_err(), "{line}");
         }
     }

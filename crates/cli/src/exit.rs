@@ -45,7 +45,10 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
             format!("the program was stopped at its deadline of {}", humantime::format_duration(*timeout))
         }
         Outcome::Memory { limit } => {
-            format!("the program was stopped: it could not go on with {} of memory", crate::units::size(*limit))
+            format!(
+                "the program was stopped: it could not go on with {} of memory",
+                crate::units::size(*limit)
+            )
         }
         Outcome::OutputLimit { limit } => {
             format!("the program was stopped: it wrote more than {}", crate::units::size(*limit))

@@ -77,11 +77,8 @@ fn argument(seen: &mut Observation<'_, '_>, parameter: Option<&Parameter>, index
         Kind::Permissions => format!("{value:#o}"),
         Kind::Descriptor | Kind::Signed => {
             // A 32-bit value has zeros above.
-            let signed = if value <= u64::from(u32::MAX) {
-                i64::from(value as u32 as i32)
-            } else {
-                value as i64
-            };
+            let signed =
+                if value <= u64::from(u32::MAX) { i64::from(value as u32 as i32) } else { value as i64 };
             signed.to_string()
         }
         Kind::Size | Kind::Unsigned | Kind::Time => value.to_string(),

@@ -79,26 +79,21 @@ fn trap_of(body: &str) -> TrapKind {
 
 #[test]
 fn every_import_becomes_the_same_stub_with_raw_values() {
-    let (ending, _, seen) = run(
-        r#"(module
+    let (ending, _, seen) = run(r#"(module
             (import "any" "thing" (func $f (param i32 i64 f32 f64) (result f64)))
             (memory (export "memory") 1)
             (func (export "run") (result f64)
-                (call $f (i32.const -1) (i64.const -2) (f32.const 1.5) (f64.const 2.5))))"#,
-    );
+                (call $f (i32.const -1) (i64.const -2) (f32.const 1.5) (f64.const 2.5))))"#);
     assert_eq!(ending, Ending::Returned { results: vec![7] });
-    let arguments =
-        vec![u64::from(u32::MAX), -2_i64 as u64, u64::from(1.5_f32.to_bits()), 2.5_f64.to_bits()];
+    let arguments = vec![u64::from(u32::MAX), -2_i64 as u64, u64::from(1.5_f32.to_bits()), 2.5_f64.to_bits()];
     assert_eq!(seen, [(0, arguments)]);
 }
 
 #[test]
 fn an_end_stops_the_guest_at_once() {
-    let (ending, _, seen) = run(
-        r#"(module (import "a" "b" (func $b)) (import "a" "end" (func $end))
+    let (ending, _, seen) = run(r#"(module (import "a" "b" (func $b)) (import "a" "end" (func $end))
             (memory (export "memory") 1)
-            (func (export "run") call $b call $end call $b))"#,
-    );
+            (func (export "run") call $b call $end call $b))"#);
     assert_eq!(ending, Ending::Ended);
     assert_eq!(seen.len(), 2);
 }
@@ -114,11 +109,9 @@ fn each_fault_has_its_kind() {
 
 #[test]
 fn memory_beyond_the_limit_is_refused_and_said() {
-    let (ending, usage, _) = run(
-        r#"(module (memory (export "memory") 1)
+    let (ending, usage, _) = run(r#"(module (memory (export "memory") 1)
             (func (export "run") (result i32 i32)
-                (memory.grow (i32.const 15)) (memory.grow (i32.const 1))))"#,
-    );
+                (memory.grow (i32.const 15)) (memory.grow (i32.const 1))))"#);
     assert_eq!(ending, Ending::Returned { results: vec![1, u64::from(u32::MAX)] });
     assert_eq!(usage, Usage { peak_memory_bytes: 1 << 20, memory_refused: true });
 }

@@ -118,7 +118,8 @@ fn only_the_rooms_with_a_reason_have_unsafe_code() {
 
 #[test]
 fn the_cell_has_no_compiler_and_no_call_in_it() {
-    let cell = std::env::current_exe().expect("a path").ancestors().nth(2).expect("a folder").join("bellglass-cell");
+    let cell =
+        std::env::current_exe().expect("a path").ancestors().nth(2).expect("a folder").join("bellglass-cell");
     let program = std::fs::read(&cell)
         .unwrap_or_else(|error| panic!("{}: {error}: run the tests with `cargo xtask test`", cell.display()));
     let contains = |needle: &[u8]| program.windows(needle.len()).any(|window| window == needle);

@@ -1,4 +1,6 @@
-use bellglass::{Answer, Capture, Error, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Unsupported};
+use bellglass::{
+    Answer, Capture, Error, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Unsupported,
+};
 use bellglass_testkit::ToyImage;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -183,7 +185,8 @@ fn many_sandboxes_run_at_once_and_each_has_its_own_outcome() {
                 let image = if number % 4 == 3 { looping.open() } else { image.open() };
                 scope.spawn(move || {
                     let limits = Limits { timeout: Some(Duration::from_secs(2)), ..Limits::default() };
-                    let pid = move |_: &mut bellglass::Call<'_>, _: bellglass::Next<'_>| Ok(Answer::i32(number));
+                    let pid =
+                        move |_: &mut bellglass::Call<'_>, _: bellglass::Next<'_>| Ok(Answer::i32(number));
                     let builder = Sandbox::builder(image).limits(limits).on("env.getpid()i", pid);
                     (number, builder.build().expect("a cell").run().outcome)
                 })

@@ -1,8 +1,8 @@
 //! Every frame survives the way there and back; no other bytes do harm.
 
 use bellglass_wire::{
-    FrameBuffer, FromCell, GuestLimits, Hooks, Signature, ToCell, TrapKind, Usage, ValueType, View, Viewed, Wall,
-    Write, caps,
+    FrameBuffer, FromCell, GuestLimits, Hooks, Signature, ToCell, TrapKind, Usage, ValueType, View, Viewed,
+    Wall, Write, caps,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -83,8 +83,11 @@ fn view() -> impl Strategy<Value = View> {
     let index = any::<u8>;
     prop_oneof![
         (index(), any::<u32>()).prop_map(|(pointer, size)| View::Fixed { pointer, size }),
-        (index(), index(), any::<u32>())
-            .prop_map(|(pointer, length, scale)| View::Bytes { pointer, length, scale }),
+        (index(), index(), any::<u32>()).prop_map(|(pointer, length, scale)| View::Bytes {
+            pointer,
+            length,
+            scale
+        }),
         (index(), index()).prop_map(|(pointer, count)| View::Iovec { pointer, count }),
         index().prop_map(|pointer| View::Cstr { pointer }),
     ]

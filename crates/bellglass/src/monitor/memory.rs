@@ -47,7 +47,8 @@ impl<'a> RemoteMemory<'a> {
 
     fn ask(&mut self, question: &ToCell) -> Result<FromCell, MemoryError> {
         self.queue_writes()?;
-        let answer = self.link.queue(question).and_then(|()| self.link.flush()).and_then(|()| self.link.receive());
+        let answer =
+            self.link.queue(question).and_then(|()| self.link.flush()).and_then(|()| self.link.receive());
         answer.map_err(|_| MemoryError::Lost)
     }
 

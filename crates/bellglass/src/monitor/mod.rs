@@ -68,9 +68,9 @@ impl Monitor {
             }
             Ok(FromCell::Failed { message }) => Err(Error::Start { reason: message }),
             Ok(_) => Err(Error::Start { reason: "it did not begin with a hello".to_owned() }),
-            Err(LinkError::TimedOut) => Err(Error::Start {
-                reason: format!("it said nothing for {:?}", self.limits.start_time),
-            }),
+            Err(LinkError::TimedOut) => {
+                Err(Error::Start { reason: format!("it said nothing for {:?}", self.limits.start_time) })
+            }
             Err(error) => Err(Error::Start { reason: error.to_string() }),
         }
     }
@@ -152,7 +152,8 @@ impl Monitor {
                 Err(self.close(Outcome::Failed { reason }))
             }
             Ok(Answer::Return { results, errno }) => {
-                let reply = ToCell::Return { writes, errno: errno.map(|errno| i32::from(errno.number())), results };
+                let reply =
+                    ToCell::Return { writes, errno: errno.map(|errno| i32::from(errno.number())), results };
                 let sent = self.link.queue(&reply).and_then(|()| self.link.flush());
                 sent.map_err(|error| self.lost(error))
             }

@@ -56,7 +56,8 @@ impl Next<'_> {
                 (Some(row), _) => self.system.answer_row(row, call).map_err(fault),
                 (None, Unsupported::Errno) => Err(Fault::Errno(Errno::NOSYS)),
                 (None, Unsupported::Stop) => {
-                    Err(Stop::Refused { reason: format!("nothing answers the call {}", call.signature) }.into())
+                    Err(Stop::Refused { reason: format!("nothing answers the call {}", call.signature) }
+                        .into())
                 }
             };
         };
@@ -105,8 +106,7 @@ impl Answerer {
         begun: Instant,
     ) -> Result<Answer, Ending> {
         let supported = self.is_there();
-        let next =
-            Next { inner: &mut self.handlers, row: self.row, system, unsupported: self.unsupported };
+        let next = Next { inner: &mut self.handlers, row: self.row, system, unsupported: self.unsupported };
         let outcome = next.answer(call);
         let elapsed = begun.elapsed();
         self.count += 1;
@@ -171,7 +171,9 @@ impl Routes {
                 time: route.answerer.time,
             })
             .collect();
-        counts.sort_by(|one, other| other.time.cmp(&one.time).then_with(|| one.signature.cmp(&other.signature)));
+        counts.sort_by(|one, other| {
+            other.time.cmp(&one.time).then_with(|| one.signature.cmp(&other.signature))
+        });
         counts
     }
 

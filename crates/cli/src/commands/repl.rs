@@ -17,10 +17,7 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     // one works on lines, which is what an editor on this side gives.
     let builder = sandbox(options, &view)?.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
     if !stdin().is_terminal() {
-        let builder = builder
-            .stdin(Input::Inherit)
-            .stdout(Output::Inherit)
-            .stderr(Output::Inherit);
+        let builder = builder.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
         return finish(builder.build()?.run(), options);
     }
     let unfinished = Unfinished::default();

@@ -70,7 +70,8 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
 /// itself, and gives the exit code.
 pub(crate) fn finish(report: Report, options: &Options) -> anyhow::Result<u8> {
     if let Some(path) = &options.report {
-        let file = File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
+        let file =
+            File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
         serde_json::to_writer_pretty(file, &report)
             .with_context(|| format!("cannot write the report {}", path.display()))?;
     }
