@@ -16,9 +16,9 @@ for library in ZLIB:z BZIP2:bz2 LIBLZMA:lzma LIBSQLITE3:sqlite3; do
   export "${library%%:*}_CFLAGS=-I$prefix/include" "${library%%:*}_LIBS=-L$prefix/lib -l${library#*:}"
 done
 
-machine=$(CC_FOR_BUILD=cc sh "$BELLGLASS_SOURCES/cpython/config.guess")
+machine=$(CC_FOR_BUILD=cc sh "$BELLGLASS_WORK/cpython/config.guess")
 # shellcheck disable=SC2086 # the options are words
-"$BELLGLASS_SOURCES/cpython/configure" -q --build="$machine" --host="$BELLGLASS_HOST" \
+"$BELLGLASS_WORK/cpython/configure" -q --build="$machine" --host="$BELLGLASS_HOST" \
   --with-build-python="$BELLGLASS_WORK/build-python/python" --prefix=/usr/local \
   $BELLGLASS_CONFIGURE \
   CC=bellglass-cc AR=bellglass-ar RANLIB=bellglass-ranlib NM=bellglass-nm \

@@ -5,5 +5,5 @@ set -eu
 mkdir -p "$BELLGLASS_OUT"
 export SOURCE_DATE_EPOCH="$BELLGLASS_SOURCE_DATE_EPOCH" PYTHONHASHSEED=0
 "$BELLGLASS_WORK/build-python/python" -B "$BELLGLASS_GUESTS/python/tools/stdlib.py" \
-  "$BELLGLASS_SOURCES/cpython" "$BELLGLASS_WORK/cross-python" "$BELLGLASS_SOURCES/tzdata" \
+  "$BELLGLASS_WORK/cpython" "$BELLGLASS_WORK/cross-python" "$BELLGLASS_SOURCES/tzdata" \
   "$BELLGLASS_GUESTS/python" "$BELLGLASS_OUT"

@@ -10,12 +10,12 @@ mkdir -p "$BELLGLASS_OUT"
 # save the source folder, which is given by itself.
 # shellcheck disable=SC2046
 bellglass-cc $BELLGLASS_CFLAGS -Wall -c "$BELLGLASS_GUESTS/python/entry.c" -o bellglass_entry.o \
-  -I. -I"$BELLGLASS_SOURCES/cpython/Include" -I"$BELLGLASS_SOURCES/cpython/Include/internal"
+  -I. -I"$BELLGLASS_WORK/cpython/Include" -I"$BELLGLASS_WORK/cpython/Include/internal"
 
 # The shadow stack lies below the data, so that an overflow traps instead of
-# overwriting it.
+# overwriting it. The names of functions stay, for the report of a crash.
 # shellcheck disable=SC2046
 bellglass-cc -mexec-model=reactor $BELLGLASS_CFLAGS $BELLGLASS_LDFLAGS \
   -Wl,--stack-first -Wl,-z,stack-size="$BELLGLASS_STACK_SIZE" \
-  -Wl,--export=malloc -Wl,--export=free -Wl,--strip-all \
+  -Wl,--export=malloc -Wl,--export=free -Wl,--strip-debug \
   bellglass_entry.o $(cat bellglass.libs) -o "$BELLGLASS_OUT/module.wasm"

@@ -62,10 +62,6 @@ def main():
     os.symlink(version, programs / "python3")
     os.symlink(version, programs / "python")
 
-    static = recipe / "files"
-    if static.is_dir():
-        shutil.copytree(static, files, dirs_exist_ok=True)
-
     # Unchecked: the files of an image never change, so nobody needs to compare.
     ok = compileall.compile_dir(
         library, maxlevels=99, quiet=1, force=True, workers=int(os.environ["BELLGLASS_JOBS"]),

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Makes "$BELLGLASS_WORK/cpython": CPython's source with our patches, as few as
+# can be; each says at its head why it is there. The build Python is made of
+# the untouched source.
+set -eu
+
+source="$BELLGLASS_WORK/cpython"
+rm -rf "$source"
+cp -a "$BELLGLASS_SOURCES/cpython" "$source"
+for patch in $BELLGLASS_PATCHES; do
+  "$BELLGLASS_WORK/build-python/python" -B "$BELLGLASS_GUESTS/python/tools/patch.py" \
+    "$source" "$BELLGLASS_GUESTS/python/patches/$patch"
+done
