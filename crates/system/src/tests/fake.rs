@@ -149,7 +149,7 @@ impl FakeGuest {
 
     /// Opens for reading only.
     pub(crate) fn open_to_read(&mut self, path: &str) -> Result<u64, Errno> {
-        self.open_with(path, 1, 0, u64::MAX & !(1 << 6), 0)
+        self.open_with(path, 1, 0, !(1 << 6), 0)
     }
 
     fn iovec(&mut self, address: u64, length: u64) -> u64 {
@@ -217,7 +217,7 @@ impl FakeGuest {
 
     /// The names in a directory, without the dots, in the order they come.
     pub(crate) fn list(&mut self, path: &str) -> Result<Vec<String>, Errno> {
-        let descriptor = self.open_with(path, 1, 2, u64::MAX & !(1 << 6), 0)?;
+        let descriptor = self.open_with(path, 1, 2, !(1 << 6), 0)?;
         let names = self.list_from(descriptor, 0, 4096);
         self.close(descriptor);
         Ok(names?.into_iter().map(|(name, _)| name).filter(|name| name != "." && name != "..").collect())

@@ -140,6 +140,8 @@ fn permissions_and_owners() {
     let file = guest.text("/tmp/file");
     let missing = guest.text("/tmp/missing");
     assert_eq!(guest.libc("chmod", &[file, 0o600]), Ok(0));
+    guest.stat("/tmp/file", true).expect("told");
+    assert_eq!(guest.get(RESULT + 18, 2), 0o600u16.to_le_bytes());
     assert_eq!(guest.libc("chmod", &[missing, 0o600]), Err(Errno::NOENT));
     let fd = guest.open_to_read("/tmp/file").expect("opened");
     assert_eq!(guest.libc("fchmod", &[fd, 0o644]), Ok(0));

@@ -208,7 +208,7 @@ impl Virtual {
                 })
             }
             Operation::List(path) => {
-                let fd = self.open(path, true, 2, u64::MAX & !WRITING, 0)?;
+                let fd = self.open(path, true, 2, !WRITING, 0)?;
                 let names = self.guest.list_from(fd, 0, 300);
                 self.guest.close(fd);
                 let mut names: Vec<String> = names?.into_iter().map(|(name, _)| name).collect();

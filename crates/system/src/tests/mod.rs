@@ -10,8 +10,20 @@ mod mounts;
 mod paths;
 mod polling;
 mod streams;
+mod wild;
 
 use crate::rows;
+
+/// What guests are built to delegate has a row, be it a refusal.
+#[test]
+fn every_delegated_function_has_a_row() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../../guests/sysroot/delegated.txt");
+    let list = std::fs::read_to_string(list).expect("the list is in the repository");
+    let has_row = |name: &str| rows().any(|row| row.signature.starts_with(&format!("env.{name}(")));
+    let names = list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let missing: Vec<&str> = names.filter(|name| !has_row(name)).collect();
+    assert!(missing.is_empty(), "no row answers these: {missing:?}");
+}
 
 /// A row without a test fails here: its name must stand in a call of one of the
 /// test files.
