@@ -90,7 +90,7 @@ enum Target {
     Discard,
     Capture(Capture),
     Pump(WritePump),
-    Host { host: HostDescriptor, chunk: usize },
+    Host { host: HostDescriptor, manner: Manner },
 }
 
 /// Standard output or error, as descriptors hold it.
@@ -108,8 +108,8 @@ impl OutputStream {
         budget: Arc<Budget>,
     ) -> Self {
         let host = |host: HostDescriptor| {
-            let chunk = chunk_for(&host);
-            Target::Host { host, chunk }
+            let manner = Manner::of(&host);
+            Target::Host { host, manner }
         };
         let target = match output {
             Output::Discard => Target::Discard,
@@ -171,9 +171,9 @@ impl OutputStream {
                 pump.write(from, waiter)?;
                 Ok(from.len())
             }
-            Target::Host { host, chunk } => loop {
+            Target::Host { host, manner } => loop {
                 wait_for(waiter, host, PollFlags::OUT)?;
-                match rustix::io::write(&*host, &from[..from.len().min(*chunk)]) {
+                match manner.write(host, from) {
                     Ok(count) => return Ok(count),
                     Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
                     Err(error) => return Err(Errno::from(error).into()),
@@ -190,14 +190,55 @@ impl OutputStream {
     }
 }
 
-/// How much may be written at once to a descriptor that poll calls writable,
-/// without blocking past the deadline.
-fn chunk_for(host: &HostDescriptor) -> usize {
-    use rustix::fs::FileType;
-    match rustix::fs::fstat(host).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        // A file always takes it.
-        Ok(FileType::RegularFile) => usize::MAX,
-        // Writable means that PIPE_BUF bytes fit. More could block.
-        _ => 4096,
+/// How to write to a descriptor that poll calls writable, without blocking past
+/// the deadline. Its flags are not ours to change: others may share it.
+enum Manner {
+    /// A file always takes it.
+    Whole,
+    /// The kernel is asked not to wait, whatever the descriptor's flags say.
+    WithoutWaiting,
+    /// Writable means that so many bytes fit; more could block.
+    InPieces,
+}
+
+/// Linux's PIPE_BUF.
+const PIECE: usize = 4096;
+
+impl Manner {
+    fn of(host: &HostDescriptor) -> Self {
+        use rustix::fs::FileType;
+        match rustix::fs::fstat(host).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            Ok(FileType::RegularFile) => Self::Whole,
+            Ok(FileType::Fifo | FileType::Socket) if cfg!(target_os = "linux") => Self::WithoutWaiting,
+            _ => Self::InPieces,
+        }
     }
+
+    fn write(&mut self, host: &HostDescriptor, from: &[u8]) -> rustix::io::Result<usize> {
+        match self {
+            Self::Whole => rustix::io::write(host, from),
+            Self::InPieces => rustix::io::write(host, &from[..from.len().min(PIECE)]),
+            Self::WithoutWaiting => match write_without_waiting(host, from) {
+                // A kernel that cannot do this for pipes.
+                Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {
+                    *self = Self::InPieces;
+                    self.write(host, from)
+                }
+                result => result,
+            },
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn write_without_waiting(host: &HostDescriptor, from: &[u8]) -> rustix::io::Result<usize> {
+    // No offset: where the descriptor stands.
+    let here = u64::MAX;
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    rustix::io::pwritev2(host, &[std::io::IoSlice::new(from)], here, flags)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_without_waiting(_host: &HostDescriptor, _from: &[u8]) -> rustix::io::Result<usize> {
+    Err(rustix::io::Errno::NOTSUP)
 }
