@@ -324,8 +324,8 @@ impl SystemBuilder {
             put(&mut grafts, path, Graft::Tree(directory, BTreeMap::new()))?;
         }
         put(&mut grafts, b"/dev", Graft::Within(devices()))?;
-        for (name, text) in self.etc() {
-            let inode = 1000 + grafts.len() as u64 + text.len() as u64;
+        // Their inode numbers begin where those of what `compose` makes do not reach.
+        for ((name, text), inode) in self.etc().into_iter().zip(1 << 20..) {
             let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode));
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
         }
@@ -406,6 +406,11 @@ fn open(source: Source, device: u64) -> Result<Graft, SystemError> {
         |directory, access| -> Arc<dyn Directory> { Arc::new(HostDirectory::new(directory, access, device)) };
     let open_host = |path: &PathBuf| {
         let failed = |source| SystemError::Host { path: path.clone(), source };
+        // To open a FIFO would wait for its other end.
+        let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            return Err(failed(std::io::Error::other("it is neither a file nor a directory")));
+        }
         let file = std::fs::File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         Ok((file, metadata))

@@ -243,6 +243,12 @@ fn cookies_stay_true_while_entries_come_and_go() {
     guest.on_path("path_remove_directory", "tmp/c").expect("removed");
     guest.on_path("path_create_directory", "tmp/f").expect("made");
     assert_eq!(names(&guest.list_from(fd, after_b, 4096).expect("read")), ["d", "e", "f"]);
+    // A buffer larger than what is gathered at a time.
+    for number in 0..3000 {
+        guest.on_path("path_create_directory", &format!("tmp/{number:0>60}")).expect("made");
+    }
+    assert_eq!(guest.list_from(fd, 0, 1 << 20).expect("read").len(), 3006);
+    assert_eq!(guest.list_from(fd, 0, 70_000).expect("read").len(), 3006);
     assert_eq!(guest.list_from(fd, u64::MAX, 4096), Ok(vec![]));
     assert_eq!(guest.wasi("fd_readdir", &[1, 64, 64, 0, 64]), Err(Errno::NOTDIR));
     assert_eq!(guest.wasi("fd_readdir", &[fd, 64, u64::from(u32::MAX), 0, 64]), Err(Errno::FAULT));

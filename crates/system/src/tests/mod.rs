@@ -10,6 +10,7 @@ mod mounts;
 mod paths;
 mod polling;
 mod streams;
+mod terminal;
 mod wild;
 
 use crate::rows;

@@ -3,13 +3,15 @@
 use super::done;
 use crate::descriptors::Object;
 use crate::files::{DirectoryEntry, FileType};
-use crate::guest::CALL_BYTES;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 use std::ops::ControlFlow;
 
 /// Cookies of the tree's own entries come after those of the two dots.
 const DOTS: u64 = 2;
+
+/// Bytes of entries that are gathered before they are written.
+const PIECE: usize = 64 << 10;
 
 /// Fills the buffer with entries, the last cut off where the buffer ends, which
 /// tells the guest that there may be more.
@@ -23,18 +25,26 @@ pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     if u64::from(address) + u64::from(length) > call.memory.size() {
         return Err(Errno::FAULT.into());
     }
-    // BOUND: the guest chooses the length; CALL_BYTES holds it. A guest that
-    // asked for more sees a cut entry sooner only if the buffer is full, so the
-    // shorter buffer is filled to its end too.
-    let room = (length as usize).min(CALL_BYTES);
-    let mut bytes = Vec::new();
+    // BOUND: the guest chooses the length, and to fill less would mean to it that
+    // the directory ends there. So what is gathered goes out whenever it is PIECE
+    // long.
+    let room = length as usize;
+    let (mut bytes, mut written) = (Vec::new(), 0);
+    let mut failed = None;
     let mut push = |entry: DirectoryEntry<'_>| {
         bytes.extend(entry.cookie.to_le_bytes());
         bytes.extend(entry.inode.to_le_bytes());
         bytes.extend((entry.name.len() as u32).to_le_bytes());
         bytes.extend([entry.file_type as u8, 0, 0, 0]);
         bytes.extend(entry.name);
-        if bytes.len() < room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        bytes.truncate(room - written);
+        let full = written + bytes.len() == room;
+        if bytes.len() >= PIECE || full {
+            failed = call.memory.write(address.wrapping_add(written as u32), &bytes).err();
+            written += bytes.len();
+            bytes.clear();
+        }
+        if full || failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let dots: [(&[u8], _); 2] = [(b".", place.directory()), (b"..", place.parent())];
     let mut full = room == 0;
@@ -50,8 +60,10 @@ pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Ans
             push(DirectoryEntry { cookie: entry.cookie.saturating_add(DOTS), ..entry })
         })?;
     }
-    bytes.truncate(room);
-    call.memory.write(address, &bytes)?;
-    call.write_u32(call.u32(4), bytes.len() as u32)?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    call.memory.write(address.wrapping_add(written as u32), &bytes)?;
+    call.write_u32(call.u32(4), (written + bytes.len()) as u32)?;
     done()
 }
