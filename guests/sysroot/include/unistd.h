@@ -19,6 +19,7 @@ int dup(int);
 int dup2(int, int);
 int dup3(int, int, int);
 
+int chdir(const char *) BELLGLASS_LIBRARY(chdir);
 int chown(const char *, uid_t, gid_t);
 int fchown(int, uid_t, gid_t);
 int lchown(const char *, uid_t, gid_t);

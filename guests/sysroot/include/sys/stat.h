@@ -1,5 +1,6 @@
-/* Delegated: permission bits, owners and special files, which WASI lacks.
- * stat and its family stay wasi-libc's (and so WASI's own calls). */
+/* Delegated: permission bits, owners and special files, which WASI lacks. Paths
+ * are made absolute in our library first (../../lib/permissions.c), and so are
+ * stat's permission bits, on top of WASI's own calls. */
 #ifndef BELLGLASS_SYS_STAT_H
 #define BELLGLASS_SYS_STAT_H
 #include_next <sys/stat.h>
@@ -8,9 +9,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-int chmod(const char *, mode_t) BELLGLASS_DELEGATED(chmod);
+int chmod(const char *, mode_t) BELLGLASS_LIBRARY(chmod);
 int fchmod(int, mode_t) BELLGLASS_DELEGATED(fchmod);
-int fchmodat(int, const char *, mode_t, int) BELLGLASS_DELEGATED(fchmodat);
+int fchmodat(int, const char *, mode_t, int) BELLGLASS_LIBRARY(fchmodat);
 mode_t umask(mode_t);
 int mkfifo(const char *, mode_t);
 int mkfifoat(int, const char *, mode_t);

@@ -7,7 +7,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-int statvfs(const char *__restrict, struct statvfs *__restrict) BELLGLASS_DELEGATED(statvfs);
+int statvfs(const char *__restrict, struct statvfs *__restrict) BELLGLASS_LIBRARY(statvfs);
 int fstatvfs(int, struct statvfs *) BELLGLASS_DELEGATED(fstatvfs);
 #ifdef __cplusplus
 }
