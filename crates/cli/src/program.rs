@@ -84,7 +84,9 @@ impl View {
     /// Where a path of the host is in the guest's tree, if it is shown at all.
     fn guest_of(&self, host: &Path) -> Option<PathBuf> {
         // The last one wins, as its mount lies over the others.
-        let within = |shown: &Shown| host.strip_prefix(&shown.host).ok().map(|rest| shown.guest.join(rest));
+        let within = |shown: &Shown| {
+            host.strip_prefix(&shown.host).ok().map(|rest| normalise(&shown.guest.join(rest)))
+        };
         self.shown.iter().rev().find_map(within)
     }
 

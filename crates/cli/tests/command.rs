@@ -1,0 +1,234 @@
+//! The command itself.
+
+use crate::harness::Place;
+use crate::harness::process::{self, Stdin};
+use std::fs;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+#[test]
+fn usage_errors_end_with_2() {
+    let place = Place::new();
+    for line in [
+        &["run"][..],
+        &["run", "--memory", "much", "-c", "1"],
+        &["run", "--timeout", "soon", "-c", "1"],
+        &["run", "--nothing", "-c", "1"],
+        &["run", "-c"],
+        &["run", "--dir", "a:b", "-c", "1"],
+        &["nothing"],
+        &[],
+        &["image", "nothing"],
+    ] {
+        let finished = process::finish(&mut place.bellglass(line), Stdin::Nothing).expect(2);
+        assert!(finished.stdout.is_empty() && !finished.stderr.is_empty(), "{line:?}: {}", finished.all());
+    }
+    place.run(["missing.py"]).expect(2).says("bellglass: can't open the program 'missing.py'");
+}
+
+#[test]
+fn help_is_no_failure() {
+    let place = Place::new();
+    for line in [&["--help"][..], &["run", "--help"], &["--version"], &["image", "--help"]] {
+        let finished = process::finish(&mut place.bellglass(line), Stdin::Nothing).expect(0);
+        assert!(!finished.stdout.is_empty() && finished.stderr.is_empty(), "{line:?}: {}", finished.all());
+    }
+}
+
+#[test]
+fn exit_codes_tell_why_a_run_ended() {
+    let place = Place::new();
+    place.code(&[], "raise SystemExit(9)").expect(9);
+    place.code(&["--timeout", "300ms"], "while True: pass").expect(124).says("its deadline of 300ms");
+    place.code(&["--output-limit", "1K"], "print('x' * 5000)").expect(137).says("it wrote more than 1 KiB");
+    place.code(&[], "import os; os.abort()").expect(134).says("the interpreter crashed");
+    place.code(&["--image", "nothing-of-this-name"], "1").expect(125).says("nothing-of-this-name");
+    place.code(&["--dir", "not-there"], "1").expect(125).says("cannot show the directory 'not-there'");
+}
+
+#[test]
+fn a_report_says_what_happened() {
+    let place = Place::new();
+    let report = |options: &[&str], code: &str| -> serde_json::Value {
+        place.code(&[&["--report", "report.json"], options].concat(), code);
+        let text = fs::read_to_string(place.work().join("report.json")).expect("a report");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let value = report(&[], "print('hello'); raise SystemExit(3)");
+    let exited: serde_json::Value = serde_json::from_str(r#"{"kind": "exited", "code": 3}"#).expect("JSON");
+    assert_eq!(value["outcome"], exited);
+    assert_eq!(value["output_bytes"], 6);
+    assert!(value["image"].as_str().expect("text").starts_with("python@3.13."));
+    for figure in ["wall_seconds", "cpu_seconds", "peak_memory_bytes", "peak_resident_bytes", "round_trips"] {
+        assert!(value[figure].as_f64().expect(figure) > 0.0, "{figure} in {value}");
+    }
+    let calls = value["calls"].as_array().expect("a list");
+    let write = calls.iter().find(|call| call["signature"] == "wasi_snapshot_preview1.fd_write(iiii)i");
+    assert_eq!(write.expect("fd_write was called")["count"], 1);
+    assert!(value["unsupported"].as_array().is_some() && value["walls"].as_array().is_some());
+    assert_eq!(report(&["--timeout", "200ms"], "while True: pass")["outcome"]["kind"], "deadline");
+    assert_eq!(report(&["--output-limit", "3"], "print('hello')")["outcome"]["kind"], "output_limit");
+    assert_eq!(report(&[], "import os; os.abort()")["outcome"]["kind"], "crashed");
+}
+
+#[test]
+fn a_trace_prints_each_call() {
+    let place = Place::new();
+    let finished = place.code(&["--trace"], "print('hello')").expect(0).says("fd_write(").says("args_get(");
+    assert_eq!(finished.out(), "hello\n");
+    place.code(&["--trace=trace.txt"], "open('/tmp/traced', 'w')").expect(0).says("");
+    let trace = fs::read_to_string(place.work().join("trace.txt")).expect("a trace");
+    assert!(trace.contains("path_open(") && trace.contains("traced"), "{trace}");
+    assert!(trace.lines().count() > 20, "{trace}");
+}
+
+#[test]
+fn the_environment_is_what_is_said() {
+    let place = Place::new();
+    let code = "import os; print(os.environ.get('A'), os.environ.get('B'), os.environ.get('C'), os.environ.get('D'))";
+    let mut command = place.bellglass(["run", "--env", "A=1=2", "--env", "B", "--env", "D", "-c", code]);
+    process::finish(command.env("B", "of the host").env("C", "hidden"), Stdin::Nothing)
+        .expect(0)
+        .prints("1=2 of the host None None\n");
+}
+
+#[test]
+fn directories_are_shown_as_asked() {
+    let place = Place::new();
+    place.write("a/x.txt", "x");
+    let work = place.work().display().to_string();
+    let list = "import os; print(os.getcwd(), sorted(os.listdir('.')))";
+    place.code(&["--dir", "a:/shown", "--cwd", "/shown"], list).expect(0).prints("/shown ['x.txt']\n");
+    place.code(&["--dir", "."], list).expect(0).prints(&format!("{work} ['a']\n"));
+    place
+        .code(&["--dir", &work, "--cwd", &format!("{work}/a")], list)
+        .expect(0)
+        .prints(&format!("{work}/a ['x.txt']\n"));
+    for (mode, code) in [("a:/s", 1), ("a:/s:ro", 1), ("a:/s:rw", 0)] {
+        place.code(&["--dir", mode], "open('/s/new', 'w').write('made')").expect(code);
+    }
+    assert_eq!(fs::read_to_string(place.work().join("a/new")).expect("it was made"), "made");
+    place.code(&[], "open('/tmp/x', 'w').write('1'); print(open('/tmp/x').read())").expect(0).prints("1\n");
+}
+
+#[test]
+fn calls_are_listed_with_their_answers() {
+    let place = Place::new();
+    let finished = process::finish(&mut place.bellglass(["calls"]), Stdin::Nothing).expect(0);
+    let text = finished.out();
+    assert!(text.contains("wasi_snapshot_preview1.fd_write(iiii)i "), "{text}");
+    assert!(text.lines().last().expect("a line").contains("signatures"), "{text}");
+}
+
+#[test]
+fn images_are_listed_and_inspected() {
+    let place = Place::new();
+    let image = |words: &[&str]| process::finish(place.bellglass(["image"]).args(words), Stdin::Nothing);
+    assert!(image(&["list"]).expect(0).out().contains("python@3.13."));
+    let text = image(&["inspect", "python"]).expect(0).out();
+    assert!(text.contains("module.cwasm") && text.contains("SHA-256"), "{text}");
+    let manifest: serde_json::Value =
+        serde_json::from_str(&image(&["inspect", "--json"]).expect(0).out()).expect("JSON");
+    assert_eq!(manifest["name"], "python");
+    image(&["inspect", "nothing"]).expect(125).says("nothing");
+    image(&["remove", "nothing"]).expect(125).says("nothing");
+}
+
+#[test]
+fn no_colours_without_a_terminal() {
+    let place = Place::new();
+    let finished = place.code(&[], "1/0").expect(1);
+    assert!(!finished.stderr.contains(&0x1b), "{}", finished.all());
+    let finished = process::finish(&mut place.bellglass(["run", "--nothing"]), Stdin::Nothing);
+    assert!(!finished.stderr.contains(&0x1b), "{}", finished.all());
+}
+
+#[test]
+fn a_cache_that_cannot_be_used_is_told_in_one_sentence() {
+    let place = Place::new();
+    let file = place.write("no-folder", "");
+    let mut command = place.bellglass(["run", "-c", "1"]);
+    let finished =
+        process::finish(command.env("BELLGLASS_CACHE", file.join("x")), Stdin::Nothing).expect(125);
+    let error = finished.err();
+    assert!(error.starts_with("bellglass: ") && error.contains("no-folder"), "{error}");
+    assert!(!error.contains("panicked") && error.lines().count() <= 2, "{error}");
+}
+
+#[test]
+fn a_prompt_reads_lines_from_a_pipe() {
+    let place = Place::new();
+    let input = b"x = 6\nprint(x * 7)\n1/0\n".to_vec();
+    let finished = process::finish(&mut place.bellglass(["repl"]), Stdin::Bytes(input)).expect(0);
+    assert!(finished.out().contains("42\n"), "{}", finished.all());
+    finished.says("ZeroDivisionError");
+}
+
+/// A terminal with the prompt in it.
+struct Terminal {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    screen: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+}
+
+impl Terminal {
+    fn open(place: &Place) -> Self {
+        let pair =
+            portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).expect("a terminal");
+        let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_bellglass"));
+        command.arg("repl");
+        command.cwd(place.work());
+        command.env_clear();
+        command.env("BELLGLASS_CACHE", crate::harness::cache());
+        command.env("HOME", place.home());
+        command.env("TERM", "xterm");
+        let child = pair.slave.spawn_command(command).expect("a start");
+        let mut reader = pair.master.try_clone_reader().expect("a reader");
+        let keys = pair.master.take_writer().expect("a writer");
+        let screen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let shown = std::sync::Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let _master = pair.master;
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                shown.lock().expect("no panic").extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self { child, keys, screen }
+    }
+
+    /// Types, once the prompt is there.
+    fn type_keys(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("keys");
+        self.keys.flush().expect("keys");
+    }
+
+    fn shows(&self, text: &str) {
+        let screen = || process::printable(&self.screen.lock().expect("no panic"));
+        process::eventually(&format!("{text:?} is shown"), || screen().contains(text));
+        self.screen.lock().expect("no panic").clear();
+    }
+}
+
+#[test]
+fn a_prompt_on_a_terminal_edits_lines_and_is_interrupted() {
+    let place = Place::new();
+    let mut terminal = Terminal::open(&place);
+    terminal.shows(">>> ");
+    // A key that moves left: the line is edited before the guest sees it.
+    terminal.type_keys("prnt(6 * 7)\x1b[H\x1b[C\x1b[Ci\x1b[D\x1b[C\x1b[F\r");
+    terminal.shows("42");
+    terminal.type_keys("1000 + \x7f\x7f+ 234\r");
+    terminal.shows("1234");
+    // The line before, from the history.
+    terminal.type_keys("\x1b[A\r");
+    terminal.shows("1234");
+    terminal.type_keys("while True: pass\r\r");
+    std::thread::sleep(Duration::from_millis(800));
+    terminal.type_keys("\x03");
+    terminal.shows("KeyboardInterrupt");
+    terminal.type_keys("print('still ' + 'here')\r");
+    terminal.shows("still here");
+    terminal.type_keys("\x04");
+    assert!(terminal.child.wait().expect("an end").success());
+}

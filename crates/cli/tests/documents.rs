@@ -1,0 +1,142 @@
+use crate::harness::{Finished, Place, process, workspace};
+use std::collections::BTreeSet;
+use std::fs;
+
+fn read(name: &str) -> String {
+    fs::read_to_string(workspace().join(name)).expect(name)
+}
+
+/// The lines of a page's shell blocks, without their comments.
+fn shell_lines(page: &str) -> Vec<String> {
+    let text = read(page);
+    let mut lines = Vec::new();
+    for block in text.split("```sh\n").skip(1) {
+        let block = block.split("```").next().expect("a block ends");
+        let command = |line: &str| line.split("  #").next().unwrap_or(line).trim().to_owned();
+        lines.extend(block.lines().map(command).filter(|line| !line.is_empty()));
+    }
+    lines
+}
+
+/// A place with all that the pages' commands name.
+fn furnished() -> Place {
+    let place = Place::new();
+    place.write("script.py", "import sys\nprint('ran with', sys.argv[1:])\n");
+    place.write("data/one.txt", "1\n");
+    place.write("out/.keep", "");
+    place
+}
+
+/// Runs a line of a page with `bellglass` as the built command.
+fn shell(place: &Place, line: &str) -> Finished {
+    let mut own = place.bellglass::<&str>([]);
+    let folder = std::path::Path::new(own.get_program()).parent().expect("a folder").to_owned();
+    let mut search = folder.into_os_string();
+    search.push(":");
+    search.push(std::env::var_os("PATH").unwrap_or_default());
+    let variables: Vec<_> =
+        own.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    own = std::process::Command::new("sh");
+    own.args(["-c", line]).current_dir(place.work()).env_clear().envs(variables).env("PATH", search);
+    process::finish(&mut own, process::Stdin::Nothing)
+}
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    let place = furnished();
+    let lines = shell_lines("README.md");
+    let ours: Vec<&String> =
+        lines.iter().filter(|line| line.contains("bellglass ") && !line.starts_with("cargo")).collect();
+    assert!(ours.len() >= 10, "the page has its commands: {ours:?}");
+    for line in ours {
+        let finished = shell(&place, line);
+        assert_eq!(finished.code, 0, "{line}: {}", finished.all());
+    }
+    assert!(place.work().join("report.json").is_file());
+}
+
+#[test]
+fn the_first_command_of_the_readme_is_the_example() {
+    let lines = shell_lines("README.md");
+    assert_eq!(lines[..2], ["cargo bellglass run examples/hello.py", "cargo xtask test"]);
+    let place = Place::new();
+    let example = workspace().join("examples/hello.py");
+    let finished = place.run([example.to_str().expect("a path")]);
+    let finished = finished.expect(0);
+    assert_eq!(finished.out().matches("I tried to").count(), 4, "{}", finished.all());
+}
+
+#[test]
+fn the_commands_about_images_work() {
+    let place = furnished();
+    for line in shell_lines("docs/images.md") {
+        // These would take minutes, or take the image away.
+        if line.contains("remove") || line.contains("recipe-") {
+            continue;
+        }
+        let finished = shell(&place, &line);
+        assert_eq!(finished.code, 0, "{line}: {}", finished.all());
+    }
+}
+
+#[test]
+fn every_option_that_a_page_names_exists() {
+    let place = Place::new();
+    let help: String =
+        [&["run", "--help"][..], &["image", "build", "--help"], &["image", "inspect", "--help"]]
+            .iter()
+            .map(|words| process::finish(&mut place.bellglass(words.iter()), process::Stdin::Nothing).out())
+            .collect();
+    for page in ["README.md", "SECURITY.md", "docs/images.md"] {
+        let text = read(page);
+        let mut options = BTreeSet::new();
+        for word in text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-')) {
+            if word.len() > 4 && word.starts_with("--") && !word.starts_with("---") {
+                options.insert(word);
+            }
+        }
+        for option in options {
+            assert!(help.contains(option), "{page} names {option}, which no help does");
+        }
+    }
+}
+
+#[test]
+fn every_link_between_the_pages_leads_somewhere() {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "docs/images.md",
+        "docs/protocol.md",
+        "docs/performance.md",
+    ] {
+        let text = read(page);
+        let folder = workspace().join(page).parent().expect("a folder").to_owned();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().expect("a link ends");
+            if !target.is_empty() && !target.contains("://") {
+                assert!(folder.join(target).exists(), "{page} links to {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_of_exit_codes_is_the_same_everywhere() {
+    let place = Place::new();
+    let help = process::finish(&mut place.bellglass(["run", "--help"]), process::Stdin::Nothing).out();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    for text in [
+        "124 deadline",
+        "137 memory or output limit",
+        "134 the interpreter crashed",
+        "126 refused",
+        "125 bellglass failed",
+        "2 usage",
+    ] {
+        assert!(help.contains(text), "the help lacks {text}");
+        assert!(readme.contains(text), "the README lacks {text}");
+    }
+}

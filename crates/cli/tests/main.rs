@@ -1,0 +1,21 @@
+//! The tests of the whole: each runs the built command as its users do. They
+//! need an image of CPython; `cargo xtask test` builds it first.
+
+// What all tests share: a place of their own, the command with a scrubbed
+// environment, and what became of it.
+mod harness;
+
+// Whole programs behave as with native CPython: output, errors, exit code, files.
+mod run;
+// What breaks other sandboxes: recursion, floods, endless loops, signals.
+mod limits;
+// A program that tries everything gets exceptions, and the host is untouched.
+mod isolation;
+// The command itself: usage, options, exit codes, reports, traces, the prompt.
+mod command;
+// Each module of the standard library imports, or says in a line why not.
+mod stdlib;
+// What the pages show is true.
+mod documents;
+// Real applications, unmodified.
+mod applications;

@@ -1,0 +1,22 @@
+import errno, os, pathlib, shutil, fnmatch, glob, filecmp, stat
+p = pathlib.Path("tree"); (p / "a/b/c").mkdir(parents=True); (p / "a" / "one.txt").write_text("one\n"); (p / "a/b/two.bin").write_bytes(bytes(10)); (p / "a/b/c/ünï ☃.txt").write_text("three", encoding="utf-8")
+print(sorted(str(x) for x in p.rglob("*")), [x.name for x in sorted(p.glob("**/*.txt"))], p.is_dir(), (p / "x").exists(), sorted(glob.glob("tree/**/t*", recursive=True)))
+for folder, folders, files in os.walk("tree"): folders.sort(); print(folder, folders, sorted(files))
+print(sorted((e.name, e.is_dir(), e.is_file(), e.is_symlink(), e.stat().st_size if e.is_file() else None) for e in os.scandir("tree/a")))
+shutil.copytree("tree", "copy", ignore=shutil.ignore_patterns("*.bin")); shutil.move("copy/a/one.txt", "copy/moved.txt"); print(sorted(str(x) for x in pathlib.Path("copy").rglob("*")))
+os.rename("copy/moved.txt", "copy/a/b/renamed.txt"); os.replace("copy/a/b/renamed.txt", "tree/a/one.txt"); (p / "link").symlink_to("a/one.txt"); os.link("tree/a/one.txt", "tree/hard")
+print(os.readlink("tree/link"), (p / "link").read_text(), os.stat("tree/hard").st_nlink, os.lstat("tree/link").st_mode == os.stat("tree/link").st_mode, stat.S_ISLNK(os.lstat("tree/link").st_mode), os.path.samefile("tree/hard", "tree/link"), os.path.realpath("tree/link"))
+(p / "loop").symlink_to("loop"); (p / "dangling").symlink_to("nothing")
+for attempt in (lambda: open("tree/nothing"), lambda: open("tree"), lambda: os.mkdir("tree"), lambda: os.rmdir("tree"), lambda: os.listdir("tree/hard"), lambda: open("tree/hard/x"), lambda: open("tree/loop"), lambda: open("tree/dangling"), lambda: open("tree/hard", "x"), lambda: os.rename("none", "other"), lambda: os.remove("tree/a"), lambda: os.unlink("none"), lambda: os.chdir("none"), lambda: os.rename("tree", "tree/a/b/c/d"), lambda: open("x" * 300, "w"), lambda: open("a\0b"), lambda: os.readlink("tree/hard"), lambda: os.stat("tree/hard/"), lambda: os.truncate("tree", 0), lambda: os.link("tree", "t2")):
+    try: attempt(); print("no error")
+    except (OSError, ValueError) as error: print(type(error).__name__, errno.errorcode[error.errno] if isinstance(error, OSError) else error)
+os.chdir("tree/a"); print(os.getcwd(), os.path.abspath("../x"), sorted(os.listdir()), os.path.exists("/../../"), pathlib.Path.cwd().name); os.chdir("../..")
+os.utime("tree/hard", (1000, 2000.5)); print(os.stat("tree/hard").st_mtime, os.stat("tree/hard").st_atime_ns, os.path.getsize("tree/hard"), os.access("tree/hard", os.R_OK), filecmp.cmp("tree/hard", "tree/a/one.txt"))
+with open("tree/big", "wb") as f: f.seek(5_000_000); f.write(b"end"); f.truncate(5_000_002)
+with open("tree/big", "rb+") as f: f.seek(-2, 2); print(f.read(), f.tell()); f.seek(10); f.write(b"mid"); f.seek(9); print(f.read(5))
+with open("tree/text", "w+") as f: f.write("α\nβ\r\nγ"); f.seek(0); print(f.readlines(), f.tell() > 0); f.seek(0); f.readline(); c = f.tell(); f.readline(); f.seek(c); print(repr(f.readline()))
+print(open("tree/text", "rb").read(), open("tree/text", newline="").read().encode(), shutil.disk_usage(".").total > 0)
+with open("tree/log", "a") as f: f.write("1"); 
+with open("tree/log", "a") as f: f.write("2"); print(f.tell())
+fd = os.open("tree/log", os.O_RDWR); print(os.pread(fd, 1, 1), os.pwrite(fd, b"9", 0), os.lseek(fd, 0, os.SEEK_END), os.ftruncate(fd, 1), os.fsync(fd), os.read(fd, 5)); os.close(fd)
+shutil.rmtree("tree"); shutil.rmtree("copy"); print(sorted(os.listdir()))

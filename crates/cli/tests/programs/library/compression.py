@@ -1,0 +1,22 @@
+import bz2, gzip, io, lzma, tarfile, zlib
+data = b"".join(b"line %d of the text\n" % (n * 7919 % 1000) for n in range(5000))
+print(len(data), zlib.crc32(data))
+for module in (zlib, bz2, lzma, gzip):
+    packed = module.compress(data)
+    print(module.__name__, len(packed) < len(data) // 4, module.decompress(packed) == data)
+    try: module.decompress(packed[: len(packed) // 2])
+    except Exception as error: print(type(error).__name__, error)
+    try: module.decompress(b"not packed at all")
+    except Exception as error: print(type(error).__name__, error)
+stream = zlib.decompressobj(); packed = zlib.compress(data, 9); out = b"".join(stream.decompress(packed[i:i + 100]) for i in range(0, len(packed), 100)); print(out == data, stream.eof)
+c = lzma.LZMACompressor(format=lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_DELTA, "dist": 2}, {"id": lzma.FILTER_LZMA2, "preset": 3}]); raw = c.compress(data) + c.flush(); print(lzma.decompress(raw, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_DELTA, "dist": 2}, {"id": lzma.FILTER_LZMA2}]) == data)
+with lzma.open("x.xz", "wt") as f: f.write("text ☃\n" * 3)
+with bz2.open("x.bz2", "wb") as f: f.write(data)
+with gzip.GzipFile("x.gz", "wb", mtime=0) as f: f.write(data)
+print(lzma.open("x.xz", "rt").read(), bz2.open("x.bz2").read() == data, gzip.open("x.gz").readline())
+buffer = io.BytesIO()
+with tarfile.open(fileobj=buffer, mode="w:xz") as tar:
+    info = tarfile.TarInfo("folder/ö.txt"); info.size = 3; tar.addfile(info, io.BytesIO(b"abc")); tar.add("x.gz", filter=lambda i: (setattr(i, "mtime", 0), i)[1])
+buffer.seek(0)
+with tarfile.open(fileobj=buffer) as tar: print(tar.getnames(), tar.extractfile("folder/ö.txt").read()); tar.extractall("out", filter="data")
+print(open("out/folder/ö.txt").read()); import os; [os.remove(f) for f in ("x.xz", "x.bz2", "x.gz")]; import shutil; shutil.rmtree("out")

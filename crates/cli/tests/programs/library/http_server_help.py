@@ -1,0 +1,2 @@
+#: line = ["-m", "http.server", "--help"]
+#: environment = { COLUMNS = "80" }

@@ -1,0 +1,2 @@
+#: line = ["-m", "json.tool"]
+#: stdin = '{"a": 1,\n "b": }'

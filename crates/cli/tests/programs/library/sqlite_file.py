@@ -1,0 +1,20 @@
+import os, sqlite3
+for mode in ("delete", "truncate", "memory", "off"):
+    db = sqlite3.connect("data.db"); print(db.execute(f"pragma journal_mode={mode}").fetchone())
+    db.execute("create table if not exists t(mode, n)")
+    for n in range(20):
+        with db: db.execute("insert into t values(?, ?)", (mode, n))
+    db.close()
+db = sqlite3.connect("file:data.db?mode=ro", uri=True); print(db.execute("select mode, count(*), sum(n) from t group by mode order by mode").fetchall(), db.execute("pragma integrity_check").fetchone())
+try: db.execute("delete from t")
+except sqlite3.OperationalError as error: print(error)
+db.close(); a = sqlite3.connect("data.db", timeout=0.1); b = sqlite3.connect("data.db", timeout=0.1); a.execute("begin immediate"); a.execute("delete from t")
+try: b.execute("begin immediate")
+except sqlite3.OperationalError as error: print("second writer:", error)
+a.rollback(); a.close(); b.execute("vacuum"); b.close(); print(open("data.db", "rb").read(15), os.path.getsize("data.db") > 4000, sorted(os.listdir()))
+try: sqlite3.connect("/no/such/folder/x.db").execute("select 1")
+except sqlite3.OperationalError as error: print(error)
+open("junk.db", "wb").write(b"junk" * 1000)
+try: sqlite3.connect("junk.db").execute("select * from t")
+except sqlite3.DatabaseError as error: print(error)
+os.remove("data.db"); os.remove("junk.db")

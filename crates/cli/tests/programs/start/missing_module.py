@@ -1,0 +1,1 @@
+#: line = ["-m", "no_such_module"]

@@ -1,0 +1,1 @@
+#: line = ["-c", "import sys; print(sys.flags.optimize, sys.argv)", "-O"]

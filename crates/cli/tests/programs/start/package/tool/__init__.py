@@ -1,0 +1,4 @@
+"""A package with parts."""
+from .parts import shout
+__all__ = ["shout", "VERSION"]
+VERSION = "1.2"

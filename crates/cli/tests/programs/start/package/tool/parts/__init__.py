@@ -1,0 +1,1 @@
+from .loud import shout

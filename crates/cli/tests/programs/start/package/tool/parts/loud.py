@@ -1,0 +1,4 @@
+from .. import parts
+def shout(word):
+    assert parts.shout is shout
+    return word.upper() + "!"

@@ -1,0 +1,16 @@
+#: stdin = "one\ntwo ☃\n\r\nbytes: \u00ff\nrest\nof\nit\n"
+import os, sys, fileinput
+print(repr(sys.stdin.readline()), repr(next(sys.stdin)), repr(sys.stdin.buffer.readline()), repr(sys.stdin.readline()))
+print([line.rstrip() for line in sys.stdin], repr(sys.stdin.read()), os.read(0, 10))
+print(sys.stdin.fileno(), sys.stdin.name, sys.stdin.mode, sys.stdin.isatty(), sys.stdout.isatty(), sys.stdin.seekable(), sys.stdout.writable(), sys.stdin.encoding, sys.stdin.errors)
+sys.stdout.write("no end"); sys.stdout.flush(); sys.stdout.buffer.write(b" \xff\xfe raw\n"); os.write(1, b"late?\n"); print("err", file=sys.stderr); os.write(2, b"err2\n")
+print("a", "b", sep="", end="!\n", flush=True); sys.stdout.writelines(["x\n", "y\n"])
+try: print("\udcff")
+except UnicodeEncodeError as error: print(error)
+try: sys.stdin.write("x")
+except Exception as error: print(type(error).__name__, error)
+try: os.write(0, b"x")
+except OSError as error: print("write to 0 fails")
+sys.stdout.close()
+try: print("x")
+except ValueError as error: print(error, file=sys.stderr)
