@@ -52,7 +52,7 @@ pub(crate) fn lint() -> Result<u8, String> {
 pub(crate) fn docs() -> Result<u8, String> {
     build()?;
     run(cargo("test")
-        .args(["--release", "--package", "bellglass-cli", "--test", "main", "--", "docs"])
+        .args(["--release", "--package", "bellglass-cli", "--test", "main", "--", "stdlib"])
         .env("BLESS", "1"))?;
     Ok(0)
 }
