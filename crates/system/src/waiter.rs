@@ -20,10 +20,22 @@ pub enum Woken {
     Stop(Stop),
 }
 
+/// When an interrupt ends a wait, after it was asked for: at once, and some times
+/// more. The guest looks for the signal when its call returns EINTR, and the cell
+/// may not have been given the signal by then: it would wait again, and nothing
+/// would ever wake it. A call that is interrupted once too often is a nuisance
+/// only, for POSIX allows that at any time.
+const ECHOES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
+
+/// Interrupts that may wait to be noticed; more say nothing new.
+const PENDING: usize = 16;
+
 #[derive(Debug, Default)]
 struct State {
     killed: bool,
-    interrupted: bool,
+    /// When waits are to be interrupted, in order.
+    interrupts: Vec<Instant>,
 }
 
 /// Waits on behalf of one run.
@@ -68,9 +80,15 @@ impl Waiter {
     }
 
     /// Makes the wait that is under way, or the next one, return
-    /// [`Woken::Interrupted`] once.
+    /// [`Woken::Interrupted`], and those that follow within half a second perhaps
+    /// as well.
     pub fn interrupt(&self) {
-        self.set(|state| state.interrupted = true);
+        let now = Instant::now();
+        self.set(|state| {
+            state.interrupts.extend(ECHOES.map(|echo| now + echo));
+            state.interrupts.sort();
+            state.interrupts.truncate(PENDING);
+        });
     }
 
     fn set(&self, change: impl FnOnce(&mut State)) {
@@ -88,7 +106,10 @@ impl Waiter {
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(Woken::Stop(Stop::Deadline));
         }
-        if std::mem::take(&mut state.interrupted) {
+        let now = Instant::now();
+        let due = state.interrupts.partition_point(|instant| *instant <= now);
+        if due > 0 {
+            state.interrupts.drain(..due);
             let mut rung = [0; 64];
             while rustix::io::read(&self.bell.0, &mut rung).is_ok_and(|count| count > 0) {}
             return Err(Woken::Interrupted);
@@ -102,12 +123,11 @@ impl Waiter {
         self.bell.0.as_fd()
     }
 
-    /// The time until the earlier of `until` and the deadline; `None` for ever.
+    /// The time until [`check`](Self::check) must be asked again, or until `until`
+    /// if that is earlier; `None` for ever.
     pub fn remaining(&self, until: Option<Instant>) -> Option<Duration> {
-        let earliest = match (until, self.deadline) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        let interrupt = self.state.lock().unwrap_or_else(PoisonError::into_inner).interrupts.first().copied();
+        let earliest = [until, self.deadline, interrupt].into_iter().flatten().min();
         earliest.map(|instant| instant.saturating_duration_since(Instant::now()))
     }
 }
