@@ -6,6 +6,7 @@
 //! cargo xtask lint            formatting, clippy, documentation, dependencies
 //! cargo xtask docs            write the generated parts of docs/ again
 //! cargo xtask bench           run the benches
+//! cargo xtask fuzz [SECONDS]  run the fuzz target of the protocol
 //! ```
 //!
 //! It depends on nothing, so that it is there in a second on a fresh machine.
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let Some((verb, rest)) = words.split_first() else {
-        eprintln!("xtask: say what to do: bellglass, test, lint, docs or bench");
+        eprintln!("xtask: say what to do: bellglass, test, lint, docs, bench or fuzz");
         return ExitCode::from(2);
     };
     let outcome = match verb.as_str() {
@@ -26,7 +27,8 @@ fn main() -> ExitCode {
         "lint" => steps::lint(),
         "docs" => steps::docs(),
         "bench" => steps::bench(rest),
-        _ => Err(format!("there is no '{verb}': say bellglass, test, lint, docs or bench")),
+        "fuzz" => steps::fuzz(rest),
+        _ => Err(format!("there is no '{verb}': say bellglass, test, lint, docs, bench or fuzz")),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

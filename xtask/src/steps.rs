@@ -57,6 +57,24 @@ pub(crate) fn docs() -> Result<u8, String> {
     Ok(0)
 }
 
+/// Runs a fuzz target for some seconds: any bytes as frames of the protocol. The
+/// flags are those that `cargo fuzz` would set; the coverage they ask for is not
+/// in a stable compiler's public options.
+pub(crate) fn fuzz(arguments: &[String]) -> Result<u8, String> {
+    let seconds = arguments.first().map_or("30", String::as_str);
+    let flags = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+                 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+                 -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing";
+    run(cargo("run")
+        .args(["--release", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--bin", "frames"])
+        // With a target named, the flags are not those of build scripts.
+        .args(["--target", "x86_64-unknown-linux-gnu", "--"])
+        .arg(format!("-max_total_time={seconds}"))
+        .envs([("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", flags)])
+        .env("CARGO_TARGET_DIR", target().join("fuzz")))?;
+    Ok(0)
+}
+
 /// Measures; it never judges.
 pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
     build()?;
@@ -111,7 +129,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 fn program(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION)
+    target().join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
