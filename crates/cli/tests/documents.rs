@@ -110,6 +110,7 @@ fn every_link_between_the_pages_leads_somewhere() {
         "docs/images.md",
         "docs/protocol.md",
         "docs/performance.md",
+        "docs/differences.md",
     ] {
         let text = read(page);
         let folder = workspace().join(page).parent().expect("a folder").to_owned();
