@@ -6,21 +6,25 @@ use crate::WireError;
 /// a length field claims, only room for the bytes that have come.
 #[derive(Debug)]
 pub struct FrameBuffer {
-    bytes: Vec<u8>,
+    /// Room for bytes; what has come and was not taken is `taken..filled`. The
+    /// room is kept, for filling it with zeros anew would cost more than most
+    /// frames do.
+    room: Vec<u8>,
     taken: usize,
+    filled: usize,
     cap: usize,
 }
 
 impl FrameBuffer {
     /// A buffer that refuses frames longer than `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self { bytes: Vec::new(), taken: 0, cap }
+        Self { room: Vec::new(), taken: 0, filled: 0, cap }
     }
 
     /// Adds bytes that came from the peer.
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.forget_taken();
-        self.bytes.extend_from_slice(bytes);
+        self.free_room(bytes.len()).copy_from_slice(bytes);
+        self.filled += bytes.len();
     }
 
     /// Room for at most `size` more bytes, handed to `fill`, which says how many
@@ -33,20 +37,25 @@ impl FrameBuffer {
         size: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
-        self.forget_taken();
-        let start = self.bytes.len();
-        self.bytes.resize(start + size, 0);
-        let filled = fill(&mut self.bytes[start..]);
-        let kept = filled.as_ref().map_or(0, |count| (*count).min(size));
-        self.bytes.truncate(start + kept);
+        let filled = fill(self.free_room(size));
+        self.filled += filled.as_ref().map_or(0, |count| (*count).min(size));
         filled
     }
 
-    fn forget_taken(&mut self) {
+    /// `size` bytes of room behind what has come.
+    fn free_room(&mut self, size: usize) -> &mut [u8] {
+        // Only when something was taken: a long frame that comes in small pieces
+        // is not moved at each of them.
         if self.taken > 0 {
-            self.bytes.drain(..self.taken);
+            self.room.copy_within(self.taken..self.filled, 0);
+            self.filled -= self.taken;
             self.taken = 0;
         }
+        let end = self.filled + size;
+        if self.room.len() < end {
+            self.room.resize(end, 0);
+        }
+        &mut self.room[self.filled..end]
     }
 
     /// The next whole frame without its length field, or `None` until more
@@ -56,7 +65,7 @@ impl FrameBuffer {
     /// [`WireError::TooLong`] if the frame claims more than the cap, and
     /// [`WireError::Truncated`] if it is empty: a frame has at least its kind.
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, WireError> {
-        let waiting = &self.bytes[self.taken..];
+        let waiting = &self.room[self.taken..self.filled];
         let Some((prefix, rest)) = waiting.split_first_chunk::<4>() else {
             return Ok(None);
         };
@@ -76,12 +85,12 @@ impl FrameBuffer {
         }
         let start = self.taken + 4;
         self.taken = start + untrusted_length;
-        Ok(Some(&self.bytes[start..self.taken]))
+        Ok(Some(&self.room[start..self.taken]))
     }
 
     /// Bytes that have come and belong to no frame yet.
     pub fn pending(&self) -> usize {
-        self.bytes.len() - self.taken
+        self.filled - self.taken
     }
 }
 
