@@ -25,7 +25,6 @@ pub struct SandboxBuilder {
     image: Image,
     system: SystemBuilder,
     arguments: Vec<Vec<u8>>,
-    environment: BTreeMap<Vec<u8>, Vec<u8>>,
     limits: Limits,
     handlers: Vec<(String, Handle)>,
     observers: Vec<Observe>,
@@ -37,11 +36,15 @@ impl Sandbox {
     /// Begins a sandbox with this image. Nothing is allowed to it yet, and the
     /// default [`Limits`] hold.
     pub fn builder(image: Image) -> SandboxBuilder {
+        // The image's own variables first: what the user sets comes over them.
+        let variables = image.manifest().environment.iter();
+        let system = variables.fold(System::builder(), |system, (name, value)| {
+            system.environment(name.as_str(), value.as_str())
+        });
         SandboxBuilder {
             image,
-            system: System::builder(),
+            system,
             arguments: Vec::new(),
-            environment: BTreeMap::new(),
             limits: Limits::default(),
             handlers: Vec::new(),
             observers: Vec::new(),
@@ -139,7 +142,7 @@ impl SandboxBuilder {
     /// Sets an environment variable of the guest. It starts with those that the
     /// image names, and none of the host's.
     pub fn environment(mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        self.environment.insert(name.into(), value.into());
+        self.system = self.system.environment(name, value);
         self
     }
 
@@ -230,8 +233,7 @@ impl SandboxBuilder {
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
-        let Self { image, system, arguments, environment, limits, handlers, observers, unsupported, cell } =
-            self;
+        let Self { image, system, arguments, limits, handlers, observers, unsupported, cell } = self;
         let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
@@ -252,13 +254,6 @@ impl SandboxBuilder {
             .processor_time(process.processor_time());
         if let Some(limit) = limits.output_bytes {
             system = system.output_limit(limit);
-        }
-        let defaults = manifest.environment.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let mut variables: BTreeMap<Vec<u8>, Vec<u8>> =
-            defaults.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-        variables.extend(environment);
-        for (name, value) in variables {
-            system = system.environment(name, value);
         }
         let system = system.build()?;
 
