@@ -65,11 +65,7 @@ impl Link {
     /// Tells the controller why the cell gives up, and gives up.
     pub(crate) fn fail(&mut self, message: String) -> Result<(), LinkError> {
         let mut message = message;
-        let mut end = message.len().min(caps::TEXT_BYTES);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
+        message.truncate(message.floor_char_boundary(caps::TEXT_BYTES));
         self.send(&FromCell::Failed { message: message.clone() })?;
         Err(LinkError::Failed(message))
     }

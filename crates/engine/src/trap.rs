@@ -37,9 +37,5 @@ pub(crate) fn describe(error: &wasmtime::Error) -> (TrapKind, String, Vec<String
 }
 
 fn cut(text: &str, cap: usize) -> String {
-    let mut end = text.len().min(cap);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    text[..text.floor_char_boundary(cap)].to_owned()
 }
