@@ -55,7 +55,7 @@ impl Sandbox {
 
     /// What interrupts or ends the run from another thread.
     pub fn controls(&self) -> Controls {
-        Controls { waiter: self.monitor.waiter.clone(), signaller: self.process.signaller() }
+        Controls { waiter: self.monitor.answers.waiter.clone(), signaller: self.process.signaller() }
     }
 
     /// Runs the program to its end. Whatever it does, this returns: at the
@@ -63,7 +63,7 @@ impl Sandbox {
     pub fn run(mut self) -> Report {
         let begun = Instant::now();
         let deadline = self.limits.timeout.and_then(|timeout| begun.checked_add(timeout));
-        self.monitor.waiter = self.monitor.waiter.clone().with_deadline(deadline);
+        self.monitor.answers.waiter = self.monitor.answers.waiter.clone().with_deadline(deadline);
         let entry = &self.image.manifest().entry;
         let hooks = &self.image.manifest().hooks;
         let start = Start { hooks: hooks.clone().into(), exports: entry.exports.clone() };
@@ -84,13 +84,13 @@ impl Sandbox {
         Report {
             outcome,
             image: self.image.manifest().full_name(),
-            calls: self.monitor.routes.counts(),
-            unsupported: self.monitor.routes.unsupported(),
+            calls: self.monitor.answers.routes.counts(),
+            unsupported: self.monitor.answers.routes.unsupported(),
             wall_time,
             cpu_time: used.cpu,
             peak_memory_bytes: ending.usage.peak_memory_bytes,
             peak_resident_bytes: used.peak_resident_bytes,
-            output_bytes: self.monitor.system.output_bytes(),
+            output_bytes: self.monitor.answers.system.output_bytes(),
             round_trips: self.monitor.link.round_trips,
             walls: self.monitor.walls.clone(),
         }
@@ -265,7 +265,7 @@ impl SandboxBuilder {
                 signature: unknown.to_string(),
             });
         }
-        monitor.routes = Routes::new(signatures, handlers, observers, unsupported);
+        monitor.answers.routes = Routes::new(signatures, handlers, observers, unsupported);
         Ok(Sandbox { monitor, process, image, limits })
     }
 }

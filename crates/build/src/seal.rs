@@ -40,7 +40,7 @@ impl Seal<'_> {
         };
         let module = Module::read(&wasm)?;
         module.check_exports(self.recipe.entry.names())?;
-        let code = bellglass_engine::compile(&wasm)?;
+        let code = bellglass_engine::compile(&wasm, bellglass_engine::Interruption::Kill)?;
         let staging = self.store.stage()?;
         Ok(CompiledParts {
             imports: module.imports,
@@ -104,7 +104,7 @@ pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
     image.verify()?;
     let path = image.module_path();
     let wasm = fs::read(&path).map_err(BuildError::io("read", path))?;
-    let code = bellglass_engine::compile(&wasm)?;
+    let code = bellglass_engine::compile(&wasm, bellglass_engine::Interruption::Kill)?;
     let staging = store.stage()?;
     write_part(&staging, MODULE_FILE, |into| Ok(into.write_all(&wasm)?))?;
     let compiled = write_part(&staging, COMPILED_FILE, |into| Ok(into.write_all(&code)?))?;

@@ -10,7 +10,7 @@ mod cage;
 mod interrupt;
 mod link;
 
-use bellglass_engine::{Ending, NATIVE_STACK_BYTES, Program, Settings};
+use bellglass_engine::{Ending, Interruption, NATIVE_STACK_BYTES, Program, Settings};
 use bellglass_wire::{FromCell, PROTOCOL_VERSION, ToCell};
 use link::{Link, LinkError};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -69,7 +69,7 @@ fn serve() -> Result<(), LinkError> {
 
     // SAFETY: the controller opened the compiled module in an image that it
     // found in the user's own store; the cell trusts its controller with that.
-    let program = match unsafe { Program::load(compiled) } {
+    let program = match unsafe { Program::load(compiled, Interruption::Kill) } {
         Ok(program) => program,
         Err(error) => return link.fail(error.to_string()),
     };
@@ -86,7 +86,7 @@ fn serve() -> Result<(), LinkError> {
         return link.fail("the controller did not say what to run".to_owned());
     };
 
-    let settings = Settings { limits, hooks, exports };
+    let settings = Settings { limits, hooks, exports, watch: None };
     let mut last = Link::sharing(&link)?;
     match program.run(&settings, Box::new(link), interrupt::arm) {
         Err(error) => last.fail(error.to_string()),

@@ -20,22 +20,37 @@ pub fn compatibility_key() -> String {
     format!("{ENGINE}, {} {}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
-pub(crate) fn engine() -> Result<Engine, EngineError> {
+/// How a guest that computes is stopped or interrupted. It decides what the
+/// compiled code looks like: code for the one cannot be loaded for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interruption {
+    /// By a signal to the process that it has for itself. The code pays nothing.
+    Kill,
+    /// By a look at a counter in every loop and at every function's start
+    /// ([`Program::ring`](crate::Program::ring)): for guests in threads, which
+    /// nothing else can stop. It costs an eighth of the speed or more.
+    Epoch,
+}
+
+/// Native stack beyond the guest's share, for the functions that answer a guest
+/// which has a stack of its own.
+const ANSWERING_STACK_BYTES: usize = 4 << 20;
+
+pub(crate) fn engine(interruption: Interruption) -> Result<Engine, EngineError> {
     let mut config = Config::new();
     config
         .max_wasm_stack(NATIVE_STACK_BYTES)
-        // Not used, but the engine insists that it is no smaller.
-        .async_stack_size(NATIVE_STACK_BYTES)
+        // For guests in threads only, but the engine insists that it is no
+        // smaller. What the guest never touches costs nothing.
+        .async_stack_size(NATIVE_STACK_BYTES + ANSWERING_STACK_BYTES)
         // A guest has the whole 32-bit address space reserved, so that bounds
         // checks are page faults and the memory never moves: an interrupt can
         // then be set from a signal handler.
         .memory_reservation(4 << 30)
         .memory_may_move(false)
         .memory_init_cow(true)
-        // Neither fuel nor epochs: a guest in its own process is ended by a kill,
-        // and each of them costs an eighth of the speed or more.
         .consume_fuel(false)
-        .epoch_interruption(false)
+        .epoch_interruption(interruption == Interruption::Epoch)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(caps::BACKTRACE_LINES))
         .generate_address_map(false)
         .native_unwind_info(false)

@@ -1,13 +1,18 @@
 //! The guest as seen from a call that it has made.
 
-use crate::{EngineError, StopGuest};
-use bellglass_wire::{Hooks, Usage};
-use wasmtime::{AsContext, AsContextMut, Caller, Instance, Memory, Store, TypedFunc};
-
+use crate::interrupt::{self, Attention, Interrupt, Watch};
 use crate::limiter::Limiter;
+use crate::program::Ended;
+use crate::stack::Stack;
+use crate::{EngineError, StopGuest};
+use bellglass_wire::{GuestLimits, Hooks, Usage};
+use std::any::Any;
+use std::sync::Arc;
+use wasmtime::{AsContext, AsContextMut, Caller, Instance, Memory, Store, StoreContextMut, TypedFunc};
 
-/// What answers the guest's calls.
-pub trait External: Send {
+/// What answers the guest's calls. It is handed back when the guest has ended, as
+/// [`Any`] if need be.
+pub trait External: Any + Send {
     /// Answers call number `import` (its place among the module's imports).
     /// `results` is as long as the signature says and starts as zeros.
     ///
@@ -47,28 +52,28 @@ pub trait GuestMemory {
     fn set_errno(&mut self, errno: i32);
 }
 
-/// Where an interrupt is to be written: the words that make the interpreter stop
-/// at its next safe point. All addresses are checked when the interrupt comes,
-/// for the guest may have changed the table since.
-#[derive(Clone, Copy, Debug)]
-pub struct Interrupt {
-    /// The host address of the guest's memory, which never moves or shrinks.
-    pub memory: *mut u8,
-    /// Bytes of it that were there when the guest started.
-    pub memory_bytes: usize,
-    /// Offset of the table in it: a count, then pairs of address and mask, u32.
-    pub table: u32,
-}
-
 /// What the store of one guest holds.
 pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     /// Taken while a call is open, so that a call from inside a hook is refused.
     pub(crate) external: Option<Box<dyn External>>,
-    pub(crate) links: Option<Links>,
+    pub(crate) links: Option<Arc<Links>>,
+    pub(crate) watch: Option<Arc<dyn Watch>>,
+    /// An interrupt came while the guest had no table for it.
+    pub(crate) interrupt_pending: bool,
 }
 
 impl Host {
+    /// A guest that has not started.
+    pub(crate) fn new(
+        limits: GuestLimits,
+        external: Box<dyn External>,
+        watch: Option<Arc<dyn Watch>>,
+    ) -> Self {
+        let limiter = Limiter::new(limits);
+        Self { limiter, external: Some(external), links: None, watch, interrupt_pending: false }
+    }
+
     pub(crate) fn usage(&self) -> Usage {
         self.limiter.usage()
     }
@@ -112,19 +117,20 @@ impl Links {
     /// Asks the guest where its errno and its interrupt table are. The guest must
     /// be initialised for that.
     pub(crate) fn ask(
-        &mut self,
+        &self,
         store: &mut Store<Host>,
         instance: &Instance,
         hooks: &Hooks,
-    ) -> wasmtime::Result<()> {
+        stack: Stack,
+    ) -> wasmtime::Result<Self> {
         let mut address_from = |name: &Option<String>| -> wasmtime::Result<Option<u32>> {
             let Some(name) = name else { return Ok(None) };
             let ask = instance.get_typed_func::<(), i32>(&mut *store, name)?;
-            Ok(Some(ask.call(&mut *store, ())? as u32))
+            Ok(Some(stack.ask(store, &ask)? as u32))
         };
-        self.errno_address = address_from(&hooks.errno_address)?;
-        self.interrupt_table = address_from(&hooks.interrupt_table)?;
-        Ok(())
+        let errno_address = address_from(&hooks.errno_address)?;
+        let interrupt_table = address_from(&hooks.interrupt_table)?;
+        Ok(Self { errno_address, interrupt_table, ..self.clone() })
     }
 
     pub(crate) fn interrupt(&self, store: &Store<Host>) -> Option<Interrupt> {
@@ -136,10 +142,32 @@ impl Links {
     }
 }
 
+/// Asks the guest's watch, if it has one, and carries out what it says.
+///
+/// # Errors
+/// [`Ended`] if the guest is to end.
+pub(crate) fn attend(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
+    let host = store.data_mut();
+    let Some(watch) = &host.watch else { return Ok(()) };
+    match watch.attention() {
+        Attention::Continue => {}
+        Attention::Interrupt => host.interrupt_pending = true,
+        Attention::End => return Err(wasmtime::Error::new(Ended)),
+    }
+    if host.interrupt_pending
+        && let Some(links) = host.links.clone()
+        && let Some(table) = links.interrupt_table
+    {
+        let set = interrupt::set_words(links.memory.data_mut(&mut store), table);
+        store.data_mut().interrupt_pending = !set;
+    }
+    Ok(())
+}
+
 /// The guest's memory during a call.
 pub(crate) struct OpenCall<'a, 'b> {
     pub(crate) caller: &'a mut Caller<'b, Host>,
-    pub(crate) links: Links,
+    pub(crate) links: Arc<Links>,
 }
 
 impl GuestMemory for OpenCall<'_, '_> {

@@ -14,8 +14,10 @@
 mod config;
 mod error;
 mod guest;
+mod interrupt;
 mod limiter;
 mod program;
+mod stack;
 mod trap;
 
 #[cfg(feature = "compiler")]
@@ -23,7 +25,8 @@ mod compile;
 
 #[cfg(feature = "compiler")]
 pub use compile::compile;
-pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
+pub use config::{ENGINE, Interruption, NATIVE_STACK_BYTES, compatibility_key};
 pub use error::EngineError;
-pub use guest::{External, GuestMemory, Interrupt};
+pub use guest::{External, GuestMemory};
+pub use interrupt::{Attention, Interrupt, Watch};
 pub use program::{Ending, Program, Settings, StopGuest};

@@ -1,16 +1,26 @@
 //! A loaded module, and one run of it.
 
-use crate::guest::{External, Host, Interrupt, Links, OpenCall};
-use crate::limiter::Limiter;
-use crate::{EngineError, config, trap};
+use crate::guest::{External, Host, Links, OpenCall, attend};
+use crate::stack::Stack;
+use crate::{EngineError, Interrupt, Interruption, Watch, config, trap};
 use bellglass_wire::{GuestLimits, Hooks, Signature, TrapKind, Usage, ValueType, caps};
+use std::collections::HashMap;
 use std::fs::File;
-use wasmtime::{Caller, Engine, Extern, ExternType, Func, Instance, Module, Store, Val, ValType};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use wasmtime::{
+    AsContextMut, Caller, Engine, ExternType, FuncType, ImportType, InstancePre, Linker, Module, Store,
+    UpdateDeadline, Val, ValRaw, ValType,
+};
 
-/// Compiled code that can be run. Loading is cheap: the code is mapped, not read.
+/// Compiled code that can be run, any number of times and from any threads.
+/// Loading is cheap: the code is mapped, not read.
 pub struct Program {
     engine: Engine,
-    module: Module,
+    stack: Stack,
+    interruption: Interruption,
+    /// Checked and linked once, for all runs.
+    instance: InstancePre<Host>,
     signatures: Vec<Signature>,
 }
 
@@ -22,6 +32,8 @@ pub struct Settings {
     pub hooks: Hooks,
     /// The exports to call, in order.
     pub exports: Vec<String>,
+    /// Whom a guest with [`Interruption::Epoch`] asks when it is rung.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 /// Why a call stops the guest instead of answering.
@@ -57,7 +69,7 @@ pub enum Ending {
 /// Marks an orderly end while it travels through the engine as an error.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest was ended")]
-struct Ended;
+pub(crate) struct Ended;
 
 impl Program {
     /// Loads code that [`compile`](crate::compile()) made.
@@ -69,14 +81,26 @@ impl Program {
     /// # Safety
     /// The file is native code and is run as such: it must be what the image
     /// builder wrote, and nothing may change it while it is loaded.
-    pub unsafe fn load(compiled: File) -> Result<Self, EngineError> {
-        let engine = config::engine()?;
+    pub unsafe fn load(compiled: File, interruption: Interruption) -> Result<Self, EngineError> {
+        let stack = match interruption {
+            Interruption::Kill => Stack::Callers,
+            #[cfg(feature = "fibers")]
+            Interruption::Epoch => Stack::Own,
+            #[cfg(not(feature = "fibers"))]
+            Interruption::Epoch => {
+                let reason = "this program was built without guests in threads".to_owned();
+                return Err(EngineError::Setup { reason });
+            }
+        };
+        let engine = config::engine(interruption)?;
         // SAFETY: the caller vouches for the file, as this function's own
         // contract asks.
         let module = unsafe { Module::deserialize_open_file(&engine, compiled) }
             .map_err(|error| EngineError::Load { reason: format!("{error:#}") })?;
-        let signatures = module.imports().map(|import| signature_of(&import)).collect::<Result<_, _>>()?;
-        Ok(Self { engine, module, signatures })
+        let signatures =
+            module.imports().map(|import| signature_of(&import)).collect::<Result<Vec<_>, _>>()?;
+        let instance = link(&engine, &module, &signatures)?;
+        Ok(Self { engine, stack, interruption, instance, signatures })
     }
 
     /// The module's imports, in order.
@@ -84,7 +108,16 @@ impl Program {
         &self.signatures
     }
 
-    /// Runs a fresh guest to its end. `ready` is told where to write interrupts,
+    /// Makes the guests of this program, in whatever threads they run, ask their
+    /// [`Watch`]. A guest that asked a moment ago may miss it: ring until it has
+    /// heard. Guests that are not meant lose less than a microsecond.
+    pub fn ring(&self) {
+        self.engine.increment_epoch();
+    }
+
+    /// Runs a fresh guest to its end, in the calling thread. With
+    /// [`Interruption::Kill`] that thread must have a stack of
+    /// [`NATIVE_STACK_BYTES`](crate::NATIVE_STACK_BYTES) and some more. `ready` is told where to write interrupts,
     /// once the guest can take them.
     ///
     /// # Errors
@@ -96,15 +129,19 @@ impl Program {
         external: Box<dyn External>,
         ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<(Ending, Usage, Box<dyn External>), EngineError> {
-        let host = Host { limiter: Limiter::new(settings.limits), external: Some(external), links: None };
+        let host = Host::new(settings.limits, external, settings.watch.clone());
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
-
-        let stubs = self.stubs(&mut store);
-        let instance = Instance::new(&mut store, &self.module, &stubs)
+        if self.interruption == Interruption::Epoch {
+            store.epoch_deadline_callback(|store| attend(store).map(|()| UpdateDeadline::Continue(1)));
+            store.set_epoch_deadline(1);
+        }
+        let instance = self
+            .stack
+            .instantiate(&self.instance, &mut store)
             .map_err(|error| EngineError::Instantiate { reason: format!("{error:#}") })?;
         let links = Links::find(&mut store, &instance, &settings.hooks)?;
-        store.data_mut().links = Some(links);
+        store.data_mut().links = Some(Arc::new(links));
 
         let ending = match self.call_exports(&mut store, &instance, settings, ready)? {
             Ok(results) => Ending::Returned { results },
@@ -124,7 +161,7 @@ impl Program {
     fn call_exports(
         &self,
         store: &mut Store<Host>,
-        instance: &Instance,
+        instance: &wasmtime::Instance,
         settings: &Settings,
         ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<wasmtime::Result<Vec<u64>>, EngineError> {
@@ -136,16 +173,17 @@ impl Program {
             .map(|name| instance.get_func(&mut *store, name).ok_or_else(|| missing(name)))
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(initialize) = instance.get_func(&mut *store, INITIALIZE)
-            && let Err(error) = initialize.call(&mut *store, &[], &mut [])
+            && let Err(error) = self.stack.call(store, &initialize, &mut [])
         {
             return Ok(Err(error));
         }
-        if let Some(mut links) = store.data().links.clone() {
-            if let Err(error) = links.ask(store, instance, &settings.hooks) {
-                return Ok(Err(error));
-            }
+        if let Some(links) = store.data().links.clone() {
+            let links = match links.ask(store, instance, &settings.hooks, self.stack) {
+                Ok(links) => links,
+                Err(error) => return Ok(Err(error)),
+            };
             ready(links.interrupt(store));
-            store.data_mut().links = Some(links);
+            store.data_mut().links = Some(Arc::new(links));
         }
         let mut values = Vec::new();
         for (export, name) in exports.iter().zip(&settings.exports) {
@@ -157,37 +195,62 @@ impl Program {
                 return Err(missing(name));
             }
             values = vec![Val::I32(0); kind.results().len()];
-            if let Err(error) = export.call(&mut *store, &[], &mut values) {
+            if let Err(error) = self.stack.call(store, export, &mut values) {
                 return Ok(Err(error));
             }
         }
         Ok(Ok(values.iter().map(raw).collect()))
     }
-
-    fn stubs(&self, store: &mut Store<Host>) -> Vec<Extern> {
-        let imports = self.module.imports().enumerate();
-        let stub = |(index, import): (usize, wasmtime::ImportType<'_>)| match import.ty() {
-            ExternType::Func(kind) => {
-                let types = self.signatures[index].results.clone();
-                let stub = move |mut caller: Caller<'_, Host>, arguments: &[Val], results: &mut [Val]| {
-                    answer(&mut caller, index, arguments, &types, results)
-                };
-                Some(Extern::Func(Func::new(&mut *store, kind, stub)))
-            }
-            // Loading has refused every other import.
-            _ => None,
-        };
-        imports.filter_map(stub).collect()
-    }
 }
 
-/// The generic stub: all that happens when a guest calls any import.
+/// Gives every import the generic stub.
+fn link(
+    engine: &Engine,
+    module: &Module,
+    signatures: &[Signature],
+) -> Result<InstancePre<Host>, EngineError> {
+    let failed = |error: wasmtime::Error| EngineError::Load { reason: format!("{error:#}") };
+    let mut linker = Linker::new(engine);
+    let mut defined = HashMap::new();
+    for (index, (import, signature)) in module.imports().zip(signatures).enumerate() {
+        let ExternType::Func(kind) = import.ty() else { continue };
+        match defined.insert((import.module(), import.name()), signature) {
+            None => define(&mut linker, &import, kind, index, signature.clone()).map_err(failed)?,
+            // The first one's stub serves both.
+            Some(earlier) if earlier == signature => {}
+            Some(earlier) => {
+                return Err(EngineError::Import { import: format!("both {earlier} and {signature}") });
+            }
+        }
+    }
+    linker.instantiate_pre(module).map_err(failed)
+}
+
+fn define(
+    linker: &mut Linker<Host>,
+    import: &ImportType<'_>,
+    kind: FuncType,
+    index: usize,
+    signature: Signature,
+) -> wasmtime::Result<()> {
+    let (module, name) = (import.module(), import.name());
+    let stub = move |mut caller: Caller<'_, Host>, values: &mut [MaybeUninit<ValRaw>]| {
+        answer(&mut caller, index, &signature, values)
+    };
+    // SAFETY: `signature` was made from this import's own type, `kind`, and
+    // `answer` reads as many parameters of the types that it says, and writes as
+    // many results. The engine makes room for the more of the two.
+    unsafe { linker.func_new_unchecked(module, name, kind, stub)? };
+    Ok(())
+}
+
+/// The generic stub: all that happens when a guest calls any import. `values`
+/// holds the arguments, and the results in their place.
 fn answer(
     caller: &mut Caller<'_, Host>,
     import: usize,
-    arguments: &[Val],
-    types: &[ValueType],
-    results: &mut [Val],
+    signature: &Signature,
+    values: &mut [MaybeUninit<ValRaw>],
 ) -> wasmtime::Result<()> {
     let Some(links) = caller.data().links.clone() else {
         return Err(wasmtime::Error::msg("the module makes an external call while it is instantiated"));
@@ -195,29 +258,35 @@ fn answer(
     let Some(mut external) = caller.data_mut().external.take() else {
         return Err(wasmtime::Error::msg("the guest makes an external call inside a memory hook"));
     };
-    let mut raw_arguments = [0; caps::VALUES];
-    for (slot, value) in raw_arguments.iter_mut().zip(arguments) {
-        *slot = raw(value);
-    }
-    let mut raw_results = [0; caps::VALUES];
     // Loading has refused signatures with more values than the arrays hold.
-    let (argument_count, result_count) = (arguments.len(), results.len());
-    let outcome = external.call(
-        import,
-        &raw_arguments[..argument_count],
-        &mut raw_results[..result_count],
-        &mut OpenCall { caller: &mut *caller, links },
-    );
+    let mut arguments = [0; caps::VALUES];
+    let arguments = &mut arguments[..signature.parameters.len()];
+    for ((slot, value), kind) in arguments.iter_mut().zip(&*values).zip(&signature.parameters) {
+        // SAFETY: the engine has filled in as many values as the function has
+        // parameters.
+        let value = unsafe { value.assume_init_ref() };
+        *slot = match kind {
+            ValueType::I32 => u64::from(value.get_u32()),
+            ValueType::I64 => value.get_u64(),
+            ValueType::F32 => u64::from(value.get_f32()),
+            ValueType::F64 => value.get_f64(),
+        };
+    }
+    let mut results = [0; caps::VALUES];
+    let results = &mut results[..signature.results.len()];
+    let outcome = external.call(import, arguments, results, &mut OpenCall { caller: &mut *caller, links });
     caller.data_mut().external = Some(external);
     match outcome {
         Ok(()) => {
-            for ((slot, value), kind) in results.iter_mut().zip(raw_results).zip(types) {
-                *slot = match kind {
-                    ValueType::I32 => Val::I32(value as i32),
-                    ValueType::I64 => Val::I64(value as i64),
-                    ValueType::F32 => Val::F32(value as u32),
-                    ValueType::F64 => Val::F64(value),
-                };
+            // An answer that says EINTR must not come before the signal itself.
+            attend(caller.as_context_mut())?;
+            for ((slot, value), kind) in values.iter_mut().zip(&*results).zip(&signature.results) {
+                slot.write(match kind {
+                    ValueType::I32 => ValRaw::u32(*value as u32),
+                    ValueType::I64 => ValRaw::u64(*value),
+                    ValueType::F32 => ValRaw::f32(*value as u32),
+                    ValueType::F64 => ValRaw::f64(*value),
+                });
             }
             Ok(())
         }
@@ -237,7 +306,7 @@ fn raw(value: &Val) -> u64 {
     }
 }
 
-fn signature_of(import: &wasmtime::ImportType<'_>) -> Result<Signature, EngineError> {
+fn signature_of(import: &ImportType<'_>) -> Result<Signature, EngineError> {
     let refused = || EngineError::Import { import: format!("{}.{}", import.module(), import.name()) };
     let types = |values: &mut dyn Iterator<Item = ValType>| {
         let one = |value| match value {

@@ -1,6 +1,8 @@
 //! Toy guests, one for each thing that a guest can do to its engine.
 
-use bellglass_engine::{Ending, EngineError, External, GuestMemory, Program, Settings, StopGuest, compile};
+use bellglass_engine::{
+    Ending, EngineError, External, GuestMemory, Interruption, Program, Settings, StopGuest, compile,
+};
 use bellglass_wire::{GuestLimits, Hooks, TrapKind, Usage};
 use std::io::{Seek, Write};
 use std::sync::{Arc, Mutex};
@@ -35,17 +37,17 @@ impl External for Recorder {
 }
 
 fn load(wat: &str) -> Result<Program, EngineError> {
-    let compiled = compile(&wat::parse_str(wat).expect("a right module"))?;
+    let compiled = compile(&wat::parse_str(wat).expect("a right module"), Interruption::Kill)?;
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(&compiled).expect("a write");
     file.rewind().expect("a seek");
     // SAFETY: the file was compiled just above and nobody else has it.
-    unsafe { Program::load(file) }
+    unsafe { Program::load(file, Interruption::Kill) }
 }
 
 fn run_with(wat: &str, limits: GuestLimits, hooks: Hooks) -> (Ending, Usage, Vec<(usize, Vec<u64>)>) {
     let seen = Seen::default();
-    let settings = Settings { limits, hooks, exports: vec!["run".to_owned()] };
+    let settings = Settings { limits, hooks, exports: vec!["run".to_owned()], watch: None };
     // As in the cell: the stack that the engine promises is only there on a
     // thread that was made for it.
     let (ending, usage) = std::thread::scope(|scope| {
@@ -123,6 +125,7 @@ fn a_module_above_its_limit_does_not_start() {
         limits: GuestLimits { memory_bytes: 1 << 20, table_elements: 0 },
         hooks: Hooks::default(),
         exports: vec!["run".to_owned()],
+        watch: None,
     };
     let outcome = program.run(&settings, Box::new(Recorder(Seen::default())), |_| {});
     assert!(matches!(outcome, Err(EngineError::Instantiate { .. })));
@@ -174,11 +177,14 @@ fn damaged_code_is_refused() {
     file.write_all(b"not compiled code at all").expect("a write");
     file.rewind().expect("a seek");
     // SAFETY: no code can come of these bytes, which is what the test shows.
-    let error = unsafe { Program::load(file) }.err();
+    let error = unsafe { Program::load(file, Interruption::Kill) }.err();
     assert!(matches!(error, Some(EngineError::Load { .. })));
 }
 
 #[test]
 fn what_is_no_module_is_not_compiled() {
-    assert!(matches!(compile(b"\0asm and then nothing"), Err(EngineError::Compile { .. })));
+    assert!(matches!(
+        compile(b"\0asm and then nothing", Interruption::Kill),
+        Err(EngineError::Compile { .. })
+    ));
 }

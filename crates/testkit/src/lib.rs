@@ -23,7 +23,8 @@ impl ToyImage {
     /// If the module is not right: this is for tests.
     pub fn from_wat(text: &str) -> Self {
         let wasm = wat::parse_str(text).expect("a right module");
-        let compiled = bellglass_engine::compile(&wasm).expect("a module that compiles");
+        let compiled = bellglass_engine::compile(&wasm, bellglass_engine::Interruption::Kill)
+            .expect("a module that compiles");
         let hook = |name: &str| text.contains(&format!("(export \"{name}\")")).then(|| name.to_owned());
         let hooks = Hooks {
             allocate: hook("malloc"),

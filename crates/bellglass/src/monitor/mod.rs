@@ -2,20 +2,20 @@
 //! until the last frame. Whatever the cell sends is untrusted; what does not fit
 //! the state of the conversation ends the run, and nothing is repaired.
 
+mod answers;
 pub(crate) mod link;
 mod memory;
 mod routes;
 
-use routes::Route;
+pub(crate) use answers::Answers;
+use answers::{Closed, Reply};
 pub(crate) use routes::{Handle, Observe, Routes};
 pub use routes::{Next, Observation, Unsupported};
 
-use crate::report::{Outcome, Wall, crash};
+use crate::report::{Outcome, Wall};
 use crate::{Error, Limits};
-use bellglass_system::{Answer, Call, Ending as CallEnding, Stop, System, Waiter};
-use bellglass_wire::{
-    FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, TrapKind, Usage, Viewed,
-};
+use bellglass_system::{System, Waiter};
+use bellglass_wire::{FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, Usage, Viewed};
 use link::{Link, LinkError};
 use memory::RemoteMemory;
 use std::time::{Duration, Instant};
@@ -29,14 +29,11 @@ pub(crate) struct Ending {
     pub(crate) usage: Usage,
 }
 
-/// One side of the conversation: everything that a call's answer needs.
+/// One side of the conversation, and what it answers with.
 pub(crate) struct Monitor {
     pub(crate) link: Link,
-    pub(crate) system: System,
-    pub(crate) routes: Routes,
-    pub(crate) waiter: Waiter,
+    pub(crate) answers: Answers,
     pub(crate) walls: Vec<Wall>,
-    limits: Limits,
     allocator: bool,
 }
 
@@ -48,7 +45,8 @@ pub(crate) struct Start {
 
 impl Monitor {
     pub(crate) fn new(link: Link, system: System, waiter: Waiter, limits: Limits) -> Self {
-        Self { link, system, routes: Routes::default(), waiter, walls: Vec::new(), limits, allocator: false }
+        let answers = Answers { system, routes: Routes::default(), waiter, limits };
+        Self { link, answers, walls: Vec::new(), allocator: false }
     }
 
     /// Hears the cell's hello, checks it, and gives back the signatures in the
@@ -57,7 +55,7 @@ impl Monitor {
     /// # Errors
     /// An [`Error`] that says how the cell failed.
     pub(crate) fn greet(&mut self) -> Result<Vec<Signature>, Error> {
-        self.link.set_deadline(Some(Instant::now() + self.limits.start_time));
+        self.link.set_deadline(Some(Instant::now() + self.answers.limits.start_time));
         match self.link.receive() {
             Ok(FromCell::Hello { version: PROTOCOL_VERSION, signatures, walls }) => {
                 self.walls = walls.into_iter().map(Wall::from).collect();
@@ -68,9 +66,9 @@ impl Monitor {
             }
             Ok(FromCell::Failed { message }) => Err(Error::Start { reason: message }),
             Ok(_) => Err(Error::Start { reason: "it did not begin with a hello".to_owned() }),
-            Err(LinkError::TimedOut) => {
-                Err(Error::Start { reason: format!("it said nothing for {:?}", self.limits.start_time) })
-            }
+            Err(LinkError::TimedOut) => Err(Error::Start {
+                reason: format!("it said nothing for {:?}", self.answers.limits.start_time),
+            }),
             Err(error) => Err(Error::Start { reason: error.to_string() }),
         }
     }
@@ -82,11 +80,11 @@ impl Monitor {
         let welcome = ToCell::Welcome {
             version: PROTOCOL_VERSION,
             limits: GuestLimits {
-                memory_bytes: self.limits.memory_bytes,
-                table_elements: self.limits.table_elements,
+                memory_bytes: self.answers.limits.memory_bytes,
+                table_elements: self.answers.limits.table_elements,
             },
             hooks: start.hooks,
-            views: self.routes.views(),
+            views: self.answers.routes.views(),
         };
         let run = ToCell::Run { exports: start.exports };
         let begun = self.link.queue(&welcome).and_then(|()| self.link.queue(&run));
@@ -102,11 +100,10 @@ impl Monitor {
                     }
                 }
                 Ok(FromCell::Returned { results, usage }) => {
-                    let code = results.first().map_or(0, |code| *code as u32 as i32);
-                    Ending { outcome: Outcome::Exited { code }, usage }
+                    Ending { outcome: Answers::returned(&results), usage }
                 }
                 Ok(FromCell::Trapped { kind, message, backtrace, usage }) => {
-                    Ending { outcome: self.trapped(kind, message, backtrace, usage), usage }
+                    Ending { outcome: self.answers.trapped(kind, message, backtrace, usage), usage }
                 }
                 Ok(FromCell::Failed { message }) => breach(format!("the cell gave up: {message}")),
                 Ok(_) => breach("the cell sent an answer to a question that was not asked".to_owned()),
@@ -114,15 +111,6 @@ impl Monitor {
             };
             return ending;
         }
-    }
-
-    fn trapped(&self, kind: TrapKind, message: String, backtrace: Vec<String>, usage: Usage) -> Outcome {
-        // An interpreter that gets no memory aborts when it cannot even raise an
-        // exception; the cause is the limit, and the user is told so.
-        if usage.memory_refused && kind == TrapKind::Unreachable {
-            return Outcome::Memory { limit: self.limits.memory_bytes };
-        }
-        crash(kind, message, backtrace)
     }
 
     /// Answers one call, or says how the run ends in it.
@@ -133,36 +121,20 @@ impl Monitor {
         arguments: &[u64],
         viewed: Vec<Viewed>,
     ) -> Result<(), Ending> {
-        let Some((Route { signature, answerer }, observers)) = self.routes.find(index) else {
-            return Err(breach(format!("the cell made a call number {index}, which it had not announced")));
-        };
-        if arguments.len() != signature.parameters.len() {
-            let count = arguments.len();
-            return Err(breach(format!("the cell called {signature} with {count} arguments")));
-        }
         let mut memory = RemoteMemory::new(&mut self.link, memory_bytes, self.allocator, viewed);
-        let begun = Instant::now();
-        let mut call = Call { signature, arguments, memory: &mut memory, waiter: &self.waiter };
-        let answer = answerer.handle(&mut call, &mut self.system, observers, begun);
+        let answer = self.answers.answer(index, arguments, &mut memory);
         let breach_reason = memory.breach.take();
         let writes = memory.into_writes();
         match answer {
-            Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
-                let reason = format!("the handler of {signature} gave a wrong number of results");
-                Err(self.close(Outcome::Failed { reason }))
-            }
-            Ok(Answer::Return { results, errno }) => {
-                let reply =
-                    ToCell::Return { writes, errno: errno.map(|errno| i32::from(errno.number())), results };
+            Ok(Reply { results, errno }) => {
+                let errno = errno.map(|errno| i32::from(errno.number()));
+                let reply = ToCell::Return { writes, errno, results };
                 let sent = self.link.queue(&reply).and_then(|()| self.link.flush());
                 sent.map_err(|error| self.lost(error))
             }
-            Ok(Answer::Exit(code)) => Err(self.close(Outcome::Exited { code })),
-            Err(CallEnding::Stop(stop)) => {
-                let outcome = self.stopped(stop);
-                Err(self.close(outcome))
-            }
-            Err(CallEnding::Lost) => Err(match breach_reason {
+            Err(Closed::End(outcome)) => Err(self.close(outcome)),
+            Err(Closed::Breach(reason)) => Err(breach(reason)),
+            Err(Closed::Lost) => Err(match breach_reason {
                 Some(reason) => breach(reason),
                 // The link says again what went wrong with it.
                 None => match self.link.flush() {
@@ -171,21 +143,6 @@ impl Monitor {
                 },
             }),
         }
-    }
-
-    fn stopped(&self, stop: Stop) -> Outcome {
-        match stop {
-            Stop::Deadline => self.deadline(),
-            Stop::Killed => Outcome::Killed,
-            Stop::OutputLimit { limit } => Outcome::OutputLimit { limit },
-            Stop::Refused { reason } => Outcome::Refused { reason },
-            Stop::Failed { reason } => Outcome::Failed { reason },
-            other => Outcome::Refused { reason: other.to_string() },
-        }
-    }
-
-    fn deadline(&self) -> Outcome {
-        Outcome::Deadline { timeout: self.limits.timeout.unwrap_or_default() }
     }
 
     /// Ends the guest in its open call, and hears what it used.
@@ -202,8 +159,8 @@ impl Monitor {
 
     fn lost(&mut self, error: LinkError) -> Ending {
         let outcome = match error {
-            LinkError::TimedOut => self.deadline(),
-            _ if self.waiter.is_killed() => Outcome::Killed,
+            LinkError::TimedOut => self.answers.deadline(),
+            _ if self.answers.waiter.is_killed() => Outcome::Killed,
             error => Outcome::Breach { reason: error.to_string() },
         };
         Ending { outcome, usage: Usage::default() }

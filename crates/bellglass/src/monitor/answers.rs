@@ -1,0 +1,110 @@
+//! What answers a guest's calls, wherever the guest is: the routes over the
+//! virtual system. It knows no stream and no process; whoever holds the guest
+//! hands it calls, and carries out what it says.
+
+use super::routes::{Route, Routes};
+use crate::Limits;
+use crate::report::{Outcome, crash};
+use bellglass_system::{Answer, Call, Ending, Errno, Memory, Stop, System, Waiter};
+use bellglass_wire::{TrapKind, Usage};
+use std::time::Instant;
+
+/// All that the answers of one run need.
+pub(crate) struct Answers {
+    pub(crate) system: System,
+    pub(crate) routes: Routes,
+    pub(crate) waiter: Waiter,
+    pub(crate) limits: Limits,
+}
+
+/// How a call that is answered goes back to the guest.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// As many as the signature has.
+    pub(crate) results: Vec<u64>,
+    /// What the guest's errno becomes, if anything.
+    pub(crate) errno: Option<Errno>,
+}
+
+/// Why a call is not answered.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    /// The run ends in this call, with the guest still there to be ended.
+    End(Outcome),
+    /// The guest's side did what it must not.
+    Breach(String),
+    /// The guest's memory cannot be reached any more; whoever holds it knows why.
+    Lost,
+}
+
+impl Answers {
+    /// Answers call number `index`.
+    ///
+    /// # Errors
+    /// [`Closed`] if the run ends here.
+    pub(crate) fn answer(
+        &mut self,
+        index: u32,
+        arguments: &[u64],
+        memory: &mut dyn Memory,
+    ) -> Result<Reply, Closed> {
+        let Some((Route { signature, answerer }, observers)) = self.routes.find(index) else {
+            let reason = format!("the cell made a call number {index}, which it had not announced");
+            return Err(Closed::Breach(reason));
+        };
+        if arguments.len() != signature.parameters.len() {
+            let count = arguments.len();
+            return Err(Closed::Breach(format!("the cell called {signature} with {count} arguments")));
+        }
+        let begun = Instant::now();
+        let mut call = Call { signature, arguments, memory, waiter: &self.waiter };
+        match answerer.handle(&mut call, &mut self.system, observers, begun) {
+            Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
+                let reason = format!("the handler of {signature} gave a wrong number of results");
+                Err(Closed::End(Outcome::Failed { reason }))
+            }
+            Ok(Answer::Return { results, errno }) => Ok(Reply { results, errno }),
+            Ok(Answer::Exit(code)) => Err(Closed::End(Outcome::Exited { code })),
+            Err(Ending::Stop(stop)) => Err(Closed::End(self.stopped(stop))),
+            Err(Ending::Lost) => Err(Closed::Lost),
+        }
+    }
+
+    /// The outcome of a guest that returned from its last export.
+    pub(crate) fn returned(results: &[u64]) -> Outcome {
+        Outcome::Exited { code: results.first().map_or(0, |code| *code as u32 as i32) }
+    }
+
+    /// The outcome of a guest that faulted.
+    pub(crate) fn trapped(
+        &self,
+        kind: TrapKind,
+        message: String,
+        backtrace: Vec<String>,
+        usage: Usage,
+    ) -> Outcome {
+        // An interpreter that gets no memory aborts when it cannot even raise an
+        // exception; the cause is the limit, and the user is told so.
+        if usage.memory_refused && kind == TrapKind::Unreachable {
+            return Outcome::Memory { limit: self.limits.memory_bytes };
+        }
+        crash(kind, message, backtrace)
+    }
+
+    /// The outcome of a run whose time is over.
+    pub(crate) fn deadline(&self) -> Outcome {
+        Outcome::Deadline { timeout: self.limits.timeout.unwrap_or_default() }
+    }
+
+    /// The outcome of a run that a handler stopped.
+    pub(crate) fn stopped(&self, stop: Stop) -> Outcome {
+        match stop {
+            Stop::Deadline => self.deadline(),
+            Stop::Killed => Outcome::Killed,
+            Stop::OutputLimit { limit } => Outcome::OutputLimit { limit },
+            Stop::Refused { reason } => Outcome::Refused { reason },
+            Stop::Failed { reason } => Outcome::Failed { reason },
+            other => Outcome::Refused { reason: other.to_string() },
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The native stack that a guest runs on. It is far larger than what a thread
+//! usually has, so that the guest's own recursion limits are met first.
+
+use crate::guest::Host;
+use wasmtime::{Func, Instance, InstancePre, Store, TypedFunc, Val};
+
+/// Whose stack it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stack {
+    /// That of the thread which runs the guest, made for it by the caller: see
+    /// [`NATIVE_STACK_BYTES`](crate::NATIVE_STACK_BYTES).
+    Callers,
+    /// One of the guest's own, on which the calling thread runs for that long. A
+    /// library cannot know how much of its caller's stack is left, and a guest
+    /// that met its end would take the whole process with it.
+    #[cfg(feature = "fibers")]
+    Own,
+}
+
+impl Stack {
+    pub(crate) fn instantiate(
+        self,
+        instance: &InstancePre<Host>,
+        store: &mut Store<Host>,
+    ) -> wasmtime::Result<Instance> {
+        match self {
+            Self::Callers => instance.instantiate(store),
+            #[cfg(feature = "fibers")]
+            Self::Own => complete(instance.instantiate_async(store)),
+        }
+    }
+
+    pub(crate) fn call(
+        self,
+        store: &mut Store<Host>,
+        function: &Func,
+        results: &mut [Val],
+    ) -> wasmtime::Result<()> {
+        match self {
+            Self::Callers => function.call(store, &[], results),
+            #[cfg(feature = "fibers")]
+            Self::Own => complete(function.call_async(store, &[], results)),
+        }
+    }
+
+    pub(crate) fn ask(self, store: &mut Store<Host>, function: &TypedFunc<(), i32>) -> wasmtime::Result<i32> {
+        match self {
+            Self::Callers => function.call(store, ()),
+            #[cfg(feature = "fibers")]
+            Self::Own => complete(function.call_async(store, ())),
+        }
+    }
+}
+
+/// Runs a future of the engine's to its end. None of them ever waits, for no stub
+/// and no watch of ours does so by the engine's means: the future is there for
+/// its stack alone.
+#[cfg(feature = "fibers")]
+fn complete<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    use std::task::{Context, Poll, Waker};
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => Err(wasmtime::Error::msg("the engine stopped in the middle of a guest")),
+    }
+}
