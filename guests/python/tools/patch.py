@@ -1,7 +1,11 @@
-"""Applies patches in the unified format, exactly: every line of context must be
-where the patch says. (The program "patch" is not on every machine.)
+"""Applies patches in the unified format. Every line of context must be there, as
+it is written, but a hunk may stand at another line than its patch says: the
+next version of CPython has the same lines a little further down. Where the
+lines stand more than once, and not where the patch says, nothing is guessed.
 
-Run by the step "patch" with the build Python: patch.py FOLDER PATCH...
+(The program "patch" is not on every machine, and is content with less.)
+
+Run by the step "patched source" with the build Python: patch.py FOLDER PATCH...
 """
 
 import pathlib
@@ -21,26 +25,34 @@ def apply(folder, text, name):
         # "+++ b/Python/frame.c": the first folder is not ours.
         path = folder / lines[at + 1].split()[1].split("/", 1)[1]
         at += 2
-        old = path.read_text().splitlines(keepends=True)
+        source = path.read_text().splitlines(keepends=True)
         new, done = [], 0
         while at < len(lines) and (hunk := HUNK.match(lines[at])):
-            start = int(hunk[1]) - 1
             left, right = (int(hunk[i] or 1) for i in (2, 3))
-            new += old[done:start]
-            done = start
             at += 1
-            while left or right:
+            before, after = [], []
+            while len(before) < left or len(after) < right:
                 mark, line = lines[at][0], lines[at][1:]
                 at += 1
                 if mark in " -":
-                    if old[done : done + 1] != [line]:
-                        sys.exit(f"{name}: {path}:{done + 1} is not {line!r}")
-                    done += 1
-                    left -= 1
+                    before.append(line)
                 if mark in " +":
-                    new.append(line)
-                    right -= 1
-        path.write_text("".join(new + old[done:]))
+                    after.append(line)
+            start = place(source, before, int(hunk[1]) - 1, done)
+            if start is None:
+                sys.exit(f"{name}: the lines of {hunk[0]} are not in {path}, or more than once")
+            new += source[done:start] + after
+            done = start + left
+        path.write_text("".join(new + source[done:]))
+
+
+def place(source, lines, expected, done):
+    """Where `lines` stand in `source`, at or after `done`."""
+    fits = lambda at: source[at : at + len(lines)] == lines
+    if expected >= done and fits(expected):
+        return expected
+    found = [at for at in range(done, len(source)) if fits(at)]
+    return found[0] if len(found) == 1 else None
 
 
 def main():
