@@ -19,6 +19,14 @@ pub enum Error {
         /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
+    /// The image lacks a compiled module that the run needs.
+    #[error("the image {image} has no {part}: build it again with 'bellglass image build'")]
+    NotCompiled {
+        /// The image.
+        image: String,
+        /// The missing file.
+        part: &'static str,
+    },
     /// The operating system does not start the cell.
     #[error("the cell {} cannot be started: {source}", program.display())]
     Launch {

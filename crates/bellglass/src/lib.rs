@@ -31,7 +31,7 @@ mod monitor;
 mod report;
 mod sandbox;
 
-pub use bellglass_image::{Image, ImageError, Manifest, Store};
+pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
 pub use bellglass_system::{
     Access, Answer, Call, Capture, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Stop,

@@ -1,5 +1,6 @@
 //! What a run did, and why it ended.
 
+use bellglass_image::Start;
 use bellglass_wire::TrapKind;
 use serde::Serialize;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The image, as `name@version`.
     pub image: String,
+    /// What the run began with.
+    pub start: Start,
     /// Each signature that was called, the most time first.
     pub calls: Vec<CallCount>,
     /// Signatures that were called and that nothing answers: the guest got

@@ -2,11 +2,11 @@
 
 use crate::launch::{CellProcess, CellUsage, Signaller, find_cell};
 use crate::monitor::link::Link;
-use crate::monitor::{Ending, Handle, Monitor, Next, Observation, Observe, Routes, Start, Unsupported};
-use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report};
+use crate::monitor::{Ending, Handle, Monitor, Next, Observation, Observe, Orders, Routes, Unsupported};
+use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report, Start};
 use bellglass_pack::Pack;
 use bellglass_system::{System, SystemBuilder, Waiter};
-use bellglass_wire::Signature;
+use bellglass_wire::{Interruption, Signature};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ pub struct Sandbox {
     monitor: Monitor,
     process: CellProcess,
     image: Image,
+    start: Start,
     limits: Limits,
 }
 
@@ -30,6 +31,7 @@ pub struct SandboxBuilder {
     observers: Vec<Observe>,
     unsupported: Unsupported,
     cell: Option<PathBuf>,
+    fresh: bool,
 }
 
 impl Sandbox {
@@ -50,6 +52,7 @@ impl Sandbox {
             observers: Vec::new(),
             unsupported: Unsupported::default(),
             cell: None,
+            fresh: false,
         }
     }
 
@@ -64,10 +67,10 @@ impl Sandbox {
         let begun = Instant::now();
         let deadline = self.limits.timeout.and_then(|timeout| begun.checked_add(timeout));
         self.monitor.answers.waiter = self.monitor.answers.waiter.clone().with_deadline(deadline);
-        let entry = &self.image.manifest().entry;
-        let hooks = &self.image.manifest().hooks;
-        let start = Start { hooks: hooks.clone().into(), exports: entry.exports.clone() };
-        let ending = self.monitor.converse(start, deadline);
+        let manifest = self.image.manifest();
+        let orders =
+            Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(self.start).to_vec() };
+        let ending = self.monitor.converse(orders, deadline);
         let wall_time = begun.elapsed();
         let used = match ending.outcome {
             Outcome::Exited { .. } | Outcome::Crashed { .. } => self.process.leave(),
@@ -84,6 +87,7 @@ impl Sandbox {
         Report {
             outcome,
             image: self.image.manifest().full_name(),
+            start: self.start,
             calls: self.monitor.answers.routes.counts(),
             unsupported: self.monitor.answers.routes.unsupported(),
             wall_time,
@@ -227,17 +231,32 @@ impl SandboxBuilder {
         self
     }
 
+    /// Starts the interpreter from nothing, even where the image's snapshot of a
+    /// started one would serve: to compare the two.
+    pub fn fresh_start(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
     /// Starts the cell and gets it ready. The program does not run yet.
     ///
     /// # Errors
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
-        let Self { image, system, arguments, limits, handlers, observers, unsupported, cell } = self;
+        let Self { image, system, arguments, limits, handlers, observers, unsupported, cell, fresh } = self;
         let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
-        let compiled = image.compiled().try_clone().map_err(Error::Resource)?;
+        let start = match fresh {
+            true => Start::Fresh,
+            false => image.manifest().start_for(&arguments, system.variables(), limits.memory_bytes),
+        };
+        let compiled = image.compiled(start, Interruption::Kill).ok_or_else(|| Error::NotCompiled {
+            image: image.manifest().full_name(),
+            part: start.compiled_file(Interruption::Kill),
+        })?;
+        let compiled = compiled.try_clone().map_err(Error::Resource)?;
         let (mut process, stream) = CellProcess::start(&program, compiled)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
 
@@ -266,7 +285,7 @@ impl SandboxBuilder {
             });
         }
         monitor.answers.routes = Routes::new(signatures, handlers, observers, unsupported);
-        Ok(Sandbox { monitor, process, image, limits })
+        Ok(Sandbox { monitor, process, image, start, limits })
     }
 }
 

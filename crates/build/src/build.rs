@@ -145,7 +145,7 @@ fn existing(
     if image.manifest().origin.recipe != stamps.recipe || image.verify().is_err() {
         return Ok(None);
     }
-    if image.is_for_engine(&bellglass_engine::compatibility_key()) {
+    if image.is_for_engine(bellglass_engine::compatibility_key) {
         progress.event(Event::Note(&format!("{full_name} is there already (cached)")));
         return Ok(Some(image));
     }

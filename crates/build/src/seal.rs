@@ -1,11 +1,12 @@
 //! Making an image of what the steps have made.
 
 use crate::error::BuildError;
-use crate::module::Module;
+use crate::module;
 use crate::recipe::Recipe;
+use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_image::{
-    COMPILED_FILE, Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, MODULE_FILE,
-    Manifest, Origin, Part, Sha256Digest, Staging, Store,
+    Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part,
+    Sha256Digest, Staging, Start, Store,
 };
 use bellglass_pack::Writer;
 use std::fs::{self, File};
@@ -27,8 +28,7 @@ pub(crate) struct Seal<'a> {
 pub(crate) struct CompiledParts {
     staging: Staging,
     imports: Vec<bellglass_wire::Signature>,
-    module: Part,
-    compiled: Part,
+    module: Module,
 }
 
 impl Seal<'_> {
@@ -38,16 +38,11 @@ impl Seal<'_> {
             Ok(wasm) => wasm,
             Err(_) => return Err(BuildError::NoResult { path: path.to_owned() }),
         };
-        let module = Module::read(&wasm)?;
-        module.check_exports(self.recipe.entry.names())?;
-        let code = bellglass_engine::compile(&wasm, bellglass_engine::Interruption::Kill)?;
+        let found = module::Module::read(&wasm)?;
+        found.check_exports(self.recipe.entry.names())?;
         let staging = self.store.stage()?;
-        Ok(CompiledParts {
-            imports: module.imports,
-            module: write_part(&staging, MODULE_FILE, |into| Ok(into.write_all(&wasm)?))?,
-            compiled: write_part(&staging, COMPILED_FILE, |into| Ok(into.write_all(&code)?))?,
-            staging,
-        })
+        let module = write_module(&staging, Start::Fresh, &wasm)?;
+        Ok(CompiledParts { imports: found.imports, module, staging })
     }
 
     /// Packs the base files in `folder` and installs the image.
@@ -84,7 +79,7 @@ impl Seal<'_> {
             environment: self.recipe.environment.clone(),
             imports: parts.imports.clone(),
             module: parts.module.clone(),
-            compiled: for_this_engine(parts.compiled.clone()),
+            snapshot: None,
             files,
             origin: Origin {
                 recipe: self.digest,
@@ -95,29 +90,42 @@ impl Seal<'_> {
     }
 }
 
-/// Compiles an image's module again, for the engine of this build, and installs
-/// the image that has it. Nothing else of the image changes.
+/// Compiles an image's modules again, for the engine of this build, and installs
+/// the image that has them. Nothing else of the image changes.
 ///
 /// # Errors
 /// [`BuildError`], if a part is damaged, or the system refuses something.
 pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
     image.verify()?;
-    let path = image.module_path();
-    let wasm = fs::read(&path).map_err(BuildError::io("read", path))?;
-    let code = bellglass_engine::compile(&wasm, bellglass_engine::Interruption::Kill)?;
     let staging = store.stage()?;
-    write_part(&staging, MODULE_FILE, |into| Ok(into.write_all(&wasm)?))?;
-    let compiled = write_part(&staging, COMPILED_FILE, |into| Ok(into.write_all(&code)?))?;
+    let again = |start: Start| {
+        let path = image.wasm_path(start);
+        let wasm = fs::read(&path).map_err(BuildError::io("read", path))?;
+        write_module(&staging, start, &wasm)
+    };
+    let mut manifest = image.manifest().clone();
+    manifest.module = again(Start::Fresh)?;
+    if let Some(snapshot) = &mut manifest.snapshot {
+        snapshot.module = again(Start::Snapshot)?;
+    }
     let (from, to) = (image.path().join(FILES_FILE), staging.part(FILES_FILE));
     fs::copy(&from, &to).map_err(BuildError::io("copy", from))?;
-    let mut manifest = image.manifest().clone();
-    manifest.compiled = for_this_engine(compiled);
     manifest.origin.built_at = now();
     Ok(store.install(staging, &manifest)?)
 }
 
-fn for_this_engine(Part { sha256, size }: Part) -> Compiled {
-    Compiled { engine: bellglass_engine::compatibility_key(), sha256, size }
+/// Writes a module, and all that is compiled of it.
+fn write_module(staging: &Staging, start: Start, wasm: &[u8]) -> Result<Module, BuildError> {
+    let compile = |interruption| {
+        let code = bellglass_engine::compile(wasm, interruption)?;
+        let name = start.compiled_file(interruption);
+        let Part { sha256, size } = write_part(staging, name, |into| Ok(into.write_all(&code)?))?;
+        Ok(Compiled { interruption, engine: compatibility_key(interruption), sha256, size })
+    };
+    Ok(Module {
+        wasm: write_part(staging, start.wasm_file(), |into| Ok(into.write_all(wasm)?))?,
+        compiled: Interruption::ALL.into_iter().map(compile).collect::<Result<_, BuildError>>()?,
+    })
 }
 
 fn now() -> u64 {

@@ -98,6 +98,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) output_limit: Option<u64>,
 
+    /// Start the interpreter from nothing, not from the image's snapshot of a started one
+    #[arg(long)]
+    pub(crate) no_snapshot: bool,
+
     /// Write a report of the run, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

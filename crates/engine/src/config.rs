@@ -2,7 +2,7 @@
 //! it decides what the compiled code looks like.
 
 use crate::EngineError;
-use bellglass_wire::caps;
+use bellglass_wire::{Interruption, caps};
 use wasmtime::{Config, Engine};
 
 /// The engine and its version, as images record it.
@@ -14,22 +14,11 @@ pub const ENGINE: &str = "wasmtime 48";
 pub const NATIVE_STACK_BYTES: usize = 64 << 20;
 
 /// What must be alike for compiled code to be loaded: the engine, the processor
-/// family and the operating system. An image that was built under another key
-/// is compiled again from its wasm.
-pub fn compatibility_key() -> String {
-    format!("{ENGINE}, {} {}", std::env::consts::ARCH, std::env::consts::OS)
-}
-
-/// How a guest that computes is stopped or interrupted. It decides what the
-/// compiled code looks like: code for the one cannot be loaded for the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Interruption {
-    /// By a signal to the process that it has for itself. The code pays nothing.
-    Kill,
-    /// By a look at a counter in every loop and at every function's start
-    /// ([`Program::ring`](crate::Program::ring)): for guests in threads, which
-    /// nothing else can stop. It costs an eighth of the speed or more.
-    Epoch,
+/// family, the operating system, and how guests are interrupted. An image that
+/// was built under another key is compiled again from its wasm.
+pub fn compatibility_key(interruption: Interruption) -> String {
+    let (machine, system) = (std::env::consts::ARCH, std::env::consts::OS);
+    format!("{ENGINE}, {machine} {system}, {}", interruption.name())
 }
 
 /// Native stack beyond the guest's share, for the functions that answer a guest

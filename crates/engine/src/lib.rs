@@ -23,9 +23,10 @@ mod trap;
 #[cfg(feature = "compiler")]
 mod compile;
 
+pub use bellglass_wire::Interruption;
 #[cfg(feature = "compiler")]
 pub use compile::compile;
-pub use config::{ENGINE, Interruption, NATIVE_STACK_BYTES, compatibility_key};
+pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
 pub use error::EngineError;
 pub use guest::{External, GuestMemory};
 pub use interrupt::{Attention, Interrupt, Watch};

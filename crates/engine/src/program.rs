@@ -75,7 +75,8 @@ impl Program {
     /// Loads code that [`compile`](crate::compile()) made.
     ///
     /// # Errors
-    /// [`EngineError::Load`] if the code is for another engine or processor, and
+    /// [`EngineError::Load`] if the code is for another engine or processor or
+    /// another kind of interruption, and
     /// [`EngineError::Import`] if the module imports anything but functions.
     ///
     /// # Safety

@@ -182,6 +182,16 @@ fn damaged_code_is_refused() {
 }
 
 #[test]
+fn code_of_one_interruption_is_not_loaded_under_the_other() {
+    let wasm = wat::parse_str(r#"(module (memory (export "memory") 1))"#).expect("a right module");
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(&compile(&wasm, Interruption::Epoch).expect("code")).expect("a write");
+    // SAFETY: the file was compiled just above and nobody else has it.
+    let error = unsafe { Program::load(file, Interruption::Kill) }.err();
+    assert!(matches!(error, Some(EngineError::Load { .. })));
+}
+
+#[test]
 fn what_is_no_module_is_not_compiled() {
     assert!(matches!(
         compile(b"\0asm and then nothing", Interruption::Kill),

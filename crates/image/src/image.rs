@@ -1,16 +1,13 @@
 //! One image: a folder with a manifest and its parts.
 
-use crate::{ImageError, Manifest, Sha256Digest, digest_of_file};
+use crate::{ImageError, Manifest, Sha256Digest, Start, digest_of_file};
+use bellglass_wire::Interruption;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The manifest's file.
 pub const MANIFEST_FILE: &str = "manifest.json";
-/// The interpreter as wasm.
-pub const MODULE_FILE: &str = "module.wasm";
-/// The interpreter as native code.
-pub const COMPILED_FILE: &str = "module.cwasm";
 /// The base files.
 pub const FILES_FILE: &str = "files.pack";
 
@@ -23,7 +20,7 @@ const MANIFEST_BYTES: u64 = 1 << 20;
 pub struct Image {
     path: PathBuf,
     manifest: Manifest,
-    compiled: File,
+    compiled: Vec<(Start, Interruption, File)>,
     files: File,
 }
 
@@ -37,7 +34,14 @@ impl Image {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ImageError> {
         let path = path.into();
         let manifest = read_manifest(&path)?;
-        let compiled = open_part(&path, COMPILED_FILE, manifest.compiled.size)?;
+        let mut compiled = Vec::new();
+        for start in [Start::Fresh, Start::Snapshot] {
+            let modules = manifest.module(start).map_or(&[][..], |module| &module.compiled);
+            for one in modules {
+                let file = open_part(&path, start.compiled_file(one.interruption), one.size)?;
+                compiled.push((start, one.interruption, file));
+            }
+        }
         let files = open_part(&path, FILES_FILE, manifest.files.size)?;
         Ok(Self { path, manifest, compiled, files })
     }
@@ -52,9 +56,11 @@ impl Image {
         &self.manifest
     }
 
-    /// The compiled module, open for reading.
-    pub fn compiled(&self) -> &File {
-        &self.compiled
+    /// A compiled module, open for reading; `None` if the image has none that
+    /// begins like this and is interrupted like this.
+    pub fn compiled(&self, start: Start, interruption: Interruption) -> Option<&File> {
+        let wanted = |one: &&(Start, Interruption, File)| (one.0, one.1) == (start, interruption);
+        self.compiled.iter().find(wanted).map(|(_, _, file)| file)
     }
 
     /// The base files' pack, open for reading.
@@ -62,15 +68,17 @@ impl Image {
         &self.files
     }
 
-    /// The path of the interpreter as wasm, which running does not need.
-    pub fn module_path(&self) -> PathBuf {
-        self.path.join(MODULE_FILE)
+    /// The path of a module as wasm, which running does not need.
+    pub fn wasm_path(&self, start: Start) -> PathBuf {
+        self.path.join(start.wasm_file())
     }
 
-    /// Whether the engine with this key can load the compiled module. If not,
-    /// the image must be compiled again.
-    pub fn is_for_engine(&self, key: &str) -> bool {
-        self.manifest.compiled.engine == key
+    /// Whether every compiled module can be loaded by the engine whose keys these
+    /// are. If not, the image must be compiled again.
+    pub fn is_for_engine(&self, key: impl Fn(Interruption) -> String) -> bool {
+        let modules =
+            [Start::Fresh, Start::Snapshot].into_iter().filter_map(|start| self.manifest.module(start));
+        modules.flat_map(|module| &module.compiled).all(|one| one.engine == key(one.interruption))
     }
 
     /// Reads every part and compares its digest with the manifest's.
@@ -79,10 +87,10 @@ impl Image {
     /// [`ImageError::DamagedPart`] for the first part that differs, or what
     /// reading it gives.
     pub fn verify(&self) -> Result<(), ImageError> {
-        let Manifest { module, compiled, files, .. } = &self.manifest;
-        verify_part(self.path.join(MODULE_FILE), module.sha256, module.size)?;
-        verify_part(self.path.join(COMPILED_FILE), compiled.sha256, compiled.size)?;
-        verify_part(self.path.join(FILES_FILE), files.sha256, files.size)
+        let parts = self.manifest.parts();
+        parts
+            .into_iter()
+            .try_for_each(|(file, part)| verify_part(self.path.join(file), part.sha256, part.size))
     }
 }
 

@@ -1,13 +1,15 @@
 //! What a sealed interpreter is: its parts, its manifest, and the store that
 //! keeps images on a machine. Nothing here launches, compiles or downloads.
 //!
-//! An image is a folder of four files:
+//! An image is a folder of files:
 //!
 //! | file | what it is |
 //! | --- | --- |
 //! | `manifest.json` | name, version, entry, hooks, imports, digests: [`Manifest`] |
 //! | `module.wasm` | the interpreter, from which it can be compiled again |
-//! | `module.cwasm` | the same, compiled for one engine on one kind of machine |
+//! | `module.cwasm` | the same, compiled for one engine on one kind of machine: for guests that are ended by a kill |
+//! | `module-epoch.cwasm` | the same for guests that share a process with others |
+//! | `snapshot.*` | the three again, as a started interpreter |
 //! | `files.pack` | the base files that a guest sees, read-only |
 //!
 //! Trust: an image holds native code that a cell will load, so an image is
@@ -26,6 +28,8 @@ mod store;
 pub use cache::{CACHE_VARIABLE, FolderLock, cache_directory};
 pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
 pub use error::ImageError;
-pub use image::{COMPILED_FILE, FILES_FILE, Image, MANIFEST_FILE, MODULE_FILE};
-pub use manifest::{Compiled, Entry, FORMAT_VERSION, Hooks, Manifest, Origin, Part};
+pub use image::{FILES_FILE, Image, MANIFEST_FILE};
+pub use manifest::{
+    Compiled, Entry, FORMAT_VERSION, Hooks, Manifest, Module, Origin, Part, Serves, Snapshot, Start,
+};
 pub use store::{Staging, Store, Stored, compare_versions};

@@ -5,7 +5,7 @@
 //! meets a half-replaced image. Folders whose names begin with a dot are
 //! unfinished; only a rename makes an image of them.
 
-use crate::image::{COMPILED_FILE, FILES_FILE, MANIFEST_FILE, MODULE_FILE};
+use crate::image::MANIFEST_FILE;
 use crate::manifest::is_word;
 use crate::{FolderLock, Image, ImageError, Manifest, cache_directory, digest_of_bytes};
 use std::cmp::Ordering;
@@ -159,7 +159,8 @@ impl Store {
         let text = manifest.to_json();
         let manifest_path = staging.part(MANIFEST_FILE);
         fs::write(&manifest_path, &text).map_err(ImageError::io("write", &manifest_path))?;
-        for part in [MANIFEST_FILE, MODULE_FILE, COMPILED_FILE, FILES_FILE] {
+        let parts = manifest.parts();
+        for part in parts.iter().map(|(file, _)| *file).chain([MANIFEST_FILE]) {
             let path = staging.part(part);
             // A rename may reach the disk before the contents do.
             let synced = fs::File::open(&path).and_then(|file| file.sync_all());

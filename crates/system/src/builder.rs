@@ -168,6 +168,11 @@ impl SystemBuilder {
         self
     }
 
+    /// The environment variables that were set until now.
+    pub fn variables(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
+        &self.environment
+    }
+
     /// The working directory, which the guest finds in `PWD`.
     pub fn working_directory(mut self, path: impl Into<Vec<u8>>) -> Self {
         self.working_directory = Some(path.into());

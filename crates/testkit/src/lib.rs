@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use bellglass_image::{
-    COMPILED_FILE, Compiled, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, MODULE_FILE, Manifest, Origin,
-    Part, Store, digest_of_bytes,
+    Compiled, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part, Start, Store,
+    digest_of_bytes,
 };
-use bellglass_wire::Signature;
+use bellglass_wire::{Interruption, Signature};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -23,8 +23,8 @@ impl ToyImage {
     /// If the module is not right: this is for tests.
     pub fn from_wat(text: &str) -> Self {
         let wasm = wat::parse_str(text).expect("a right module");
-        let compiled = bellglass_engine::compile(&wasm, bellglass_engine::Interruption::Kill)
-            .expect("a module that compiles");
+        let compiled =
+            |interruption| bellglass_engine::compile(&wasm, interruption).expect("a module that compiles");
         let hook = |name: &str| text.contains(&format!("(export \"{name}\")")).then(|| name.to_owned());
         let hooks = Hooks {
             allocate: hook("malloc"),
@@ -32,16 +32,21 @@ impl ToyImage {
             errno_address: hook("errno"),
             interrupt_table: hook("interrupts"),
         };
-        Self::seal(&wasm, &compiled, hooks, Vec::new())
+        Self::seal(&wasm, compiled, hooks, Vec::new())
     }
 
     /// An image whose compiled module is a script for the lying cell.
     pub fn from_script(script: &str) -> Self {
         let imports = vec!["a.b(i)i".parse().expect("a signature")];
-        Self::seal(b"", script.as_bytes(), Hooks::default(), imports)
+        Self::seal(b"", |_| script.as_bytes().to_vec(), Hooks::default(), imports)
     }
 
-    fn seal(wasm: &[u8], compiled: &[u8], hooks: Hooks, imports: Vec<Signature>) -> Self {
+    fn seal(
+        wasm: &[u8],
+        compiled: impl Fn(Interruption) -> Vec<u8>,
+        hooks: Hooks,
+        imports: Vec<Signature>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::new(folder.path());
         let staging = store.stage().expect("a place for the parts");
@@ -49,8 +54,16 @@ impl ToyImage {
             std::fs::write(staging.part(name), bytes).expect("a part");
             Part { sha256: digest_of_bytes(bytes), size: bytes.len() as u64 }
         };
-        let module = part(MODULE_FILE, wasm);
-        let native = part(COMPILED_FILE, compiled);
+        let native = |interruption| {
+            let Part { sha256, size } =
+                part(Start::Fresh.compiled_file(interruption), &compiled(interruption));
+            let engine = bellglass_engine::compatibility_key(interruption);
+            Compiled { interruption, engine, sha256, size }
+        };
+        let module = Module {
+            wasm: part(Start::Fresh.wasm_file(), wasm),
+            compiled: Interruption::ALL.into_iter().map(native).collect(),
+        };
         let files = part(FILES_FILE, &empty_pack());
         let manifest = Manifest {
             format: FORMAT_VERSION,
@@ -62,11 +75,7 @@ impl ToyImage {
             environment: BTreeMap::new(),
             imports,
             module,
-            compiled: Compiled {
-                engine: bellglass_engine::compatibility_key(),
-                sha256: native.sha256,
-                size: native.size,
-            },
+            snapshot: None,
             files,
             origin: Origin { recipe: digest_of_bytes(b""), built_at: 0, built_by: "testkit".to_owned() },
         };

@@ -38,7 +38,7 @@ pub(crate) struct Monitor {
 }
 
 /// What the controller tells the cell before anything runs.
-pub(crate) struct Start {
+pub(crate) struct Orders {
     pub(crate) hooks: Hooks,
     pub(crate) exports: Vec<String>,
 }
@@ -74,19 +74,19 @@ impl Monitor {
     }
 
     /// Starts the guest and answers its calls until the run is over.
-    pub(crate) fn converse(&mut self, start: Start, deadline: Option<Instant>) -> Ending {
+    pub(crate) fn converse(&mut self, orders: Orders, deadline: Option<Instant>) -> Ending {
         self.link.set_deadline(deadline);
-        self.allocator = start.hooks.allocate.is_some() && start.hooks.free.is_some();
+        self.allocator = orders.hooks.allocate.is_some() && orders.hooks.free.is_some();
         let welcome = ToCell::Welcome {
             version: PROTOCOL_VERSION,
             limits: GuestLimits {
                 memory_bytes: self.answers.limits.memory_bytes,
                 table_elements: self.answers.limits.table_elements,
             },
-            hooks: start.hooks,
+            hooks: orders.hooks,
             views: self.answers.routes.views(),
         };
-        let run = ToCell::Run { exports: start.exports };
+        let run = ToCell::Run { exports: orders.exports };
         let begun = self.link.queue(&welcome).and_then(|()| self.link.queue(&run));
         if let Err(error) = begun.and_then(|()| self.link.flush()) {
             return self.lost(error);

@@ -114,7 +114,7 @@ fn a_recipe_becomes_an_image() {
     assert_eq!(manifest.imports, ["env.getpid()i".parse().expect("a signature")]);
     assert_eq!(manifest.entry.exports, ["run"]);
     assert_eq!(manifest.environment["HOME"], "/");
-    assert!(image.is_for_engine(&bellglass_engine::compatibility_key()));
+    assert!(image.is_for_engine(bellglass_engine::compatibility_key));
     assert_eq!(words(&image), b"sweet words\n");
     assert_eq!(
         toy.log.take(),
@@ -224,12 +224,11 @@ fn an_image_of_another_engine_is_compiled_again() {
     let image = toy.build().expect("an image");
     let path = image.path().join(bellglass_image::MANIFEST_FILE);
     let text = fs::read_to_string(&path).expect("there");
-    fs::write(&path, text.replace(&bellglass_engine::compatibility_key(), "an older engine"))
-        .expect("written");
+    fs::write(&path, text.replace(bellglass_engine::ENGINE, "an older engine")).expect("written");
     toy.log.take();
     let again = toy.build().expect("an image");
     assert_eq!(toy.log.take(), ["toy@1 is there already; compiling it for this engine"]);
-    assert!(again.is_for_engine(&bellglass_engine::compatibility_key()));
+    assert!(again.is_for_engine(bellglass_engine::compatibility_key));
     assert_eq!(words(&again), b"sweet words\n");
 }
 

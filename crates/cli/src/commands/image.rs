@@ -3,7 +3,8 @@
 use crate::arguments::ImageCommand;
 use crate::units::size;
 use bellglass_build::{BuildRequest, Display, build, built_in_recipes, recompile};
-use bellglass_image::{Image, ImageError, Store};
+use bellglass_image::{Image, ImageError, Manifest, Start, Store};
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write, stdout};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -33,7 +34,7 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
 pub(crate) fn find_or_build(name: &str) -> anyhow::Result<Image> {
     let store = Store::open_default()?;
     match store.find(name) {
-        Ok(image) if image.is_for_engine(&bellglass_engine::compatibility_key()) => Ok(image),
+        Ok(image) if image.is_for_engine(bellglass_engine::compatibility_key) => Ok(image),
         Ok(image) => {
             eprintln!("bellglass: the image '{name}' was compiled for another engine: compiling it again");
             Ok(recompile(&image, &store)?)
@@ -88,23 +89,36 @@ fn inspect(name: &str, json: bool) -> anyhow::Result<()> {
         return Ok(out.flush()?);
     }
     image.verify()?;
-    let rows = [
+    let mut rows = vec![
         ("image", manifest.full_name()),
         ("folder", image.path().display().to_string()),
-        ("engine", manifest.compiled.engine.clone()),
         ("built", format!("{} by {}", time(manifest.origin.built_at), manifest.origin.built_by)),
         ("recipe", manifest.origin.recipe.to_string()),
         ("entry", manifest.entry.exports.join(", ")),
-        ("imports", format!("{} signatures (see 'bellglass calls {name}')", manifest.imports.len())),
-        ("module.wasm", format!("{}, SHA-256 {}", size(manifest.module.size), manifest.module.sha256)),
-        ("module.cwasm", format!("{}, SHA-256 {}", size(manifest.compiled.size), manifest.compiled.sha256)),
-        ("files.pack", format!("{}, SHA-256 {}", size(manifest.files.size), manifest.files.sha256)),
-        ("files", "as their digests say".to_owned()),
     ];
+    if let Some(snapshot) = &manifest.snapshot {
+        rows.push((
+            "snapshot",
+            format!("{} of memory, then {}", size(snapshot.memory_bytes), snapshot.exports.join(", ")),
+        ));
+    }
+    rows.push(("imports", format!("{} signatures (see 'bellglass calls {name}')", manifest.imports.len())));
+    rows.extend(engines(manifest).into_iter().map(|engine| ("engine", engine)));
+    let parts = manifest.parts();
+    rows.extend(
+        parts.iter().map(|(file, part)| (*file, format!("{}, SHA-256 {}", size(part.size), part.sha256))),
+    );
+    rows.push(("files", "as their digests say".to_owned()));
     for (what, value) in rows {
-        writeln!(out, "{what:13} {value}")?;
+        writeln!(out, "{what:20} {value}")?;
     }
     Ok(out.flush()?)
+}
+
+/// The keys of the engines that the modules are compiled for, each once.
+fn engines(manifest: &Manifest) -> BTreeSet<String> {
+    let modules = [Start::Fresh, Start::Snapshot].into_iter().filter_map(|start| manifest.module(start));
+    modules.flat_map(|module| &module.compiled).map(|compiled| compiled.engine.clone()).collect()
 }
 
 fn time(seconds: u64) -> String {

@@ -47,6 +47,9 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
             WhenUnsupported::Errno => Unsupported::Errno,
             WhenUnsupported::Kill => Unsupported::Stop,
         });
+    if options.no_snapshot {
+        builder = builder.fresh_start();
+    }
     for mount in view.mounts() {
         builder = builder.mount(mount);
     }

@@ -1,5 +1,10 @@
 use super::*;
 use crate::manifest::tests::example;
+use crate::{FILES_FILE, Start};
+use bellglass_wire::Interruption;
+
+const MODULE_FILE: &str = "module.wasm";
+const COMPILED_FILE: &str = "module.cwasm";
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -78,7 +83,11 @@ fn an_opened_image_stays_whole_when_it_is_removed() {
     assert_eq!(store.remove("python").expect("removed").len(), 1);
     assert!(!image.path().exists());
     let mut bytes = Vec::new();
-    image.compiled().read_to_end(&mut bytes).expect("read");
+    image
+        .compiled(Start::Fresh, Interruption::Kill)
+        .expect("a module")
+        .read_to_end(&mut bytes)
+        .expect("read");
     assert_eq!(bytes, b"part");
     assert!(matches!(store.remove("python"), Err(ImageError::NotFound { .. })));
     let left: Vec<_> =

@@ -1,0 +1,26 @@
+//! How a guest that only computes is ended.
+
+/// How a guest that computes is stopped or interrupted. It decides what the
+/// compiled code looks like: code for the one cannot be loaded for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Interruption {
+    /// By a signal to the process that it has for itself. The code pays nothing.
+    Kill,
+    /// By a look at a counter in every loop and at every function's start: for
+    /// guests in threads, which nothing else can stop. It costs an eighth of the
+    /// speed or more.
+    Epoch,
+}
+
+impl Interruption {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Kill, Self::Epoch];
+
+    /// Its name in manifests and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Epoch => "epoch",
+        }
+    }
+}
