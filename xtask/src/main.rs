@@ -6,11 +6,12 @@
 //! cargo xtask lint            formatting, clippy, documentation, dependencies
 //! cargo xtask docs            write the generated parts of docs/ again
 //! cargo xtask bench           run the benches
-//! cargo xtask fuzz [SECONDS]  run the fuzz target of the protocol
+//! cargo xtask fuzz [TARGET] [SECONDS]   run one fuzz target, or all
 //! ```
 //!
 //! It depends on nothing, so that it is there in a second on a fresh machine.
 
+mod fuzz;
 mod steps;
 
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         "lint" => steps::lint(),
         "docs" => steps::docs(),
         "bench" => steps::bench(rest),
-        "fuzz" => steps::fuzz(rest),
+        "fuzz" => fuzz::fuzz(rest),
         _ => Err(format!("there is no '{verb}': say bellglass, test, lint, docs, bench or fuzz")),
     };
     match outcome {

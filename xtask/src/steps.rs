@@ -57,24 +57,6 @@ pub(crate) fn docs() -> Result<u8, String> {
     Ok(0)
 }
 
-/// Runs a fuzz target for some seconds: any bytes as frames of the protocol. The
-/// flags are those that `cargo fuzz` would set; the coverage they ask for is not
-/// in a stable compiler's public options.
-pub(crate) fn fuzz(arguments: &[String]) -> Result<u8, String> {
-    let seconds = arguments.first().map_or("30", String::as_str);
-    let flags = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-                 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-                 -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing";
-    run(cargo("run")
-        .args(["--release", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--bin", "frames"])
-        // With a target named, the flags are not those of build scripts.
-        .args(["--target", "x86_64-unknown-linux-gnu", "--"])
-        .arg(format!("-max_total_time={seconds}"))
-        .envs([("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", flags)])
-        .env("CARGO_TARGET_DIR", target().join("fuzz")))?;
-    Ok(0)
-}
-
 /// Measures; it never judges.
 pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
     build()?;
@@ -98,13 +80,13 @@ fn build() -> Result<(), String> {
     Ok(())
 }
 
-fn cargo(verb: &str) -> Command {
+pub(crate) fn cargo(verb: &str) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.arg(verb).current_dir(root());
     command
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let status = command.status().map_err(|error| format!("{command:?} cannot be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed ({status})")) }
 }
@@ -125,11 +107,11 @@ fn replace(mut command: Command) -> Result<u8, String> {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 

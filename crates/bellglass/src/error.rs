@@ -49,6 +49,16 @@ pub enum Error {
         /// What it said, or how it ended.
         reason: String,
     },
+    /// A wall that the run requires is not up.
+    #[error(
+        "the wall '{wall}' is required and is not up ({reason}): `bellglass doctor` shows what this machine offers"
+    )]
+    Wall {
+        /// Its name.
+        wall: String,
+        /// Why it is not up.
+        reason: String,
+    },
     /// The virtual system cannot be set up as asked.
     #[error(transparent)]
     System(#[from] bellglass_system::SystemError),

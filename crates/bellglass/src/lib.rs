@@ -25,11 +25,17 @@
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod launch;
 mod limits;
 mod monitor;
+mod probe;
 mod report;
 mod sandbox;
+pub mod walls;
+mod words;
 
 pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
@@ -40,5 +46,6 @@ pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
 pub use error::Error;
 pub use limits::Limits;
 pub use monitor::{Next, Observation, Unsupported};
+pub use probe::{Probe, probe};
 pub use report::{CallCount, Outcome, Report, Wall};
 pub use sandbox::{Controls, Sandbox, SandboxBuilder};

@@ -1,5 +1,6 @@
 //! What a run did, and why it ended.
 
+use crate::words::printable;
 use bellglass_image::Start;
 use bellglass_wire::TrapKind;
 use serde::Serialize;
@@ -127,12 +128,14 @@ pub struct Wall {
 
 impl From<bellglass_wire::Wall> for Wall {
     fn from(wall: bellglass_wire::Wall) -> Self {
-        Self { name: wall.name, active: wall.active, detail: wall.detail }
+        Self { name: printable(&wall.name), active: wall.active, detail: printable(&wall.detail) }
     }
 }
 
 /// The sentence and the code for a guest's fault.
 pub(crate) fn crash(kind: TrapKind, message: String, backtrace: Vec<String>) -> Outcome {
+    let message = printable(&message);
+    let backtrace = backtrace.iter().map(|line| printable(line)).collect();
     let message = match kind {
         TrapKind::Other => format!("the interpreter failed: {message}"),
         _ => message,

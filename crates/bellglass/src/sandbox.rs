@@ -3,10 +3,11 @@
 use crate::launch::{CellProcess, CellUsage, Signaller, find_cell};
 use crate::monitor::link::Link;
 use crate::monitor::{Ending, Handle, Monitor, Next, Observation, Observe, Orders, Routes, Unsupported};
-use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report, Start};
+use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report, Start, walls};
 use bellglass_pack::Pack;
 use bellglass_system::{System, SystemBuilder, Waiter};
 use bellglass_wire::{Interruption, Signature};
+use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub struct SandboxBuilder {
     unsupported: Unsupported,
     cell: Option<PathBuf>,
     fresh: bool,
+    required_walls: Vec<String>,
 }
 
 impl Sandbox {
@@ -53,6 +55,7 @@ impl Sandbox {
             unsupported: Unsupported::default(),
             cell: None,
             fresh: false,
+            required_walls: Vec::new(),
         }
     }
 
@@ -74,7 +77,7 @@ impl Sandbox {
         let wall_time = begun.elapsed();
         let used = match ending.outcome {
             Outcome::Exited { .. } | Outcome::Crashed { .. } => self.process.leave(),
-            _ => self.process.end(),
+            _ => end(&mut self.monitor.link, &mut self.process),
         };
         self.report(ending, wall_time, used)
     }
@@ -82,6 +85,14 @@ impl Sandbox {
     fn report(&self, ending: Ending, wall_time: std::time::Duration, used: CellUsage) -> Report {
         let outcome = match ending.outcome {
             Outcome::Breach { reason } => Outcome::Breach { reason: with_last_words(reason, &used) },
+            // A cell that has said its last has nothing more to do but to leave. That
+            // somebody else killed it on the way changes nothing.
+            Outcome::Exited { .. } | Outcome::Crashed { .. }
+                if used.signal.is_some_and(|signal| signal != Signal::KILL.as_raw()) =>
+            {
+                let reason = "the cell did not leave after its last frame".to_owned();
+                Outcome::Breach { reason: with_last_words(reason, &used) }
+            }
             outcome => outcome,
         };
         Report {
@@ -103,8 +114,13 @@ impl Sandbox {
 
 fn with_last_words(reason: String, used: &CellUsage) -> String {
     let ended = match used.signal {
-        // The controller's own kill says nothing about the cell.
-        None | Some(9) => String::new(),
+        None => String::new(),
+        Some(signal) if signal == Signal::KILL.as_raw() => {
+            ", killed by somebody else, perhaps because the machine has no memory left".to_owned()
+        }
+        Some(signal) if signal == Signal::SYS.as_raw() => {
+            ", ended by the system call filter: it asked the kernel for what no guest needs".to_owned()
+        }
         Some(signal) => format!(", ended by signal {signal}"),
     };
     let words = if used.last_words.is_empty() { String::new() } else { format!(" ({})", used.last_words) };
@@ -238,13 +254,40 @@ impl SandboxBuilder {
         self
     }
 
+    /// Refuses to build the sandbox unless these walls are up: names of
+    /// [`walls::ALL`](crate::walls::ALL), which itself may be given. Without this
+    /// each wall is used where the system offers it, and [`Report::walls`] says
+    /// which are missing.
+    ///
+    /// ```no_run
+    /// # use bellglass::{Sandbox, Store, walls};
+    /// # let image = Store::open_default()?.find("python")?;
+    /// let sandbox = Sandbox::builder(image).require_walls(walls::ALL).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn require_walls<I: IntoIterator<Item: Into<String>>>(mut self, names: I) -> Self {
+        self.required_walls.extend(names.into_iter().map(Into::into));
+        self
+    }
+
     /// Starts the cell and gets it ready. The program does not run yet.
     ///
     /// # Errors
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
-        let Self { image, system, arguments, limits, handlers, observers, unsupported, cell, fresh } = self;
+        let Self {
+            image,
+            system,
+            arguments,
+            limits,
+            handlers,
+            observers,
+            unsupported,
+            cell,
+            fresh,
+            required_walls,
+        } = self;
         let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
@@ -277,7 +320,10 @@ impl SandboxBuilder {
         let system = system.build()?;
 
         let mut monitor = Monitor::new(Link::new(stream), system, waiter, limits.clone());
-        let signatures = monitor.greet().map_err(|error| explain(error, &mut process))?;
+        let greeted = monitor.greet();
+        let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
+        monitor.walls.push(process.bound_memory(&limits));
+        walls::require(&required_walls, &monitor.walls)?;
         if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
             return Err(Error::UnknownSignature {
                 image: image.manifest().full_name(),
@@ -297,10 +343,20 @@ fn parse(handlers: Vec<(String, Handle)>) -> Result<BTreeMap<Signature, Vec<Hand
     Ok(parsed)
 }
 
+/// Ends a cell that has not said its last; one that closed its stream is given a
+/// moment to show what it died of.
+fn end(link: &mut Link, process: &mut CellProcess) -> CellUsage {
+    if link.is_closed() {
+        link.close();
+        return process.expire();
+    }
+    process.end()
+}
+
 /// Adds what the operating system knows of a cell that did not start.
-fn explain(error: Error, process: &mut CellProcess) -> Error {
+pub(crate) fn explain(error: Error, link: &mut Link, process: &mut CellProcess) -> Error {
     match error {
-        Error::Start { reason } => Error::Start { reason: with_last_words(reason, &process.end()) },
+        Error::Start { reason } => Error::Start { reason: with_last_words(reason, &end(link, process)) },
         error => error,
     }
 }

@@ -170,7 +170,7 @@ impl External for Link {
             Err(error) => {
                 // Without its controller a guest has nobody to run for.
                 let _ = self.fail(error.to_string());
-                std::process::exit(1);
+                crate::leave(1);
             }
         }
     }

@@ -31,6 +31,15 @@ pub(crate) enum Command {
     /// Build, list, inspect or remove images
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Check what this machine offers, and what is missing
+    ///
+    /// Starts a cell and prints which walls are around it, and why one is not; then the state
+    /// of the images. The exit code is 0 if everything is as it should be, else 1.
+    Doctor {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List each external call of an image, and what answers it
     Calls {
         /// The image's name, name@version or folder
@@ -101,6 +110,10 @@ pub(crate) struct Options {
     /// Start the interpreter from nothing, not from the image's snapshot of a started one
     #[arg(long)]
     pub(crate) no_snapshot: bool,
+
+    /// Refuse to run unless these walls are up (see 'bellglass doctor'), e.g. all
+    #[arg(long, value_name = "WALL,...", value_delimiter = ',')]
+    pub(crate) require_walls: Vec<String>,
 
     /// Write a report of the run, as JSON
     #[arg(long, value_name = "FILE")]

@@ -27,6 +27,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(run) => commands::run::run(run),
         Command::Repl(repl) => commands::repl::repl(repl),
         Command::Image(command) => commands::image::image(command),
+        Command::Doctor { json } => commands::doctor::doctor(json),
         Command::Calls { image } => commands::calls::calls(&image),
     };
     match outcome {

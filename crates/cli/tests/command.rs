@@ -232,3 +232,40 @@ fn a_prompt_on_a_terminal_edits_lines_and_is_interrupted() {
     terminal.type_keys("\x04");
     assert!(terminal.child.wait().expect("an end").success());
 }
+
+#[test]
+fn the_doctor_finds_every_wall_up_and_says_what_is_not_as_it_should_be() {
+    let place = Place::new();
+    let doctor = |words: &[&str], cell: Option<&str>| {
+        let mut command = place.bellglass([&["doctor"], words].concat());
+        if let Some(cell) = cell {
+            command.env("BELLGLASS_CELL", cell);
+        }
+        process::finish(&mut command, Stdin::Nothing)
+    };
+    let healthy = doctor(&[], None).expect(0);
+    for word in ["bellglass-cell", "system_call_filter", "landlock", "python@3.13", "as it should be"] {
+        assert!(healthy.out().contains(word), "{word} in {}", healthy.all());
+    }
+    assert!(!healthy.out().contains("BAD"), "{}", healthy.all());
+    let value: serde_json::Value =
+        serde_json::from_str(&doctor(&["--json"], None).expect(0).out()).expect("JSON");
+    assert_eq!(value["good"], true);
+    let findings = value["findings"].as_array().expect("a list");
+    assert!(
+        findings.iter().filter(|finding| finding["part"] == "walls" && finding["state"] == "good").count()
+            >= 10
+    );
+    // A program that is no cell, and none at all.
+    let ill = doctor(&[], Some("/bin/true")).expect(1);
+    assert!(ill.out().contains("BAD  bellglass-cell"), "{}", ill.all());
+    assert!(doctor(&["--json"], Some("/nowhere")).expect(1).out().contains("was not found"));
+}
+
+#[test]
+fn required_walls_must_be_up() {
+    let place = Place::new();
+    place.code(&["--require-walls", "all"], "print('hello')").expect(0);
+    place.code(&["--require-walls", "landlock,system_call_filter"], "print('hello')").expect(0);
+    place.code(&["--require-walls=moat"], "1").expect(125).says("the wall 'moat' is required and is not up");
+}

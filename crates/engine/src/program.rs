@@ -109,6 +109,19 @@ impl Program {
         &self.signatures
     }
 
+    /// Does now, on the thread that will run the guest, what the engine would else
+    /// put off until then: what a locked-down process could no longer do.
+    ///
+    /// # Errors
+    /// [`EngineError::Load`] if the initial memory cannot be had.
+    pub fn prepare(&self) -> Result<(), EngineError> {
+        Engine::tls_eager_initialize();
+        self.instance
+            .module()
+            .initialize_copy_on_write_image()
+            .map_err(|error| EngineError::Load { reason: format!("{error:#}") })
+    }
+
     /// Makes the guests of this program, in whatever threads they run, ask their
     /// [`Watch`]. A guest that asked a moment ago may miss it: ring until it has
     /// heard. Guests that are not meant lose less than a microsecond.

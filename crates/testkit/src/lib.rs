@@ -35,10 +35,17 @@ impl ToyImage {
         Self::seal(&wasm, compiled, hooks, Vec::new())
     }
 
-    /// An image whose compiled module is a script for the lying cell.
+    /// An image whose compiled module is a script for the lying cell, which says
+    /// that it imports `a.b(i)i` and has a malloc and a free.
     pub fn from_script(script: &str) -> Self {
         let imports = vec!["a.b(i)i".parse().expect("a signature")];
-        Self::seal(b"", |_| script.as_bytes().to_vec(), Hooks::default(), imports)
+        let hooks = Hooks {
+            allocate: Some("malloc".to_owned()),
+            free: Some("free".to_owned()),
+            errno_address: None,
+            interrupt_table: None,
+        };
+        Self::seal(b"", |_| script.as_bytes().to_vec(), hooks, imports)
     }
 
     fn seal(

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The arrows of ARCHITECTURE.md: what each crate may use, and nothing else.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("bellglass-wire", &[]),
     ("bellglass-pack", &[]),
     ("bellglass-image", &["bellglass-wire"]),
     ("bellglass-engine", &["bellglass-wire"]),
-    ("bellglass-cell", &["bellglass-wire", "bellglass-engine"]),
+    ("bellglass-cage", &["bellglass-wire"]),
+    ("bellglass-cell", &["bellglass-wire", "bellglass-cage", "bellglass-engine"]),
     ("bellglass-system", &["bellglass-wire", "bellglass-pack"]),
     ("bellglass", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-system"]),
     ("bellglass-build", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-engine"]),
@@ -17,7 +18,17 @@ const ARROWS: [(&str, &[&str]); 11] = [
         "bellglass-cli",
         &["bellglass", "bellglass-build", "bellglass-engine", "bellglass-image", "bellglass-system"],
     ),
-    ("bellglass-testkit", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-engine"]),
+    (
+        "bellglass-testkit",
+        &[
+            "bellglass-wire",
+            "bellglass-cage",
+            "bellglass-cell",
+            "bellglass-image",
+            "bellglass-pack",
+            "bellglass-engine",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

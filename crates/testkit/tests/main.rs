@@ -6,5 +6,12 @@ mod architecture;
 /// A lying cell: each lie ends the run within its time, with an outcome that
 /// names it.
 mod breach;
+/// Many sandboxes at once, and cells that are killed at any moment: what is left.
+mod crowd;
 /// Toy guests in real cells: faults, limits, handlers.
 mod guests;
+/// Lies without an end: each field of each frame, each byte of a real
+/// conversation, and what the controller reserves meanwhile.
+mod lies;
+/// A cell that its guest has broken out of: what it can still do.
+mod walls;

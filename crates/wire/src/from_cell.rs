@@ -90,7 +90,7 @@ pub struct Viewed {
 /// One thing that the operating system does, or does not do, to hold the cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wall {
-    /// Its name: `no_new_privs`, `rlimits`, `seccomp`.
+    /// Its name: `no_new_privileges`, `landlock`, `system_call_filter`.
     pub name: String,
     /// Whether it is up.
     pub active: bool,

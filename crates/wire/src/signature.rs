@@ -2,7 +2,7 @@
 
 use crate::codec::{Reader, Writer};
 use crate::{WireError, caps};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// The type of a parameter or a result.
@@ -93,7 +93,12 @@ impl Signature {
 
 impl fmt::Display for Signature {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}(", self.module, self.name)?;
+        // A name comes from a module, and may be any text: what is shown to people
+        // has no control characters.
+        let safe = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+        let names = self.module.chars().chain(['.']).chain(self.name.chars());
+        names.map(safe).try_for_each(|character| formatter.write_char(character))?;
+        write!(formatter, "(")?;
         for one in &self.parameters {
             write!(formatter, "{}", one.letter())?;
         }

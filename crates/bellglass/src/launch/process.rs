@@ -1,8 +1,13 @@
 //! One cell as a process: started with nothing, killed and reaped for sure.
 
-use crate::Error;
+use crate::walls::MEMORY_BOUND;
+use crate::words::printable;
+use crate::{Error, Limits, Wall};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, prlimit, waitid,
+};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -19,6 +24,19 @@ const LAST_WORDS_BYTES: u64 = 4096;
 
 /// How long a cell that has sent its last frame may take to leave by itself.
 const LEAVE_TIME: Duration = Duration::from_millis(500);
+
+/// How long a cell that has closed its stream may take to be dead.
+const EXPIRE_TIME: Duration = Duration::from_millis(100);
+
+/// What a cell needs beside its guest's memory and tables: 65 MiB of stack, which
+/// the kernel counts whole, its heap, frames in and out. Found by looking at
+/// `VmData` of cells, and doubled; too small a number shows as guests that get no
+/// memory although their limit is not reached.
+const OWN_MEMORY_BYTES: u64 = 256 << 20;
+
+/// Bytes that one element of a table takes in the engine, twice over: a table
+/// that grows is there in both sizes for a moment.
+const TABLE_ELEMENT_BYTES: u64 = 32;
 
 /// A running cell. Dropping it ends it.
 pub(crate) struct CellProcess {
@@ -38,7 +56,8 @@ pub(crate) struct CellUsage {
     pub(crate) cpu: Duration,
     /// The greatest resident size in bytes.
     pub(crate) peak_resident_bytes: u64,
-    /// The signal that ended it, unless it left by itself.
+    /// The signal that ended it, unless it left by itself or was killed by its
+    /// controller.
     pub(crate) signal: Option<i32>,
     /// What it said on its diagnostics pipe.
     pub(crate) last_words: String,
@@ -79,6 +98,22 @@ impl CellProcess {
         }
     }
 
+    /// Has the kernel hold the whole process to the guest's limits and what a cell
+    /// needs beside, should the engine's own counting ever be got around.
+    pub(crate) fn bound_memory(&self, limits: &Limits) -> Wall {
+        let name = MEMORY_BOUND.to_owned();
+        let tables = limits.table_elements.saturating_mul(TABLE_ELEMENT_BYTES);
+        let most = limits.memory_bytes.saturating_add(tables).saturating_add(OWN_MEMORY_BYTES);
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        // Never without a number: that would mean this process.
+        let bound = match *alive {
+            Some(pid) => prlimit(Some(pid), Resource::Data, limit).map_err(|errno| errno.to_string()),
+            None => Err("the cell has ended".to_owned()),
+        };
+        Wall { name, active: bound.is_ok(), detail: bound.err().unwrap_or_default() }
+    }
+
     /// Something that can signal this cell from another thread.
     pub(crate) fn signaller(&self) -> Signaller {
         Signaller { alive: Arc::clone(&self.alive) }
@@ -102,30 +137,48 @@ impl CellProcess {
         self.end()
     }
 
+    /// Waits a moment for a cell that has closed its stream to be dead, so that
+    /// what ended it is known, then ends it.
+    pub(crate) fn expire(&mut self) -> CellUsage {
+        let until = Instant::now() + EXPIRE_TIME;
+        while !self.has_ended() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.end()
+    }
+
+    /// Whether the process has ended, by whatever it was, and only waits to be
+    /// reaped.
+    fn has_ended(&self) -> bool {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        alive.is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
+    }
+
     /// Kills the cell if it still runs, reaps it, and says what it used.
     pub(crate) fn end(&mut self) -> CellUsage {
         if let Some(usage) = &self.usage {
             return usage.clone();
         }
+        let had_ended = self.has_ended();
         let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pid) = alive.take() {
             // An unreaped process keeps its number, so this reaches nobody else;
             // one that has left already does not mind.
             let _ = kill_process(pid, Signal::KILL);
+            // Where no wall kept it from starting others, they are of its group,
+            // which has its number.
+            let _ = kill_process_group(pid, Signal::KILL);
         }
         drop(alive);
         let mut usage = CellUsage::default();
         if let Some(Ok(reaped)) = self.child.take().map(Wait4::wait4) {
             usage.cpu = reaped.rusage.utime + reaped.rusage.stime;
             usage.peak_resident_bytes = reaped.rusage.maxrss;
-            usage.signal = reaped.status.signal();
+            usage.signal = reaped.status.signal().filter(|_| had_ended);
         }
         if let Some(words) = self.last_words.take() {
-            // BOUND: a hostile cell may have filled the pipe; so much is kept.
-            // The process is dead, so the read ends.
-            let mut bytes = Vec::new();
-            let _ = words.take(LAST_WORDS_BYTES).read_to_end(&mut bytes);
-            usage.last_words = printable(&bytes);
+            usage.last_words = printable(&String::from_utf8_lossy(&read_last_words(words)));
         }
         self.usage = Some(usage.clone());
         usage
@@ -163,6 +216,18 @@ impl Signaller {
     }
 }
 
+/// What a cell that has ended left in its pipe.
+fn read_last_words(words: ChildStderr) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Without waiting: the cell is dead, but where no wall kept it from starting
+    // others, one of them may hold the pipe open.
+    if fcntl_setfl(&words, OFlags::NONBLOCK).is_ok() {
+        // BOUND: a hostile cell may have filled the pipe; so much is kept.
+        let _ = words.take(LAST_WORDS_BYTES).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
 /// The time that all threads of a process have run, which Linux counts in
 /// nanoseconds; the first number of `schedstat` (see proc(5)).
 fn processor_time_of(process: Pid) -> Option<Duration> {
@@ -174,22 +239,9 @@ fn processor_time_of(process: Pid) -> Option<Duration> {
     Some(tasks.flatten().filter_map(time_of).sum())
 }
 
-/// A cell's words come from a process that is not trusted: no control character
-/// of theirs may reach a terminal or a log.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let safe = |character: char| if character.is_control() { ' ' } else { character };
-    text.trim().chars().map(safe).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_of_a_cell_are_not_passed_on() {
-        assert_eq!(printable(b"a\x1b[2Jb\n"), "a [2Jb");
-    }
 
     #[test]
     fn a_program_that_does_nothing_is_killed_and_reaped() {
@@ -197,8 +249,16 @@ mod tests {
         let (mut process, stream) = CellProcess::start(Path::new("/bin/cat"), module).expect("a process");
         let signaller = process.signaller();
         let usage = process.end();
-        assert_eq!(usage.signal, Some(9));
+        assert_eq!(usage.signal, None, "it was the controller that killed it");
         signaller.kill();
         drop(stream);
+    }
+
+    #[test]
+    fn a_signal_from_outside_is_told_from_the_controllers_own() {
+        let module = File::open("/dev/null").expect("/dev/null");
+        let (mut process, _stream) = CellProcess::start(Path::new("/bin/cat"), module).expect("a process");
+        process.signaller().kill();
+        assert_eq!(process.expire().signal, Some(9));
     }
 }

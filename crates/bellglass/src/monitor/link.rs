@@ -5,6 +5,7 @@ use bellglass_wire::{FrameBuffer, FromCell, ToCell, WireError, caps};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -94,6 +95,16 @@ impl Link {
                 Err(error) => self.wait_after(error, PollFlags::IN)?,
             }
         }
+    }
+
+    /// Whether the cell closed its end: it has ended, or is about to.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.broken == Some(LinkError::Closed)
+    }
+
+    /// Closes this end, which an honest cell leaves for.
+    pub(crate) fn close(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     fn intact(&self) -> Result<(), LinkError> {

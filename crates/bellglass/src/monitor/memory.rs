@@ -9,6 +9,8 @@ use bellglass_wire::{FromCell, ToCell, Viewed, Write, caps};
 pub(crate) struct RemoteMemory<'a> {
     link: &'a mut Link,
     size: u64,
+    /// The size that it can grow to.
+    limit: u64,
     /// Whether the image names a malloc and a free.
     allocator: bool,
     viewed: Vec<Viewed>,
@@ -19,8 +21,14 @@ pub(crate) struct RemoteMemory<'a> {
 }
 
 impl<'a> RemoteMemory<'a> {
-    pub(crate) fn new(link: &'a mut Link, size: u64, allocator: bool, viewed: Vec<Viewed>) -> Self {
-        Self { link, size, allocator, viewed, writes: Vec::new(), written_bytes: 0, breach: None }
+    pub(crate) fn new(
+        link: &'a mut Link,
+        size: u64,
+        limit: u64,
+        allocator: bool,
+        viewed: Vec<Viewed>,
+    ) -> Self {
+        Self { link, size, limit, allocator, viewed, writes: Vec::new(), written_bytes: 0, breach: None }
     }
 
     /// The writes that have not been sent yet, for the call's answer.
@@ -80,6 +88,16 @@ impl<'a> RemoteMemory<'a> {
     }
 }
 
+/// What is wrong with the size of memory that a cell claims, if anything: it never
+/// shrinks, and the cell itself keeps it from growing beyond its limit.
+pub(crate) fn lie_about_size(claimed: u64, before: u64, limit: u64) -> Option<String> {
+    if claimed > limit {
+        return Some(format!("the cell claims a memory of {claimed} bytes, with a limit of {limit}"));
+    }
+    let shrunk = claimed < before;
+    shrunk.then(|| format!("the cell claims that its memory shrank from {before} to {claimed} bytes"))
+}
+
 impl Memory for RemoteMemory<'_> {
     fn size(&self) -> u64 {
         self.size
@@ -122,6 +140,9 @@ impl Memory for RemoteMemory<'_> {
         }
         match self.ask(&ToCell::Allocate { size })? {
             FromCell::Allocated { address, memory_bytes } => {
+                if let Some(lie) = lie_about_size(memory_bytes, self.size, self.limit) {
+                    return Err(self.breaks(&lie));
+                }
                 // The guest's malloc is the guest's code: what it returns is
                 // checked at each use, like any other pointer of the guest.
                 self.size = memory_bytes;

@@ -13,11 +13,12 @@ pub(crate) use routes::{Handle, Observe, Routes};
 pub use routes::{Next, Observation, Unsupported};
 
 use crate::report::{Outcome, Wall};
+use crate::words::printable;
 use crate::{Error, Limits};
-use bellglass_system::{System, Waiter};
+use bellglass_system::{Memory, System, Waiter};
 use bellglass_wire::{FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, Usage, Viewed};
 use link::{Link, LinkError};
-use memory::RemoteMemory;
+use memory::{RemoteMemory, lie_about_size};
 use std::time::{Duration, Instant};
 
 /// How long a cell that is told to end may take to say what it used.
@@ -35,6 +36,8 @@ pub(crate) struct Monitor {
     pub(crate) answers: Answers,
     pub(crate) walls: Vec<Wall>,
     allocator: bool,
+    /// The guest's memory at its last call.
+    memory_bytes: u64,
 }
 
 /// What the controller tells the cell before anything runs.
@@ -46,7 +49,7 @@ pub(crate) struct Orders {
 impl Monitor {
     pub(crate) fn new(link: Link, system: System, waiter: Waiter, limits: Limits) -> Self {
         let answers = Answers { system, routes: Routes::default(), waiter, limits };
-        Self { link, answers, walls: Vec::new(), allocator: false }
+        Self { link, answers, walls: Vec::new(), allocator: false, memory_bytes: 0 }
     }
 
     /// Hears the cell's hello, checks it, and gives back the signatures in the
@@ -64,7 +67,7 @@ impl Monitor {
             Ok(FromCell::Hello { version, .. }) => {
                 Err(Error::Version { theirs: version, ours: PROTOCOL_VERSION })
             }
-            Ok(FromCell::Failed { message }) => Err(Error::Start { reason: message }),
+            Ok(FromCell::Failed { message }) => Err(Error::Start { reason: printable(&message) }),
             Ok(_) => Err(Error::Start { reason: "it did not begin with a hello".to_owned() }),
             Err(LinkError::TimedOut) => Err(Error::Start {
                 reason: format!("it said nothing for {:?}", self.answers.limits.start_time),
@@ -99,13 +102,23 @@ impl Monitor {
                         Err(ending) => ending,
                     }
                 }
+                Ok(
+                    FromCell::Returned { usage, .. }
+                    | FromCell::Trapped { usage, .. }
+                    | FromCell::Ended { usage },
+                ) if usage.peak_memory_bytes > self.answers.limits.memory_bytes => {
+                    let peak = usage.peak_memory_bytes;
+                    breach(format!("the cell claims to have used {peak} bytes of memory, beyond its limit"))
+                }
                 Ok(FromCell::Returned { results, usage }) => {
                     Ending { outcome: Answers::returned(&results), usage }
                 }
                 Ok(FromCell::Trapped { kind, message, backtrace, usage }) => {
                     Ending { outcome: self.answers.trapped(kind, message, backtrace, usage), usage }
                 }
-                Ok(FromCell::Failed { message }) => breach(format!("the cell gave up: {message}")),
+                Ok(FromCell::Failed { message }) => {
+                    breach(format!("the cell gave up: {}", printable(&message)))
+                }
                 Ok(_) => breach("the cell sent an answer to a question that was not asked".to_owned()),
                 Err(error) => self.lost(error),
             };
@@ -121,8 +134,13 @@ impl Monitor {
         arguments: &[u64],
         viewed: Vec<Viewed>,
     ) -> Result<(), Ending> {
-        let mut memory = RemoteMemory::new(&mut self.link, memory_bytes, self.allocator, viewed);
+        let limit = self.answers.limits.memory_bytes;
+        if let Some(lie) = lie_about_size(memory_bytes, self.memory_bytes, limit) {
+            return Err(breach(lie));
+        }
+        let mut memory = RemoteMemory::new(&mut self.link, memory_bytes, limit, self.allocator, viewed);
         let answer = self.answers.answer(index, arguments, &mut memory);
+        self.memory_bytes = memory.size();
         let breach_reason = memory.breach.take();
         let writes = memory.into_writes();
         match answer {

@@ -236,3 +236,37 @@ fn later_archives_lie_over_earlier_ones() {
     unpack(&archives, &path("out"), TopFolder::Keep, &|_| {}).expect("unpacked");
     assert_eq!((read(&folder, "a"), read(&folder, "b")), ("1".to_owned(), "2".to_owned()));
 }
+
+#[test]
+fn any_byte_of_an_archive_may_be_wrong_or_missing() {
+    let tar = tar_of(&[file("top/a", "A"), link("top/l", "a"), file("top/b/c", "C")]);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(&tar).expect("memory");
+    let zst = ruzstd::encoding::compress_to_vec(tar.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+    let archives = [
+        ("x.tar.gz", gz.finish().expect("memory")),
+        ("x.tar.zst", zst),
+        ("x.zip", zip_of(&[("a", "A"), ("b/c", "C")])),
+        ("x.deb", deb_of("data.tar", &tar)),
+    ];
+    for (name, bytes) in archives {
+        for at in 0..bytes.len() {
+            // Long runs of zeros between the headers of a tar say nothing.
+            if bytes[at] == 0 && at % 64 != 0 {
+                continue;
+            }
+            let flipped = |mask: u8| {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= mask;
+                flipped
+            };
+            for damaged in [flipped(0x01), flipped(0x80), flipped(0xff), bytes[..at].to_vec()] {
+                // Nothing beside what may be there: `unpack_bytes` looks at the
+                // file outside, and this for new ones.
+                let (folder, _) = unpack_bytes(name, &damaged, TopFolder::Keep);
+                let count = fs::read_dir(folder.path()).expect("there").count();
+                assert!(count <= 3, "{name}, byte {at}: {count} entries");
+            }
+        }
+    }
+}

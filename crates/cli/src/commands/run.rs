@@ -5,7 +5,7 @@ use crate::exit::{code_of, sentence_of};
 use crate::program::View;
 use crate::{commands, signals, trace};
 use anyhow::Context;
-use bellglass::{Input, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported};
+use bellglass::{Input, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
@@ -49,6 +49,12 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
         });
     if options.no_snapshot {
         builder = builder.fresh_start();
+    }
+    for name in &options.require_walls {
+        builder = match name.as_str() {
+            "all" => builder.require_walls(walls::ALL),
+            name => builder.require_walls([name]),
+        };
     }
     for mount in view.mounts() {
         builder = builder.mount(mount);

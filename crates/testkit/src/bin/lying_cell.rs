@@ -9,16 +9,26 @@
 //! call INDEX VALUES...  a call with these arguments
 //! data COUNT            a Data frame of so many bytes
 //! flood                 right calls for ever, whatever is answered
+//! dance                 right calls for ever, each with two right answers to reads
 //! drip                  a frame that is never finished, a byte at a time
+//! words COUNT           so many bytes of last words
+//! again COUNT STEP      that step so many times
 //! sleep MILLISECONDS
-//! die SIGNAL-FREE-CODE  leave with this exit code
+//! stop                  stops like a process at Ctrl-Z
+//! hush                  closes the stream for writing, reads a while
+//! spawn                 starts a process that holds all that this one holds
+//! relay CELL MODULE FILE   starts a real cell, hands everything on between it and
+//!                       the controller, and writes what the cell said to the file
+//! die CODE              leave with this exit code
 //! ```
 #![forbid(unsafe_code)]
 
 use bellglass_wire::{FromCell, PROTOCOL_VERSION};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use std::time::Duration;
 
 fn main() {
@@ -57,12 +67,38 @@ fn step(stream: &mut File, verb: &str, words: &[&str]) {
             send(stream, &call(*index as u32, arguments));
         }
         "data" => {
-            let count = words.first().and_then(|word| word.parse().ok()).expect("a count");
-            send(stream, &FromCell::Data { bytes: vec![7; count] });
+            send(stream, &FromCell::Data { bytes: vec![7; number(words)] });
         }
         "flood" => loop {
             send(stream, &call(0, &[0]));
         },
+        "dance" => loop {
+            send(stream, &call(0, &[0]));
+            step(stream, "await", &[]);
+            for _ in 0..2 {
+                send(stream, &FromCell::Data { bytes: vec![7; 16] });
+                step(stream, "await", &[]);
+            }
+        },
+        "words" => {
+            let _ = std::io::stderr().write_all(&vec![b'w'; number(words)]);
+        }
+        "again" => {
+            let (verb, rest) = words[1..].split_first().expect("a step");
+            (0..number(words)).for_each(|_| step(stream, verb, rest));
+        }
+        "stop" => {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)
+                .expect("a signal to itself");
+        }
+        "hush" => {
+            let _ = rustix::net::shutdown(&*stream, rustix::net::Shutdown::Write);
+            let mut rest = UnixStream::from(OwnedFd::from(stream.try_clone().expect("a descriptor")));
+            rest.set_read_timeout(Some(Duration::from_millis(100))).expect("a time");
+            let _ = std::io::copy(&mut rest, &mut std::io::sink());
+        }
+        "spawn" => leave_somebody_behind(),
+        "relay" => relay(stream, words),
         "drip" => {
             write(stream, &1000_u32.to_le_bytes());
             loop {
@@ -71,15 +107,44 @@ fn step(stream: &mut File, verb: &str, words: &[&str]) {
             }
         }
         "sleep" => {
-            let time = words.first().and_then(|word| word.parse().ok()).expect("a time");
-            std::thread::sleep(Duration::from_millis(time));
+            std::thread::sleep(Duration::from_millis(number(words) as u64));
         }
-        "die" => {
-            let code = words.first().and_then(|word| word.parse().ok()).expect("a code");
-            std::process::exit(code);
-        }
+        "die" => std::process::exit(number(words) as i32),
         other => panic!("no such step: {other}"),
     }
+}
+
+#[expect(clippy::zombie_processes, reason = "it outlives this process")]
+fn leave_somebody_behind() {
+    std::process::Command::new("/bin/sleep").arg("20").spawn().expect("a process");
+}
+
+fn number(words: &[&str]) -> usize {
+    words.first().and_then(|word| word.parse().ok()).expect("a number")
+}
+
+/// Stands between a real cell and the controller.
+fn relay(stream: &mut File, words: &[&str]) {
+    let [cell, module, record] = words else { panic!("relay CELL MODULE FILE") };
+    let (ours, theirs) = UnixStream::pair().expect("a stream");
+    let mut child = std::process::Command::new(cell)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(File::open(module).expect("a module"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a cell");
+    let mut from_controller = stream.try_clone().expect("a descriptor");
+    let mut to_cell = ours.try_clone().expect("a descriptor");
+    std::thread::spawn(move || std::io::copy(&mut from_controller, &mut to_cell));
+    let mut record = File::create(record).expect("a file");
+    let mut from_cell = ours;
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from_cell.read(&mut buffer) {
+        record.write_all(&buffer[..count]).expect("a write");
+        write(stream, &buffer[..count]);
+    }
+    let _ = child.wait();
 }
 
 fn hello() -> FromCell {

@@ -1,0 +1,84 @@
+//! The walls that the operating system puts around a cell, behind the one that
+//! WebAssembly is. Each is used where the system offers it, and each run's
+//! [`Report`](crate::Report) says which were up.
+
+use crate::{Error, Wall};
+
+/// The name of every wall that this version knows, in the order in which they go
+/// up.
+pub const ALL: [&str; 10] = [
+    "descriptors",
+    "no_new_privileges",
+    "capabilities",
+    "not_dumpable",
+    "resource_limits",
+    "landlock",
+    "dies_with_controller",
+    "no_processes",
+    "system_call_filter",
+    MEMORY_BOUND,
+];
+
+/// The wall that the controller puts up itself.
+pub(crate) const MEMORY_BOUND: &str = "memory_bound";
+
+/// What a wall does, in a few words for people; nothing for an unknown name.
+pub fn purpose(name: &str) -> &'static str {
+    match name {
+        "descriptors" => "everything that it inherited is closed",
+        "no_new_privileges" => "no program can give it more rights",
+        "capabilities" => "it has none of root's powers",
+        "not_dumpable" => "nobody can look into its memory",
+        "resource_limits" => "it writes no file and leaves no core",
+        "landlock" => "no file, no network, no signals to others",
+        "dies_with_controller" => "the kernel ends it when its controller is gone",
+        "no_processes" => "it starts no process and no thread",
+        "system_call_filter" => "it has a dozen system calls, and no executable memory",
+        MEMORY_BOUND => "the kernel holds the whole process to its memory",
+        _ => "",
+    }
+}
+
+/// Whether all of `required` are up.
+///
+/// # Errors
+/// [`Error::Wall`] with the first that is not.
+pub(crate) fn require(required: &[String], walls: &[Wall]) -> Result<(), Error> {
+    for name in required {
+        let reason = match walls.iter().find(|wall| wall.name == *name) {
+            Some(wall) if wall.active => continue,
+            Some(wall) => wall.detail.clone(),
+            None => format!("the walls of this cell are: {}", list(walls)),
+        };
+        return Err(Error::Wall { wall: name.clone(), reason });
+    }
+    Ok(())
+}
+
+fn list(walls: &[Wall]) -> String {
+    walls.iter().map(|wall| wall.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_that_is_down_or_unknown_is_an_error_with_the_reason() {
+        let wall = |name: &str, active, detail: &str| Wall {
+            name: name.to_owned(),
+            active,
+            detail: detail.to_owned(),
+        };
+        let walls = [wall("landlock", false, "not switched on"), wall("descriptors", true, "")];
+        let required = |name: &str| require(&[name.to_owned()], &walls).map_err(|error| error.to_string());
+        assert_eq!(required("descriptors"), Ok(()));
+        assert!(required("landlock").is_err_and(|text| text.contains("not switched on")));
+        assert!(required("moat").is_err_and(|text| text.contains("are: landlock, descriptors")));
+    }
+
+    #[test]
+    fn each_wall_has_a_purpose() {
+        assert!(ALL.iter().all(|name| !purpose(name).is_empty()));
+    }
+}

@@ -1,0 +1,54 @@
+//! What the operating system adds to the isolation of a cell. The guest is held
+//! by WebAssembly alone; these walls stand behind that one, for the day on which
+//! the engine has a bug.
+//!
+//! They go up in two steps, because loading the compiled module needs what a
+//! running guest must not have: [`enter`] as the first thing that the process
+//! does, while it has one thread and three descriptors; [`lock_down`] when the
+//! module is loaded and before the guest's first instruction. After that the
+//! process can compute, use its own memory and talk on the descriptors that it
+//! has; whatever else it asks of the kernel ends it with SIGSYS.
+//!
+//! No wall is taken for granted: each that the system does not offer is reported
+//! with the reason, and the controller decides whether it goes on without.
+
+#[cfg(target_os = "linux")]
+mod death;
+#[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
+mod filter;
+#[cfg(target_os = "linux")]
+pub mod policy;
+#[cfg(target_os = "linux")]
+mod walls;
+
+#[cfg(target_os = "linux")]
+pub use walls::{enter, lock_down};
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use bellglass_wire::Wall;
+
+    /// No system call filter, no rules.
+    pub mod policy {
+        /// One system call that is allowed; there are none here.
+        #[derive(Clone, Copy, Debug)]
+        pub enum Rule {}
+
+        /// What a cell that holds a guest may call.
+        pub const GUEST: &[Rule] = &[];
+    }
+
+    /// Puts up the walls that a loading cell can live behind: there are none here.
+    pub fn enter() -> Vec<Wall> {
+        Vec::new()
+    }
+
+    /// Puts up the last walls: there are none here.
+    pub fn lock_down(_rules: &[policy::Rule]) -> Vec<Wall> {
+        Vec::new()
+    }
+}
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{enter, lock_down, policy};

@@ -1,0 +1,149 @@
+//! The cell: a process that holds one guest and can touch nothing.
+//!
+//! It is started by a controller with three descriptors: 0 is the stream to the
+//! controller, 1 the compiled module, 2 a pipe for the cell's own last words. It
+//! lets the operating system take away what it can, loads the module, lets it take
+//! away the rest, says hello, and runs the guest. Every call that the guest makes
+//! goes to the controller (`link`); the cell knows none of them by name.
+//!
+//! It is a library for tests only, which put up other walls than the program
+//! does. A controller starts the program and never links this.
+
+mod interrupt;
+mod link;
+
+use bellglass_engine::{Ending, Interruption, NATIVE_STACK_BYTES, Program, Settings};
+use bellglass_wire::{FromCell, PROTOCOL_VERSION, ToCell, Wall};
+use link::{Link, LinkError};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Native stack beyond the guest's share, for the cell's own functions.
+const OWN_STACK_BYTES: usize = 1 << 20;
+
+/// The exit code of a cell with a bug.
+const PANICKED: i32 = 101;
+
+pub use bellglass_cage::policy::GUEST as POLICY;
+use bellglass_cage::policy::Rule;
+
+/// The program's name and version, for people.
+pub fn version() -> String {
+    format!("bellglass-cell {} (protocol {PROTOCOL_VERSION})", env!("CARGO_PKG_VERSION"))
+}
+
+/// Is a cell until the guest or the controller has ended. The system calls that
+/// `rules` allow are those of the running guest; the program says [`POLICY`].
+pub fn run(rules: &'static [Rule]) -> ExitCode {
+    let walls = bellglass_cage::enter();
+    end_at_panics();
+    // The guest runs on a thread of its own because only there the stack can be
+    // as large as the engine promises. That leaves this one to watch for the
+    // end of the controller, which a guest that only computes would never see.
+    let guest = std::thread::Builder::new()
+        .stack_size(NATIVE_STACK_BYTES + OWN_STACK_BYTES)
+        .spawn(move || leave(i32::from(serve(walls, rules).inspect_err(say).is_err())));
+    if let Err(error) = guest {
+        say(&LinkError::Stream(error));
+        return ExitCode::FAILURE;
+    }
+    STARTED.store(true, Ordering::Release);
+    watch_controller();
+    leave(1)
+}
+
+/// Ends the process with nothing taken down first: the standard library would
+/// want to undo what it did for its signal handlers, which a locked-down process
+/// cannot, and everything goes away with the process anyway.
+pub(crate) fn leave(code: i32) -> ! {
+    // SAFETY: it only ends the process; no output is buffered in it.
+    unsafe { libc::_exit(code) }
+}
+
+/// Set by the first thread when nothing but watching is left for it to do: until
+/// then it makes system calls of its own (starting a thread takes several), which
+/// the last walls would end the process for.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// A panic is a bug of the cell. It must not leave the process standing without
+/// its guest, for its controller would wait for it until the deadline.
+fn end_at_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        leave(PANICKED);
+    }));
+}
+
+fn say(error: &LinkError) {
+    eprintln!("bellglass-cell: {error}");
+}
+
+/// Returns when the controller's end of the stream is closed.
+fn watch_controller() {
+    let stdin = std::io::stdin();
+    let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    loop {
+        let mut waiting = [PollFd::new(&stdin, PollFlags::RDHUP)];
+        match poll(&mut waiting, None) {
+            Ok(_) if waiting[0].revents().intersects(gone) => return,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
+    interrupt::install();
+    let stream = duplicate(&std::io::stdin())?;
+    let mut link = Link::new(File::from(stream));
+    let compiled = File::from(duplicate(&std::io::stdout())?);
+
+    // SAFETY: the controller opened the compiled module in an image that it
+    // found in the user's own store; the cell trusts its controller with that.
+    let program = match unsafe { Program::load(compiled, Interruption::Kill) } {
+        Ok(program) => program,
+        Err(error) => return link.fail(error.to_string()),
+    };
+    let mut last = Link::sharing(&link)?;
+    if let Err(error) = program.prepare() {
+        return link.fail(error.to_string());
+    }
+    while !STARTED.load(Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+    // From here on nothing can be opened, started or made executable.
+    walls.extend(bellglass_cage::lock_down(rules));
+    link.send(&FromCell::Hello {
+        version: PROTOCOL_VERSION,
+        signatures: program.signatures().to_vec(),
+        walls,
+    })?;
+    let ToCell::Welcome { limits, hooks, views, .. } = link.receive()? else {
+        return link.fail("the controller did not begin with a welcome".to_owned());
+    };
+    link.set_views(program.signatures().len(), views);
+    let ToCell::Run { exports } = link.receive()? else {
+        return link.fail("the controller did not say what to run".to_owned());
+    };
+
+    let settings = Settings { limits, hooks, exports, watch: None };
+    match program.run(&settings, Box::new(link), interrupt::arm) {
+        Err(error) => last.fail(error.to_string()),
+        Ok((ending, usage, _)) => last.send(&match ending {
+            Ending::Returned { results } => FromCell::Returned { results, usage },
+            Ending::Ended => FromCell::Ended { usage },
+            Ending::Trapped { kind, message, backtrace } => {
+                FromCell::Trapped { kind, message, backtrace, usage }
+            }
+        }),
+    }
+}
+
+fn duplicate(stream: &impl AsFd) -> std::io::Result<OwnedFd> {
+    stream.as_fd().try_clone_to_owned()
+}

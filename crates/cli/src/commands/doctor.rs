@@ -1,0 +1,190 @@
+//! `bellglass doctor`
+
+use crate::units::size;
+use bellglass::{Probe, Store, Wall, probe, walls};
+use bellglass_engine::{ENGINE, Interruption, compatibility_key, compile};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufWriter, Seek, Write, stdout};
+
+/// The smallest guest: one page of memory, and `run`, which returns 0.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0\
+    \x01\x05\x01\x60\0\x01\x7f\
+    \x03\x02\x01\0\
+    \x05\x03\x01\0\x01\
+    \x07\x10\x02\x06memory\x02\0\x03run\0\0\
+    \x0a\x06\x01\x04\0\x41\0\x0b";
+
+/// One thing that was looked at.
+struct Finding {
+    /// What it belongs to: `program`, `cell`, `walls` or `images`.
+    part: &'static str,
+    name: String,
+    state: State,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// As it should be.
+    Good,
+    /// Not as it should be.
+    Bad,
+    /// Worth knowing, and no fault.
+    Note,
+}
+
+/// Prints what was found; the exit code is 0 if nothing is bad.
+pub(crate) fn doctor(json: bool) -> anyhow::Result<u8> {
+    let mut findings = versions();
+    findings.extend(cell());
+    findings.extend(images());
+    let bad = findings.iter().filter(|finding| finding.state == State::Bad).count();
+    let mut out = BufWriter::new(stdout().lock());
+    if json {
+        serde_json::to_writer_pretty(&mut out, &as_json(&findings))?;
+        writeln!(out)?;
+    } else {
+        print(&mut out, &findings, bad)?;
+    }
+    out.flush()?;
+    Ok(u8::from(bad > 0))
+}
+
+fn finding(part: &'static str, name: impl Into<String>, state: State, detail: impl Into<String>) -> Finding {
+    Finding { part, name: name.into(), state, detail: detail.into() }
+}
+
+fn versions() -> Vec<Finding> {
+    let note = |name: &str, detail: String| finding("program", name, State::Note, detail);
+    vec![
+        note("bellglass", env!("CARGO_PKG_VERSION").to_owned()),
+        note("engine", ENGINE.to_owned()),
+        note("machine", machine()),
+    ]
+}
+
+/// The processor family, the operating system and its version.
+fn machine() -> String {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{} {} {}", std::env::consts::ARCH, std::env::consts::OS, release.trim())
+}
+
+/// Starts a cell on a module that is made here, so that it needs no image.
+fn cell() -> Vec<Finding> {
+    let probed = compiled_module().and_then(|module| Ok(probe(None, module)?));
+    match probed {
+        Ok(Probe { cell, start_time, walls, .. }) => {
+            let found = format!("{} starts in {:.1} ms", cell.display(), start_time.as_secs_f64() * 1e3);
+            let mut findings = vec![finding("cell", "bellglass-cell", State::Good, found)];
+            findings.extend(walls::ALL.into_iter().map(|name| wall(name, &walls)));
+            findings
+        }
+        Err(error) => vec![finding("cell", "bellglass-cell", State::Bad, format!("{error:#}"))],
+    }
+}
+
+fn compiled_module() -> anyhow::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(&compile(MODULE, Interruption::Kill)?)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn wall(name: &str, walls: &[Wall]) -> Finding {
+    let found = walls.iter().find(|wall| wall.name == name);
+    wall_as(name, found.map(|wall| (wall.active, wall.detail.as_str())))
+}
+
+/// A wall that the cell said so of: whether it is up, and a detail.
+fn wall_as(name: &str, said: Option<(bool, &str)>) -> Finding {
+    let (state, detail) = match said {
+        Some((true, "")) => (State::Good, walls::purpose(name).to_owned()),
+        Some((true, detail)) => (State::Good, format!("{} ({detail})", walls::purpose(name))),
+        Some((false, reason)) => (State::Bad, format!("not up: {reason}")),
+        None => (State::Bad, "not up: this cell does not know of it".to_owned()),
+    };
+    finding("walls", name, state, detail)
+}
+
+fn images() -> Vec<Finding> {
+    let store = match Store::open_default() {
+        Ok(store) => store,
+        Err(error) => return vec![finding("images", "store", State::Bad, error.to_string())],
+    };
+    let mut findings = vec![finding("images", "store", State::Note, store.folder().display().to_string())];
+    match store.list() {
+        Err(error) => findings.push(finding("images", "store", State::Bad, error.to_string())),
+        Ok(stored) if stored.is_empty() => {
+            let detail = "none is built yet: the first run builds one, or 'bellglass image build python'";
+            findings.push(finding("images", "images", State::Note, detail));
+        }
+        Ok(stored) => findings.extend(stored.into_iter().map(|one| match one.image {
+            Err(error) => finding("images", one.full_name, State::Bad, error.to_string()),
+            Ok(image) => match image.verify() {
+                Err(error) => finding("images", one.full_name, State::Bad, error.to_string()),
+                Ok(()) if !image.is_for_engine(compatibility_key) => {
+                    let detail = "compiled for another engine: the next run compiles it again";
+                    finding("images", one.full_name, State::Note, detail)
+                }
+                Ok(()) => {
+                    let detail = format!("{}, as its digests say", size(image.manifest().size()));
+                    finding("images", one.full_name, State::Good, detail)
+                }
+            },
+        })),
+    }
+    findings
+}
+
+fn print(out: &mut impl Write, findings: &[Finding], bad: usize) -> std::io::Result<()> {
+    let mut part = "";
+    for finding in findings {
+        if finding.part != part {
+            part = finding.part;
+            writeln!(out, "{part}")?;
+        }
+        let mark = match finding.state {
+            State::Good => "ok",
+            State::Bad => "BAD",
+            State::Note => "",
+        };
+        writeln!(out, "  {mark:3}  {:22}  {}", finding.name, finding.detail)?;
+    }
+    match bad {
+        0 => writeln!(out, "everything is as it should be"),
+        1 => writeln!(out, "one thing is not as it should be"),
+        _ => writeln!(out, "{bad} things are not as they should be"),
+    }
+}
+
+fn as_json(findings: &[Finding]) -> Value {
+    let one = |finding: &Finding| {
+        let state = match finding.state {
+            State::Good => "good",
+            State::Bad => "bad",
+            State::Note => "note",
+        };
+        json!({"part": finding.part, "name": finding.name, "state": state, "detail": finding.detail})
+    };
+    let good = findings.iter().all(|finding| finding.state != State::Bad);
+    json!({"good": good, "findings": findings.iter().map(one).collect::<Vec<_>>()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_guest_is_a_right_module() {
+        compile(MODULE, Interruption::Kill).expect("it compiles");
+    }
+
+    #[test]
+    fn a_wall_that_is_down_is_bad_and_says_why() {
+        let found = wall_as("landlock", Some((false, "not switched on")));
+        assert!(found.state == State::Bad && found.detail == "not up: not switched on");
+        assert!(wall_as("descriptors", None).state == State::Bad);
+        assert!(wall_as("descriptors", Some((true, ""))).state == State::Good);
+    }
+}

@@ -1,0 +1,288 @@
+use bellglass::{Error, Limits, Outcome, Sandbox};
+use bellglass_cage::policy::GUEST;
+use bellglass_testkit::ToyImage;
+use rustix::process::{Pid, Signal};
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const CAGED: &str = env!("CARGO_BIN_EXE_caged");
+
+/// Numbers that are tried; the newest kernels have some 470.
+const NUMBERS: std::ops::Range<u64> = 0..600;
+
+/// The bit that makes a number one of the x32 mode of the same processor.
+const X32: u64 = 0x4000_0000;
+
+/// Calls that Linux lets through every filter, for probes that a debugger of the
+/// machine's owner has set: uretprobe and uprobe of x86. Made from anywhere else
+/// than such a probe, one faults and the other is an error.
+const PROBES: [u64; 2] = [335, 336];
+
+fn caged(words: &[&str]) -> Output {
+    let mut command = Command::new(CAGED);
+    let output = command.args(words).env_clear().stdin(Stdio::null()).output().expect("it starts");
+    assert_ne!(output.status.code(), Some(77), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn locked(words: &[u64]) -> Output {
+    let words: Vec<String> = words.iter().map(u64::to_string).collect();
+    let words: Vec<&str> = std::iter::once("locked").chain(words.iter().map(String::as_str)).collect();
+    caged(&words)
+}
+
+fn is_refused(output: &Output) -> bool {
+    output.status.signal() == Some(libc::SIGSYS)
+}
+
+/// Does `test` with each value, on as many threads as there are processors.
+fn for_each(values: Vec<u64>, test: impl Fn(u64) + Sync) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = values.len().div_ceil(threads).max(1);
+    let test = &test;
+    std::thread::scope(|scope| {
+        for share in values.chunks(share) {
+            scope.spawn(move || share.iter().for_each(|value| test(*value)));
+        }
+    });
+}
+
+#[test]
+fn each_system_call_without_a_rule_ends_the_cell() {
+    let allowed: BTreeSet<u64> = GUEST.iter().map(|rule| rule.number as u64).collect();
+    let others = NUMBERS.chain([1 << 20, u64::from(u32::MAX)]).filter(|number| !allowed.contains(number));
+    for_each(others.collect(), |number| {
+        let output = locked(&[number]);
+        let no_probe = format!("-{}\n", libc::ENXIO);
+        let is_probe = PROBES.contains(&number)
+            && (output.status.signal() == Some(libc::SIGILL) || output.stdout == no_probe.as_bytes());
+        assert!(is_refused(&output) || is_probe, "system call {number} is not refused: {:?}", output.status);
+    });
+    // The end of a signal handler without a signal goes on anywhere, perhaps at what
+    // is refused.
+    let harmless = GUEST.iter().filter(|rule| rule.checks.is_empty() && rule.name != "rt_sigreturn");
+    for rule in harmless {
+        // The third argument is, to the one that would wait for ever, no time.
+        let output = caged(&["locked", &rule.number.to_string(), "0", "0", "memory"]);
+        assert!(!is_refused(&output), "{} is refused", rule.name);
+    }
+}
+
+#[test]
+fn calls_of_another_processor_mode_end_the_cell() {
+    for_each(NUMBERS.collect(), |number| {
+        let output = locked(&[number | X32]);
+        assert!(is_refused(&output), "x32 call {number} is not refused: {:?}", output.status);
+    });
+    for_each((0..480).collect(), |number| {
+        let output = caged(&["32-bit", &number.to_string()]);
+        // A kernel without 32-bit programs answers the instruction with a fault.
+        let faulted = output.status.signal() == Some(libc::SIGSEGV);
+        assert!(is_refused(&output) || faulted, "32-bit call {number} is not refused: {:?}", output.status);
+    });
+}
+
+#[test]
+fn arguments_that_the_rules_do_not_name_end_the_cell() {
+    let page = 4096;
+    let anonymous = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
+    let mmap = |protection: i32| {
+        locked(&[libc::SYS_mmap as u64, 0, page, protection as u64, anonymous, u64::MAX, 0])
+    };
+    assert!(!is_refused(&mmap(libc::PROT_READ | libc::PROT_WRITE)));
+    assert!(is_refused(&mmap(libc::PROT_READ | libc::PROT_EXEC)));
+    assert!(is_refused(&mmap(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)));
+
+    let with_memory = |call: libc::c_long, value: i32| {
+        caged(&["locked", &call.to_string(), "memory", "4096", &(value as u32).to_string()])
+    };
+    let mprotect = |protection| with_memory(libc::SYS_mprotect, protection);
+    assert_eq!(mprotect(libc::PROT_READ | libc::PROT_WRITE).stdout, b"0\n");
+    assert!(is_refused(&mprotect(libc::PROT_READ | libc::PROT_EXEC)));
+    assert!(is_refused(&mprotect(libc::PROT_EXEC)));
+
+    for advice in 0..32 {
+        let refused = is_refused(&with_memory(libc::SYS_madvise, advice));
+        assert_eq!(refused, advice != libc::MADV_DONTNEED, "advice {advice}");
+    }
+    // The upper half of an argument is not the kernel's business, and must not be
+    // a way around.
+    let high = 1_u64 << 32;
+    let exec = high | (libc::PROT_READ | libc::PROT_EXEC) as u64;
+    assert!(is_refused(&locked(&[libc::SYS_mmap as u64, 0, page, exec, anonymous, u64::MAX, 0])));
+}
+
+#[test]
+fn the_first_walls_refuse_files_and_signals_by_themselves() {
+    let said = |words: &[&str]| String::from_utf8(caged(words).stdout).expect("a number");
+    let refused = |errno: i32| format!("-{errno}\n");
+    let directory = libc::AT_FDCWD as u32 as u64;
+    let open = |flags: i32| {
+        let (number, directory, flags) =
+            (libc::SYS_openat.to_string(), directory.to_string(), flags.to_string());
+        said(&["entered", &number, &directory, "text:/etc/passwd", &flags])
+    };
+    assert_eq!(open(libc::O_RDONLY), refused(libc::EACCES));
+    let kill = libc::SYS_kill.to_string();
+    assert_eq!(said(&["entered", &kill, "parent", "0"]), refused(libc::EPERM));
+}
+
+#[test]
+fn no_rule_of_the_filter_is_needless() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut needless = Vec::new();
+    for rule in GUEST {
+        let cell = folder.path().join(format!("without-{}", rule.name));
+        std::os::unix::fs::symlink(CAGED, &cell).expect("a link");
+        if !is_refused_something(&cell) {
+            needless.push(rule.name);
+        }
+    }
+    assert!(needless.is_empty(), "no cell died for want of {needless:?}");
+}
+
+#[test]
+fn a_real_cell_is_behind_every_wall_in_every_thread() {
+    let image = ToyImage::from_wat(
+        r#"(module (memory (export "memory") 1)
+        (func (export "run") (result i32) (i32.const 0)))"#,
+    );
+    let sandbox = Sandbox::builder(image.open()).build().expect("a cell");
+    let cell = child();
+    let threads: Vec<_> =
+        std::fs::read_dir(format!("/proc/{}/task", cell.as_raw_nonzero())).expect("threads").collect();
+    assert_eq!(threads.len(), 2);
+    for thread in threads {
+        let path = thread.expect("a thread").path().join("status");
+        let status = std::fs::read_to_string(path).expect("its state");
+        let value = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.map(str::trim).map(str::to_owned).unwrap_or_default()
+        };
+        assert_eq!(value("NoNewPrivs"), "1", "{status}");
+        assert_eq!(value("Seccomp"), "2", "{status}");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(value(set).trim_start_matches('0'), "", "{status}");
+        }
+    }
+    let report = sandbox.run();
+    let names: Vec<&str> = report.walls.iter().map(|wall| wall.name.as_str()).collect();
+    assert_eq!(names, bellglass::walls::ALL);
+    let missing: Vec<_> = report.walls.iter().filter(|wall| !wall.active).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_wall_that_is_required_and_not_up_keeps_the_run_from_starting() {
+    let image = ToyImage::from_script("hello\nsleep 9000");
+    let builder = || Sandbox::builder(image.open()).cell(env!("CARGO_BIN_EXE_lying-cell"));
+    builder().build().expect("no wall is required");
+    match builder().require_walls(bellglass::walls::ALL).build() {
+        Err(Error::Wall { wall, .. }) => assert_eq!(wall, "descriptors"),
+        other => panic!("{:?}", other.err()),
+    }
+    let image = ToyImage::from_wat(GUEST_OF_MANY_NEEDS);
+    Sandbox::builder(image.open()).require_walls(bellglass::walls::ALL).build().expect("all are up");
+}
+
+#[test]
+fn the_kernel_holds_a_cell_to_its_memory() {
+    let limits = Limits { memory_bytes: 100 << 20, ..Limits::default() };
+    let image = ToyImage::from_wat(GUEST_OF_MANY_NEEDS);
+    let sandbox = Sandbox::builder(image.open()).limits(limits).build().expect("a cell");
+    let path = format!("/proc/{}/limits", child().as_raw_nonzero());
+    let limits = std::fs::read_to_string(path).expect("its limits");
+    let line = limits.lines().find(|line| line.starts_with("Max data size")).expect("that limit");
+    let most: u64 = line.split_whitespace().nth(3).and_then(|number| number.parse().ok()).expect("a number");
+    assert!((100 << 20..500 << 20).contains(&most), "{line}");
+    drop(sandbox);
+}
+
+#[test]
+fn a_cell_that_watches_for_nothing_still_ends_with_its_controller() {
+    let mut child = Command::new(CAGED)
+        .arg("spin")
+        .env_clear()
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().expect("a state").is_none(), "it is there while its pipe is");
+    drop(child.stderr.take());
+    let begun = Instant::now();
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.signal(), Some(libc::SIGKILL), "{status:?}");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+/// Lets the program `cell` do all that a cell ever does; whether the filter ended
+/// it on the way.
+fn is_refused_something(cell: &Path) -> bool {
+    let image = ToyImage::from_wat(GUEST_OF_MANY_NEEDS);
+    let limits = Limits {
+        timeout: Some(Duration::from_secs(5)),
+        start_time: Duration::from_secs(5),
+        ..Limits::default()
+    };
+    let sandbox = match Sandbox::builder(image.open()).cell(cell).limits(limits).build() {
+        Ok(sandbox) => sandbox,
+        Err(error) => return error.to_string().contains("system call filter"),
+    };
+    let process = child();
+    let controls = sandbox.controls();
+    let interrupter = std::thread::spawn(move || {
+        // The guest computes until the second of these has come.
+        for signal in [Signal::STOP, Signal::CONT] {
+            std::thread::sleep(Duration::from_millis(50));
+            let _ = rustix::process::kill_process(process, signal);
+        }
+        for _ in 0..2 {
+            std::thread::sleep(Duration::from_millis(50));
+            controls.interrupt();
+        }
+    });
+    let outcome = sandbox.run().outcome;
+    interrupter.join().expect("no panic");
+    match outcome {
+        Outcome::Breach { reason } => reason.contains("system call filter"),
+        Outcome::Crashed { .. } => false,
+        other => panic!("the guest ended as {other:?}"),
+    }
+}
+
+/// The process that this thread has started.
+fn child() -> Pid {
+    let children = std::fs::read_to_string("/proc/thread-self/children").expect("/proc");
+    children.trim().parse().ok().and_then(Pid::from_raw).expect("one child")
+}
+
+/// Grows its memory and a table; sends a megabyte in pieces that the cell keeps
+/// on its heap, and then less; waits for two interrupts; faults.
+const GUEST_OF_MANY_NEEDS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 20) (table 1 funcref)
+    (data (i32.const 0) "\01\00\00\00\10\00\00\00\06\00\00\00")
+    (func (export "interrupts") (result i32) (i32.const 0))
+    (func $pairs (local $pair i32)
+        (loop $next
+            (i32.store (i32.add (i32.const 1024) (i32.mul (local.get $pair) (i32.const 8))) (i32.const 65536))
+            (i32.store (i32.add (i32.const 1028) (i32.mul (local.get $pair) (i32.const 8))) (i32.const 60000))
+            (local.set $pair (i32.add (local.get $pair) (i32.const 1)))
+            (br_if $next (i32.lt_u (local.get $pair) (i32.const 17)))))
+    (func $await
+        (loop $again (br_if $again (i32.eqz (i32.load (i32.const 16)))))
+        (i32.store (i32.const 16) (i32.const 0)))
+    (func (export "run") (result i32)
+        (drop (memory.grow (i32.const 100)))
+        (drop (table.grow (ref.null func) (i32.const 5000)))
+        (drop (table.grow (ref.null func) (i32.const 200000)))
+        (drop (table.grow (ref.null func) (i32.const 400000)))
+        (call $pairs)
+        (drop (call $write (i32.const 1) (i32.const 1024) (i32.const 17) (i32.const 8)))
+        (drop (call $write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 8)))
+        (call $await) (call $await)
+        (i32.load (i32.const -8))))"#;

@@ -1,0 +1,29 @@
+//! Any bytes as all that a cell says in its life, to a controller with the whole
+//! virtual system behind it. The first byte says whether they begin with the
+//! cell's own hello, or come after a right one that announces every call that
+//! there is. Whatever they are, the run ends, and the controller stands.
+#![no_main]
+
+use bellglass::{Outcome, fuzzing};
+use bellglass_wire::{FromCell, PROTOCOL_VERSION};
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let signatures = bellglass_system::rows().map(|row| row.signature.parse().expect("a row has a signature")).collect();
+    let hello = FromCell::Hello { version: PROTOCOL_VERSION, signatures, walls: vec![] };
+    let mut bytes = Vec::new();
+    hello.encode(&mut bytes).expect("within the caps");
+    bytes
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((first, said)) = bytes.split_first() else { return };
+    let outcome = if first % 2 == 0 {
+        fuzzing::converse(said)
+    } else {
+        fuzzing::converse(&[&HELLO[..], said].concat())
+    };
+    // The controller's own side must never be what fails.
+    assert!(!matches!(outcome, Ok(Outcome::Failed { .. })), "{outcome:?}");
+});

@@ -1,0 +1,65 @@
+//! Fuzzing: each target of fuzz/fuzz_targets, for some seconds.
+
+use crate::steps::{cargo, root, run, target};
+use std::path::Path;
+
+/// How long a target runs if nothing is said.
+const SECONDS: &str = "30";
+
+/// Bytes of the longest input that is tried. Every cap that matters more than its
+/// arithmetic is met by then.
+const INPUT_BYTES: usize = 8192;
+
+/// The flags that `cargo fuzz` would set; the coverage that they ask for is not in
+/// a stable compiler's public options.
+const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+                     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+                     -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing";
+
+/// Runs `[TARGET|all] [SECONDS]`. What is found on the way goes below `target`;
+/// the inputs to start from are those of `fuzz/corpus`.
+pub(crate) fn fuzz(arguments: &[String]) -> Result<u8, String> {
+    let is_number = |word: &&String| word.parse::<u64>().is_ok();
+    let seconds = arguments.iter().find(is_number).map_or(SECONDS, String::as_str);
+    let wanted = arguments.iter().find(|word| !is_number(word)).map_or("all", String::as_str);
+    let targets = targets()?;
+    if wanted != "all" && !targets.iter().any(|target| target == wanted) {
+        return Err(format!("there is no fuzz target '{wanted}': say all or one of {}", targets.join(", ")));
+    }
+    for name in targets.iter().filter(|name| wanted == "all" || *name == wanted) {
+        one(name, seconds)?;
+    }
+    Ok(0)
+}
+
+fn targets() -> Result<Vec<String>, String> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let files = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let name = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let mut names: Vec<String> = files.flatten().filter_map(|file| name(&file.path())).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn one(name: &str, seconds: &str) -> Result<(), String> {
+    eprintln!("xtask: fuzzing {name} for {seconds} s");
+    let found = target().join("fuzz/found").join(name);
+    let seeds = root().join("fuzz/corpus").join(name);
+    for folder in [&found, &seeds] {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let mut fuzzer = cargo("run");
+    fuzzer
+        .args(["--quiet", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--bin", name])
+        // With a target named, the flags are not those of build scripts.
+        .args(["--target", "x86_64-unknown-linux-gnu", "--"])
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_len={INPUT_BYTES}"))
+        // An input that takes ten seconds, or a gigabyte, is a failure too.
+        .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=0", "-verbosity=0"])
+        .arg(format!("-artifact_prefix={}/failure-{name}-", target().join("fuzz").display()))
+        .args([found, seeds])
+        .envs([("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", FLAGS)])
+        .env("CARGO_TARGET_DIR", target().join("fuzz"));
+    run(&mut fuzzer).map_err(|error| format!("the target {name} failed: {error}"))
+}
