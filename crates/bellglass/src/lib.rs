@@ -39,6 +39,7 @@ mod words;
 
 pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
+pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
 pub use bellglass_system::{
     Access, Answer, Call, Capture, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Stop,
 };

@@ -23,8 +23,11 @@ pub struct Limits {
     /// Bytes that the program may write to stdout and stderr together; `None` for
     /// no limit.
     pub output_bytes: Option<u64>,
-    /// Bytes that all files in memory may hold.
+    /// Bytes that all files in memory may hold, overlays included.
     pub file_bytes: u64,
+    /// Files, directories and symlinks that the program may make in memory,
+    /// overlays included.
+    pub file_count: u64,
     /// Files that may be open at once.
     pub open_files: usize,
     /// How long a cell may take until it says hello.
@@ -39,6 +42,7 @@ impl Default for Limits {
             timeout: Some(Duration::from_secs(60)),
             output_bytes: Some(64 << 20),
             file_bytes: 256 << 20,
+            file_count: 1 << 16,
             open_files: 1024,
             start_time: Duration::from_secs(20),
         }
@@ -54,6 +58,7 @@ impl Limits {
             timeout: None,
             output_bytes: None,
             file_bytes: 4 << 30,
+            file_count: 1 << 22,
             ..Self::default()
         }
     }

@@ -311,6 +311,7 @@ impl SandboxBuilder {
             .base(Arc::new(files))
             .arguments(std::iter::once(zero).chain(arguments))
             .file_bytes(limits.file_bytes)
+            .file_count(limits.file_count)
             .open_files(limits.open_files)
             .memory_limit(limits.memory_bytes)
             .processor_time(process.processor_time());

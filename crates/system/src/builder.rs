@@ -4,13 +4,15 @@ use crate::Errno;
 use crate::clock::{Clock, RealClock};
 use crate::descriptors::{Description, Descriptor, Descriptors, Object};
 use crate::files::{
-    Access, BytesFile, Directory, File, Found, Graft, HostDirectory, HostFile, MemoryTree, PackDirectory,
-    Place, compose, devices,
+    Access, ArchiveDirectory, ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found,
+    Graft, HostDirectory, HostFile, MemoryTree, OpenNumbers, Overlay, PackDirectory, Place, Quota, compose,
+    devices,
 };
+use crate::information::Information;
 use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
-use crate::system::{Identity, Streams, System};
+use crate::system::{Identity, MountLine, Streams, System};
 use bellglass_pack::Pack;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,8 +29,10 @@ enum Source {
     Directory(PathBuf, Access),
     OpenDirectory(std::fs::File, Access),
     File(PathBuf),
+    Archive(PathBuf),
     Bytes(Arc<[u8]>),
     Tree(Arc<dyn Directory>),
+    Overlay(Box<Source>, Overlay),
 }
 
 impl std::fmt::Debug for Mount {
@@ -53,14 +57,39 @@ impl Mount {
         Self { guest: guest.into(), source: Source::File(host.into()) }
     }
 
+    /// A zip, tar, tar.gz or tar.zst archive of the host as a read-only directory.
+    /// It is trusted with nothing: see [`ArchiveError`] for what is refused.
+    pub fn archive(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
+        Self { guest: guest.into(), source: Source::Archive(host.into()) }
+    }
+
     /// A read-only file with this content.
     pub fn bytes(bytes: impl Into<Arc<[u8]>>, guest: impl Into<Vec<u8>>) -> Self {
         Self { guest: guest.into(), source: Source::Bytes(bytes.into()) }
     }
 
-    /// A tree of the user's own.
+    /// A tree of the user's own: see [`Directory`].
     pub fn tree(root: Arc<dyn Directory>, guest: impl Into<Vec<u8>>) -> Self {
         Self { guest: guest.into(), source: Source::Tree(root) }
+    }
+
+    /// The same directory with a writable layer in memory over it: the program
+    /// may change anything, and what lies beneath stays as it is. The second
+    /// value tells afterwards what was changed, and can write it.
+    ///
+    /// The mount must be a directory, an archive or a tree. Whether it was
+    /// read-only makes no difference to the program.
+    ///
+    /// ```
+    /// use bellglass_system::{Access, Mount};
+    ///
+    /// let (mount, overlay) = Mount::directory("src", "/src", Access::ReadOnly).overlay();
+    /// # drop((mount, overlay));
+    /// ```
+    pub fn overlay(self) -> (Self, Overlay) {
+        let overlay = Overlay::default();
+        let source = Source::Overlay(Box::new(self.source), overlay.clone());
+        (Self { guest: self.guest, source }, overlay)
     }
 }
 
@@ -75,6 +104,14 @@ pub enum SystemError {
         path: PathBuf,
         /// What the host said.
         source: std::io::Error,
+    },
+    /// A file of the host cannot be shown as an archive.
+    #[error("cannot mount the archive {}: {source}", path.display())]
+    Archive {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: ArchiveError,
     },
     /// A mount's path in the guest is no absolute path without `.` and `..`.
     #[error("'{path}' cannot be a mount's path in the guest: write an absolute path without '.' and '..'")]
@@ -128,6 +165,7 @@ pub struct SystemBuilder {
     output_limit: Option<u64>,
     open_files: usize,
     file_bytes: u64,
+    file_count: u64,
     memory_limit: Option<u64>,
 }
 
@@ -150,6 +188,7 @@ impl System {
             output_limit: None,
             open_files: 1024,
             file_bytes: 256 << 20,
+            file_count: 1 << 16,
             memory_limit: None,
         }
     }
@@ -247,10 +286,17 @@ impl SystemBuilder {
         self
     }
 
-    /// Bytes that the files in memory may take, names and all; 256 MiB if not
-    /// set.
+    /// Bytes that the files in memory, overlays included, may take together,
+    /// names and all; 256 MiB if not set.
     pub fn file_bytes(mut self, bytes: u64) -> Self {
         self.file_bytes = bytes;
+        self
+    }
+
+    /// How many files, directories and symlinks the program may make in memory,
+    /// overlays included; 65,536 if not set.
+    pub fn file_count(mut self, count: u64) -> Self {
+        self.file_count = count;
         self
     }
 
@@ -273,7 +319,9 @@ impl SystemBuilder {
         let environment: Vec<Vec<u8>> =
             self.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
         check_strings(&self.arguments, &environment)?;
-        let root = self.tree()?;
+        let numbers = OpenNumbers::default();
+        let mounts = self.mount_lines();
+        let root = self.tree(&numbers)?;
         let budget = Arc::new(Budget::new(self.output_limit));
         let output = |output, inherited| Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget)));
         let streams = Streams {
@@ -281,7 +329,7 @@ impl SystemBuilder {
             output: output(self.output, rustix::stdio::stdout()),
             error: output(self.error, rustix::stdio::stderr()),
         };
-        let mut descriptors = Descriptors::new(self.open_files.max(4));
+        let mut descriptors = Descriptors::new(self.open_files.max(4), numbers);
         let standard = [
             Description::new(Object::Input(Arc::clone(&streams.input)), true, false, 0),
             Description::new(Object::Output(Arc::clone(&streams.output)), false, true, 0),
@@ -309,19 +357,24 @@ impl SystemBuilder {
             working_directory,
             terminal: SavedTerminal::default(),
             memory_limit: self.memory_limit,
+            memory_bytes: 0,
+            mounts,
             budget,
         })
     }
 
     /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
     /// small /etc, and the mounts over all that.
-    fn tree(&mut self) -> Result<Arc<dyn Directory>, SystemError> {
+    fn tree(&mut self, numbers: &OpenNumbers) -> Result<Arc<dyn Directory>, SystemError> {
         // Each tree has a device number of its own, from 1.
         let base: Arc<dyn Directory> = match self.base.take() {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
-            None => MemoryTree::new(0, 1, Arc::clone(&self.clock)).root(),
+            None => MemoryTree::new(Arc::new(Quota::new(0, 0)), 1, Arc::clone(&self.clock)).root(),
         };
-        let memory = MemoryTree::new(self.file_bytes, 2, Arc::clone(&self.clock)).root();
+        // What the builder makes itself is not the program's.
+        let own = names(self.identity.home.as_bytes())?.len() as u64 + 1;
+        let quota = Arc::new(Quota::new(self.file_bytes, self.file_count.saturating_add(own)));
+        let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.clock)).root();
         let mut grafts = BTreeMap::new();
         let home = self.identity.home.clone();
         for (path, permissions) in [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755)] {
@@ -329,20 +382,63 @@ impl SystemBuilder {
             put(&mut grafts, path, Graft::Tree(directory, BTreeMap::new()))?;
         }
         put(&mut grafts, b"/dev", Graft::Within(devices()))?;
+        let process = self.identity.process;
+        put(&mut grafts, b"/proc/self", Graft::Symlink(process.to_string().into_bytes()))?;
+        for (name, information) in Information::files(process) {
+            put(&mut grafts, name.as_bytes(), Graft::Device(Device::Information(information)))?;
+        }
+        put(&mut grafts, b"/proc/mounts", Graft::Symlink(b"self/mounts".to_vec()))?;
+        let descriptors = Arc::new(DescriptorDirectory::new(numbers.clone(), 3));
+        put(
+            &mut grafts,
+            format!("/proc/{process}/fd").as_bytes(),
+            Graft::Tree(descriptors, BTreeMap::new()),
+        )?;
         // Their inode numbers begin where those of what `compose` makes do not reach.
         for ((name, text), inode) in self.etc().into_iter().zip(1 << 20..) {
             let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode));
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
         }
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
-            let graft = open(mount.source, device)?;
+            let kind = Opening { device, quota: &quota, clock: &self.clock };
+            let graft = kind.open(mount.source).map_err(|error| match error {
+                OpenError::System(error) => error,
+                OpenError::Errno(errno) => {
+                    SystemError::Mount { path: mount.guest.escape_ascii().to_string(), errno }
+                }
+            })?;
             put(&mut grafts, &mount.guest, graft)?;
         }
         compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
     }
 
+    /// What is mounted where, as the tree is put together below.
+    fn mount_lines(&self) -> Vec<MountLine> {
+        let line = |path: &[u8], kind, writable| MountLine { path: path.to_vec(), kind, writable };
+        let mut lines = vec![
+            line(b"/", "image", false),
+            line(b"/tmp", "tmpfs", true),
+            line(self.identity.home.as_bytes(), "tmpfs", true),
+            line(b"/dev", "devtmpfs", false),
+            line(b"/proc", "proc", false),
+        ];
+        for Mount { guest, source } in &self.mounts {
+            let (kind, writable) = match source {
+                Source::Directory(_, access) | Source::OpenDirectory(_, access) => {
+                    ("host", *access == Access::ReadWrite)
+                }
+                Source::File(_) | Source::Bytes(_) => ("file", false),
+                Source::Archive(_) => ("archive", false),
+                Source::Tree(_) => ("tree", true),
+                Source::Overlay(..) => ("overlay", true),
+            };
+            lines.push(line(guest, kind, writable));
+        }
+        lines
+    }
+
     /// The files in /etc that programs read, saying what is so.
-    fn etc(&self) -> [(&'static str, String); 5] {
+    fn etc(&self) -> [(&'static str, String); 7] {
         let Identity { user, group, user_name, home, host_name, .. } = &self.identity;
         [
             (
@@ -358,6 +454,9 @@ impl SystemBuilder {
                 "/etc/os-release",
                 "NAME=\"Bellglass\"\nID=bellglass\nPRETTY_NAME=\"Bellglass sandbox\"\n".to_owned(),
             ),
+            // There is no name service but the file.
+            ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+            ("/etc/timezone", "Etc/UTC\n".to_owned()),
         ]
     }
 }
@@ -399,47 +498,94 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
         let entry = level.entry(name.to_vec()).or_insert_with(|| Graft::Within(BTreeMap::new()));
         level = match entry {
             Graft::Within(grafts) | Graft::Tree(_, grafts) => grafts,
-            Graft::File(_) | Graft::Device(_) => return Err(failed(Errno::NOTDIR)),
+            _ => return Err(failed(Errno::NOTDIR)),
         };
     }
     level.insert(last.to_vec(), graft);
     Ok(())
 }
 
-fn open(source: Source, device: u64) -> Result<Graft, SystemError> {
-    let host =
-        |directory, access| -> Arc<dyn Directory> { Arc::new(HostDirectory::new(directory, access, device)) };
-    let open_host = |path: &PathBuf| {
-        let failed = |source| SystemError::Host { path: path.clone(), source };
-        // To open a FIFO would wait for its other end.
-        let kind = std::fs::metadata(path).map_err(failed)?.file_type();
-        if !kind.is_file() && !kind.is_dir() {
-            return Err(failed(std::io::Error::other("it is neither a file nor a directory")));
-        }
-        let file = std::fs::File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        Ok((file, metadata))
-    };
-    let wrong = |path: PathBuf, kind| SystemError::Host { path, source: std::io::Error::from(kind) };
-    Ok(match source {
-        Source::Directory(path, access) => {
-            let (file, metadata) = open_host(&path)?;
-            if !metadata.is_dir() {
-                return Err(wrong(path, std::io::ErrorKind::NotADirectory));
+/// What a mount is opened with.
+struct Opening<'a> {
+    device: u64,
+    quota: &'a Arc<Quota>,
+    clock: &'a Arc<dyn Clock>,
+}
+
+/// An error that names what it is about, or one of which the caller knows that.
+enum OpenError {
+    System(SystemError),
+    Errno(Errno),
+}
+
+impl From<SystemError> for OpenError {
+    fn from(error: SystemError) -> Self {
+        Self::System(error)
+    }
+}
+
+impl Opening<'_> {
+    fn host(&self, directory: std::fs::File, access: Access) -> Graft {
+        Graft::Tree(Arc::new(HostDirectory::new(directory, access, self.device)), BTreeMap::new())
+    }
+
+    fn open(&self, source: Source) -> Result<Graft, OpenError> {
+        let wrong = |path: PathBuf, kind| SystemError::Host { path, source: std::io::Error::from(kind) };
+        Ok(match source {
+            Source::Directory(path, access) => {
+                let (file, metadata) = open_host(&path)?;
+                if !metadata.is_dir() {
+                    return Err(wrong(path, std::io::ErrorKind::NotADirectory).into());
+                }
+                self.host(file, access)
             }
-            Graft::Tree(host(file, access), BTreeMap::new())
-        }
-        Source::OpenDirectory(file, access) => Graft::Tree(host(file, access), BTreeMap::new()),
-        Source::File(path) => {
-            let (file, metadata) = open_host(&path)?;
-            if !metadata.is_file() {
-                return Err(wrong(path, std::io::ErrorKind::InvalidInput));
+            Source::OpenDirectory(file, access) => self.host(file, access),
+            Source::File(path) => {
+                let (file, metadata) = open_host(&path)?;
+                if !metadata.is_file() {
+                    return Err(wrong(path, std::io::ErrorKind::InvalidInput).into());
+                }
+                Graft::File(Arc::new(HostFile::new(file, self.device, 1)))
             }
-            Graft::File(Arc::new(HostFile::new(file, device, 1)))
-        }
-        Source::Bytes(bytes) => Graft::File(Arc::new(BytesFile::new(bytes, device, 1))),
-        Source::Tree(root) => Graft::Tree(root, BTreeMap::new()),
-    })
+            Source::Archive(path) => {
+                let (file, metadata) = open_host(&path)?;
+                if !metadata.is_file() {
+                    return Err(wrong(path, std::io::ErrorKind::InvalidInput).into());
+                }
+                let root = ArchiveDirectory::open(file, self.device)
+                    .map_err(|source| SystemError::Archive { path, source })?;
+                Graft::Tree(Arc::new(root), BTreeMap::new())
+            }
+            Source::Bytes(bytes) => Graft::File(Arc::new(BytesFile::new(bytes, self.device, 1))),
+            Source::Tree(root) => Graft::Tree(root, BTreeMap::new()),
+            Source::Overlay(below, overlay) => {
+                let below = match *below {
+                    // Only the one who applies the changes may write.
+                    Source::Directory(path, _) => Source::Directory(path, Access::ReadOnly),
+                    Source::OpenDirectory(file, _) => Source::OpenDirectory(file, Access::ReadOnly),
+                    other => other,
+                };
+                let Graft::Tree(below, _) = self.open(below)? else {
+                    return Err(OpenError::Errno(Errno::NOTDIR));
+                };
+                let (quota, clock) = (Arc::clone(self.quota), Arc::clone(self.clock));
+                let root = overlay.mount(below, quota, self.device, clock).map_err(OpenError::Errno)?;
+                Graft::Tree(root, BTreeMap::new())
+            }
+        })
+    }
+}
+
+fn open_host(path: &PathBuf) -> Result<(std::fs::File, std::fs::Metadata), SystemError> {
+    let failed = |source| SystemError::Host { path: path.clone(), source };
+    // To open a FIFO would wait for its other end.
+    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(failed(std::io::Error::other("it is neither a file nor a directory")));
+    }
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    Ok((file, metadata))
 }
 
 /// Makes a directory and its parents in a fresh tree.

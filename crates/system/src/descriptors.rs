@@ -1,7 +1,7 @@
 //! The table of open files.
 
 use crate::Errno;
-use crate::files::{Device, File, FileType, Place};
+use crate::files::{Device, File, FileType, OpenNumbers, Place};
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::rights::Rights;
 use crate::stdio::{InputStream, OutputStream};
@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Flags of an open file, as WASI numbers them.
 pub(crate) mod flags {
     pub(crate) const APPEND: u16 = 1;
+    pub(crate) const DSYNC: u16 = 2;
     pub(crate) const NONBLOCK: u16 = 4;
+    pub(crate) const RSYNC: u16 = 8;
+    pub(crate) const SYNC: u16 = 16;
     /// All that there are: append, dsync, nonblock, rsync, sync.
     pub(crate) const ALL: u16 = 31;
 }
@@ -62,6 +65,20 @@ impl Object {
             _ if self.is_terminal() => Rights::STREAM,
             _ => Rights(Rights::STREAM.0 | Rights::FD_SEEK.0 | Rights::FD_TELL.0),
         }
+    }
+
+    /// The same thing, opened once more; ENXIO for a pipe and a socket, whose ends
+    /// are counted.
+    pub(crate) fn again(&self) -> Result<Self, Errno> {
+        Ok(match self {
+            Self::File(file) => Self::File(Arc::clone(file)),
+            Self::Directory(place) => Self::Directory(place.clone()),
+            Self::Device(device) => Self::Device(*device),
+            Self::Input(stream) => Self::Input(Arc::clone(stream)),
+            Self::Output(stream) => Self::Output(Arc::clone(stream)),
+            Self::Terminal(input, output) => Self::Terminal(Arc::clone(input), Arc::clone(output)),
+            Self::PipeReader(_) | Self::PipeWriter(_) | Self::Socket { .. } => return Err(Errno::NXIO),
+        })
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
@@ -154,12 +171,18 @@ impl Descriptor {
 pub(crate) struct Descriptors {
     slots: Vec<Option<Descriptor>>,
     limit: usize,
+    numbers: OpenNumbers,
 }
 
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { slots: Vec::new(), limit }
+    pub(crate) fn new(limit: usize, numbers: OpenNumbers) -> Self {
+        Self { slots: Vec::new(), limit, numbers }
+    }
+
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.numbers.count()
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -205,10 +228,13 @@ impl Descriptors {
             self.slots.resize_with(index + 1, || None);
         }
         self.slots[index] = Some(descriptor);
+        self.numbers.add(number);
     }
 
     pub(crate) fn close(&mut self, number: u32) -> Result<Descriptor, Errno> {
-        self.slots.get_mut(number as usize).and_then(Option::take).ok_or(Errno::BADF)
+        let closed = self.slots.get_mut(number as usize).and_then(Option::take).ok_or(Errno::BADF)?;
+        self.numbers.remove(number);
+        Ok(closed)
     }
 }
 
@@ -222,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_lowest_free_number_is_taken_up_to_the_limit() {
-        let mut table = Descriptors::new(3);
+        let mut table = Descriptors::new(3, OpenNumbers::default());
         for number in 0..3 {
             assert_eq!(table.insert(null(), 0), Ok(number));
         }

@@ -30,8 +30,14 @@ mod call;
 mod clock;
 mod descriptors;
 mod errno;
+#[cfg(any(test, fuzzing))]
+#[path = "tests/fake.rs"]
+mod fake;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod guest;
+mod information;
 mod pipe;
 mod posix;
 mod random;
@@ -51,6 +57,7 @@ pub use call::{Answer, Call, Fault, Handler, Memory, MemoryError, Stop};
 pub use clock::{Clock, FixedClock, RealClock, Sleep};
 pub use errno::Errno;
 pub use files::Access;
+pub use information::Information;
 pub use random::{HostRandom, Random, SeededRandom};
 pub use stdio::{Capture, Input, Output};
 pub use system::{Identity, System};

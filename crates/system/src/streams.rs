@@ -1,7 +1,7 @@
 //! Reading and writing whatever a descriptor stands for.
 
 use crate::descriptors::{Description, Object, flags};
-use crate::files::Device;
+use crate::files::{Device, File};
 use crate::pipe::Taking;
 use crate::random::Random;
 use crate::wait::wait_for_ever;
@@ -38,7 +38,9 @@ pub(crate) fn read_device(device: Device, into: &mut [u8], random: &mut dyn Rand
         Device::Zero | Device::Full => into.fill(0),
         Device::Random => random.fill(into)?,
         // These are opened as the streams that they stand for.
-        Device::Terminal | Device::Standard(_) => return Err(Errno::IO),
+        Device::Terminal | Device::Standard(_) | Device::Descriptor(_) | Device::Information(_) => {
+            return Err(Errno::IO);
+        }
     }
     Ok(into.len())
 }
@@ -63,6 +65,8 @@ pub(crate) fn write(description: &Description, from: &[u8], waiter: &Waiter) -> 
                 (count, state.position.saturating_add(count as u64))
             };
             state.position = position;
+            drop(state);
+            settle(description, file.as_ref())?;
             Ok(count)
         }
         Object::Directory(_) => Err(Errno::BADF.into()),
@@ -73,6 +77,12 @@ pub(crate) fn write(description: &Description, from: &[u8], waiter: &Waiter) -> 
         }
         Object::Input(_) | Object::PipeReader(_) => Err(Errno::BADF.into()),
     }
+}
+
+/// What was written to a file that was opened so lasts before the call returns.
+pub(crate) fn settle(description: &Description, file: &dyn File) -> Result<(), Errno> {
+    let set = description.state().flags;
+    if set & (flags::DSYNC | flags::SYNC) == 0 { Ok(()) } else { file.synchronize() }
 }
 
 /// EAGAIN becomes waiting, where the descriptor waits. Both ends of a pipe are

@@ -28,6 +28,10 @@ pub struct System {
     pub(crate) working_directory: Vec<u8>,
     pub(crate) terminal: SavedTerminal,
     pub(crate) memory_limit: Option<u64>,
+    /// Bytes of the guest's memory at its last call.
+    pub(crate) memory_bytes: u64,
+    /// What is mounted where, for /proc to tell.
+    pub(crate) mounts: Vec<MountLine>,
     pub(crate) budget: Arc<Budget>,
 }
 
@@ -36,6 +40,13 @@ pub(crate) struct Streams {
     pub input: Arc<InputStream>,
     pub output: Arc<OutputStream>,
     pub error: Arc<OutputStream>,
+}
+
+/// A mount, as /proc tells of it.
+pub(crate) struct MountLine {
+    pub path: Vec<u8>,
+    pub kind: &'static str,
+    pub writable: bool,
 }
 
 /// Who the guest's program is.
@@ -88,6 +99,7 @@ impl System {
     /// # Errors
     /// [`Ending`] if the run must end here.
     pub fn answer_row(&mut self, row: &Row, call: &mut Call<'_>) -> Result<Answer, Ending> {
+        self.memory_bytes = call.memory.size();
         let result = match row.support {
             Support::Refused(errno) => Err(errno.into()),
             Support::Full | Support::Partial => (row.handler)(self, call),
@@ -121,6 +133,11 @@ impl System {
                     // As Linux answers a process without a terminal.
                     _ => return Err(Errno::NXIO),
                 }
+            }
+            Device::Descriptor(number) => self.descriptors.get(number)?.description.object.again()?,
+            Device::Information(information) => {
+                let text = crate::information::text(self, information);
+                Object::File(Arc::new(information.file(text)))
             }
             device => Object::Device(device),
         })

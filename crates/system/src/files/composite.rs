@@ -21,6 +21,8 @@ pub(crate) enum Graft {
     File(Arc<dyn File>),
     /// A device.
     Device(Device),
+    /// A symlink to this.
+    Symlink(Vec<u8>),
 }
 
 /// Hands out the inode numbers of directories and links that no tree has.
@@ -65,6 +67,10 @@ impl Numbers {
                 Graft::Tree(tree, grafts) => Entry::Directory(self.compose(Some(Arc::clone(tree)), grafts)?),
                 Graft::File(file) => Entry::File(Arc::clone(file)),
                 Graft::Device(device) => Entry::Device(*device),
+                Graft::Symlink(target) => {
+                    self.next += 1;
+                    Entry::Symlink(target.clone(), self.next)
+                }
             };
             entries.insert(name.clone(), entry);
         }
@@ -77,6 +83,8 @@ enum Entry {
     Directory(Arc<dyn Directory>),
     File(Arc<dyn File>),
     Device(Device),
+    /// With its inode number.
+    Symlink(Vec<u8>, u64),
 }
 
 struct Composite {
@@ -118,6 +126,14 @@ impl Composite {
             Entry::Directory(directory) => directory.metadata(),
             Entry::File(file) => file.metadata(),
             Entry::Device(device) => Ok(device.metadata(self.device)),
+            Entry::Symlink(target, inode) => Ok(Metadata {
+                inode: *inode,
+                file_type: FileType::SymbolicLink,
+                links: 1,
+                size: target.len() as u64,
+                permissions: 0o777,
+                ..self.own_metadata()
+            }),
         }
     }
 }
@@ -133,6 +149,7 @@ impl Directory for Composite {
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
         match (self.entries.get(name), &self.base) {
             (Some(Entry::Directory(directory)), _) => Ok(Found::Directory(Arc::clone(directory))),
+            (Some(Entry::Symlink(target, _)), _) => Ok(Found::Symlink(target.clone())),
             (Some(_), _) => Ok(Found::Other),
             (None, Some(base)) => base.lookup(name),
             (None, None) => Err(Errno::NOENT),
@@ -157,6 +174,8 @@ impl Directory for Composite {
         };
         match entry {
             Entry::Directory(_) => Err(Errno::ISDIR),
+            Entry::Symlink(..) => Err(Errno::LOOP),
+            Entry::Device(Device::Information(_)) if options.write || options.truncate => Err(Errno::ACCES),
             Entry::Device(device) => Ok(Opened::Device(*device)),
             Entry::File(_) if options.write || options.truncate => Err(Errno::ROFS),
             Entry::File(file) => Ok(Opened::File(Arc::clone(file))),

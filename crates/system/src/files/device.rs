@@ -1,7 +1,9 @@
-//! The devices in /dev.
+//! The devices in /dev, and other files of which the system itself has the
+//! content.
 
 use super::composite::Graft;
 use super::{FileType, Metadata};
+use crate::information::Information;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -20,6 +22,10 @@ pub enum Device {
     Terminal,
     /// Standard input, output or error: descriptor 0, 1 or 2 as the run started.
     Standard(u8),
+    /// What descriptor of the program has this number.
+    Descriptor(u32),
+    /// A file of /proc: it has its content when it is opened.
+    Information(Information),
 }
 
 impl Device {
@@ -31,18 +37,25 @@ impl Device {
             Self::Random => 14,
             Self::Terminal => 15,
             Self::Standard(number) => 16 + u64::from(number),
+            // These are of the numbers below 100, which no other has.
+            Self::Information(information) => 30 + information as u64,
+            Self::Descriptor(number) => (1 << 32) + u64::from(number),
         }
     }
 
     /// What stat tells of it.
     pub(crate) fn metadata(self, device: u64) -> Metadata {
+        let (file_type, permissions) = match self {
+            Self::Information(_) => (FileType::RegularFile, 0o444),
+            _ => (FileType::CharacterDevice, 0o666),
+        };
         Metadata {
             device,
             inode: self.inode(),
-            file_type: FileType::CharacterDevice,
+            file_type,
             links: 1,
             size: 0,
-            permissions: 0o666,
+            permissions,
             accessed: Duration::ZERO,
             modified: Duration::ZERO,
             changed: Duration::ZERO,
@@ -63,5 +76,8 @@ pub(crate) fn devices() -> BTreeMap<Vec<u8>, Graft> {
         ("urandom", Device::Random),
         ("zero", Device::Zero),
     ];
-    devices.into_iter().map(|(name, device)| (name.into(), Graft::Device(device))).collect()
+    let mut grafts: BTreeMap<Vec<u8>, Graft> =
+        devices.into_iter().map(|(name, device)| (name.into(), Graft::Device(device))).collect();
+    grafts.insert(b"fd".to_vec(), Graft::Symlink(b"/proc/self/fd".to_vec()));
+    grafts
 }

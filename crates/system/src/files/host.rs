@@ -45,11 +45,13 @@ pub enum Access {
 struct Mount {
     access: Access,
     device: u64,
-    /// The host's device and inode numbers, and what the guest sees for them.
-    // BOUND: one entry for each file of the host that the guest has looked at.
-    inodes: Mutex<HashMap<(u64, u64), u64>>,
+    inodes: Arc<Inodes>,
     listed: AtomicUsize,
 }
+
+/// The host's device and inode numbers, and what the guest sees for them.
+// BOUND: one entry for each file of the host that the guest has looked at.
+type Inodes = Mutex<HashMap<(u64, u64), u64>>;
 
 impl Mount {
     fn inode(&self, device: u64, inode: u64) -> u64 {
@@ -90,7 +92,13 @@ fn space(mount: &Mount, file: impl std::os::fd::AsFd) -> Result<Space, Errno> {
     }
     let host = rustix::fs::fstatvfs(file)?;
     let bytes = |blocks: u64| blocks.saturating_mul(host.f_frsize);
-    Ok(Space { total: bytes(host.f_blocks), free: bytes(host.f_bavail), read_only: false })
+    Ok(Space {
+        total: bytes(host.f_blocks),
+        free: bytes(host.f_bavail),
+        files: host.f_files,
+        free_files: host.f_favail,
+        read_only: false,
+    })
 }
 
 fn file_type(found: cap_std::fs::FileType) -> FileType {
@@ -115,13 +123,22 @@ pub struct HostDirectory {
 #[derive(Default)]
 struct Listing {
     entries: Vec<(Vec<u8>, u64, FileType)>,
+    read: bool,
 }
 
 impl HostDirectory {
     /// Shows `directory`, with this device number for stat.
     pub fn new(directory: std::fs::File, access: Access, device: u64) -> Self {
-        let mount = Mount { access, device, inodes: Mutex::default(), listed: AtomicUsize::new(0) };
+        let mount = Mount { access, device, inodes: Arc::default(), listed: AtomicUsize::new(0) };
         Self::held(cap_std::fs::Dir::from_std_file(directory), Arc::new(mount))
+    }
+
+    /// The same directory, with the same numbers, for one who may write to it.
+    pub(super) fn writable(&self) -> Result<Self, Errno> {
+        let Mount { device, inodes, .. } = self.mount.as_ref();
+        let inodes = Arc::clone(inodes);
+        let mount = Mount { access: Access::ReadWrite, device: *device, inodes, listed: AtomicUsize::new(0) };
+        Ok(Self::held(self.directory.try_clone()?, Arc::new(mount)))
     }
 
     fn held(directory: cap_std::fs::Dir, mount: Arc<Mount>) -> Self {
@@ -155,6 +172,7 @@ impl HostDirectory {
         }
         // The host's order is an accident; a sorted one makes runs repeatable.
         listing.entries.sort_by(|one, other| one.0.cmp(&other.0));
+        listing.read = true;
         Ok(())
     }
 
@@ -244,7 +262,8 @@ impl Directory for HostDirectory {
         each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
         let mut listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
-        if cookie == 0 {
+        // A cookie may come from another time that the directory was open.
+        if cookie == 0 || !listing.read {
             self.read_listing(&mut listing)?;
         }
         let skip = usize::try_from(cookie).unwrap_or(usize::MAX);

@@ -7,21 +7,29 @@
 //! not even one that is a directory of the host, ever sees a path, and nothing
 //! in a path can lead out of what was mounted.
 
+mod archive;
 mod composite;
+mod descriptors;
 mod device;
 mod host;
 mod memory;
+mod overlay;
 mod pack;
 mod pages;
+mod quota;
 mod single;
 mod walk;
 
+pub use archive::{ArchiveDirectory, ArchiveError};
 pub(crate) use composite::{Graft, compose};
+pub(crate) use descriptors::{DescriptorDirectory, OpenNumbers};
 pub use device::Device;
 pub(crate) use device::devices;
 pub use host::{Access, HostDirectory};
 pub use memory::MemoryTree;
+pub use overlay::{ApplyError, Change, Changes, Kind as ChangeKind, Overlay, Refusal, Version};
 pub use pack::PackDirectory;
+pub use quota::Quota;
 pub use single::{BytesFile, HostFile};
 pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to_parent};
 
@@ -146,6 +154,10 @@ pub struct Space {
     pub total: u64,
     /// Bytes that can still be written.
     pub free: u64,
+    /// Files, directories and symlinks that it can hold in all.
+    pub files: u64,
+    /// How many more of them can be made.
+    pub free_files: u64,
     /// Whether it can not be written to at all.
     pub read_only: bool,
 }
@@ -169,6 +181,89 @@ pub struct DirectoryEntry<'a> {
 ///
 /// The methods that change something refuse with EROFS unless they are
 /// overridden, so a read-only tree writes only the first five.
+///
+/// A tree of squares, each a file that is made when it is opened:
+///
+/// ```
+/// use bellglass_system::files::{
+///     BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
+/// };
+/// use bellglass_system::{Errno, Mount, System};
+/// use std::ops::ControlFlow;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// /// The device number, which no other tree of the system should have.
+/// const DEVICE: u64 = 1000;
+///
+/// struct Squares;
+///
+/// fn square(name: &[u8]) -> Result<(u64, String), Errno> {
+///     let number = std::str::from_utf8(name).ok().and_then(|text| text.parse::<u32>().ok());
+///     let number = u64::from(number.filter(|number| *number < 100).ok_or(Errno::NOENT)?);
+///     Ok((number, format!("{}\n", number * number)))
+/// }
+///
+/// fn metadata(inode: u64, file_type: FileType, size: u64) -> Metadata {
+///     let (accessed, modified, changed) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+///     let permissions = if file_type == FileType::Directory { 0o555 } else { 0o444 };
+///     Metadata { device: DEVICE, inode, file_type, links: 1, size, permissions, accessed, modified, changed }
+/// }
+///
+/// impl Directory for Squares {
+///     fn metadata(&self) -> Result<Metadata, Errno> {
+///         Ok(metadata(1, FileType::Directory, 4096))
+///     }
+///
+///     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+///         square(name).map(|_| Found::Other)
+///     }
+///
+///     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+///         let (number, text) = square(name)?;
+///         Ok(metadata(number + 2, FileType::RegularFile, text.len() as u64))
+///     }
+///
+///     fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+///         match (square(name), options.creation) {
+///             (Ok(_), Creation::New) => Err(Errno::EXIST),
+///             (Ok(_), _) if options.write || options.truncate => Err(Errno::ROFS),
+///             (Ok((number, text)), _) => {
+///                 Ok(Opened::File(Arc::new(BytesFile::new(text.into_bytes(), DEVICE, number + 2))))
+///             }
+///             (Err(_), Creation::Existing) => Err(Errno::NOENT),
+///             (Err(_), _) => Err(Errno::ROFS),
+///         }
+///     }
+///
+///     fn entries(
+///         &self,
+///         cookie: u64,
+///         each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+///     ) -> Result<(), Errno> {
+///         for number in cookie..100 {
+///             let name = number.to_string();
+///             let entry = DirectoryEntry {
+///                 cookie: number + 1,
+///                 name: name.as_bytes(),
+///                 inode: number + 2,
+///                 file_type: FileType::RegularFile,
+///             };
+///             if each(entry).is_break() {
+///                 break;
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// // The program finds /squares/7; and beneath an overlay it may change it.
+/// let (overlaid, overlay) = Mount::tree(Arc::new(Squares), "/mine").overlay();
+/// let system =
+///     System::builder().mount(Mount::tree(Arc::new(Squares), "/squares")).mount(overlaid).build()?;
+/// # drop((system, overlay));
+/// # Ok::<(), bellglass_system::SystemError>(())
+/// ```
 pub trait Directory: Any + Send + Sync {
     /// Its own metadata.
     fn metadata(&self) -> Result<Metadata, Errno>;

@@ -1,5 +1,6 @@
 //! The content of a file in memory, in pages, so that holes cost nothing.
 
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Bytes of a page: what a file's content is counted in against the quota.
@@ -62,6 +63,20 @@ impl Pages {
             self.size = self.size.max(offset.saturating_add(written as u64));
         }
         written
+    }
+
+    /// The SHA-256 of the first `size` bytes.
+    pub(crate) fn digest(&self, size: u64) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 16 * PAGE_BYTES];
+        let mut offset = 0;
+        while offset < size.min(self.size) {
+            let count = self.read_at(offset, &mut buffer);
+            let wanted = usize::try_from(size - offset).unwrap_or(count).min(count);
+            digest.update(&buffer[..wanted]);
+            offset += wanted as u64;
+        }
+        digest.finalize().into()
     }
 
     /// Cuts or grows to `size`; growing adds a hole.

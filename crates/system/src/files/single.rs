@@ -10,30 +10,36 @@ use std::time::{Duration, SystemTime};
 /// A read-only file whose content is given.
 pub struct BytesFile {
     bytes: Arc<[u8]>,
-    device: u64,
-    inode: u64,
+    metadata: Metadata,
 }
 
 impl BytesFile {
     /// A file with this content and these numbers.
     pub fn new(bytes: impl Into<Arc<[u8]>>, device: u64, inode: u64) -> Self {
-        Self { bytes: bytes.into(), device, inode }
+        let bytes = bytes.into();
+        let metadata = Metadata {
+            device,
+            inode,
+            file_type: FileType::RegularFile,
+            links: 1,
+            size: bytes.len() as u64,
+            permissions: 0o444,
+            accessed: Duration::ZERO,
+            modified: Duration::ZERO,
+            changed: Duration::ZERO,
+        };
+        Self { bytes, metadata }
+    }
+
+    /// A file of which something else is told than what its content says.
+    pub(crate) fn told(bytes: Vec<u8>, metadata: Metadata) -> Self {
+        Self { bytes: bytes.into(), metadata }
     }
 }
 
 impl File for BytesFile {
     fn metadata(&self) -> Result<Metadata, Errno> {
-        Ok(Metadata {
-            device: self.device,
-            inode: self.inode,
-            file_type: FileType::RegularFile,
-            links: 1,
-            size: self.bytes.len() as u64,
-            permissions: 0o444,
-            accessed: Duration::ZERO,
-            modified: Duration::ZERO,
-            changed: Duration::ZERO,
-        })
+        Ok(self.metadata)
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {

@@ -154,8 +154,6 @@ fn write_space(call: &mut Call<'_>, space: &Space) -> Result<Answer, Fault> {
     const BLOCK: u32 = 4096;
     const READ_ONLY: u32 = 1;
     let blocks = |bytes: u64| bytes / u64::from(BLOCK);
-    // Inodes are counted as bytes are; see what the memory tree charges for one.
-    let inodes = |bytes: u64| bytes / 256;
     let mut bytes = Vec::with_capacity(96);
     for number in [BLOCK, BLOCK] {
         bytes.extend(number.to_le_bytes());
@@ -163,7 +161,7 @@ fn write_space(call: &mut Call<'_>, space: &Space) -> Result<Answer, Fault> {
     for number in [blocks(space.total), blocks(space.free), blocks(space.free)] {
         bytes.extend(number.to_le_bytes());
     }
-    for number in [inodes(space.total), inodes(space.free), inodes(space.free)] {
+    for number in [space.files, space.free_files, space.free_files] {
         bytes.extend(number.to_le_bytes());
     }
     bytes.extend([0; 8]);

@@ -185,9 +185,10 @@ fn a_full_tree_takes_no_more() {
     assert!(names < 20, "{names}");
     // What is removed can be used again, but not while it is open.
     guest.on_path("path_unlink_file", "tmp/file").expect("removed");
-    assert_eq!(guest.on_path("path_create_directory", "tmp/new"), Err(Errno::NOSPC));
+    let long = format!("tmp/{}", "n".repeat(250));
+    assert_eq!(guest.on_path("path_create_directory", &long), Err(Errno::NOSPC));
     guest.close(fd);
-    guest.on_path("path_create_directory", "tmp/new").expect("room again");
+    guest.on_path("path_create_directory", &long).expect("room again");
 }
 
 #[test]
@@ -252,4 +253,57 @@ fn cookies_stay_true_while_entries_come_and_go() {
     assert_eq!(guest.list_from(fd, u64::MAX, 4096), Ok(vec![]));
     assert_eq!(guest.wasi("fd_readdir", &[1, 64, 64, 0, 64]), Err(Errno::NOTDIR));
     assert_eq!(guest.wasi("fd_readdir", &[fd, 64, u64::from(u32::MAX), 0, 64]), Err(Errno::FAULT));
+}
+
+const READ: u64 = 1 << 1;
+const SEEK: u64 = 1 << 2;
+const TELL: u64 = 1 << 5;
+const WRITE: u64 = 1 << 6;
+
+#[test]
+fn a_right_that_was_given_up_is_missed() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    guest.write(fd, b"text").expect("written");
+    let (buffer, _) = guest.put(&[0; 8]);
+    let (pair, _) = guest.put(&[(buffer as u32).to_le_bytes(), 4u32.to_le_bytes()].concat());
+    guest.wasi("fd_fdstat_set_rights", &[fd, READ | WRITE | TELL, 0]).expect("given up");
+    assert_eq!(guest.wasi("fd_pread", &[fd, pair, 1, 0, RESULT_64]), Err(Errno::NOTCAPABLE));
+    assert_eq!(guest.wasi("fd_pwrite", &[fd, pair, 1, 0, RESULT_64]), Err(Errno::NOTCAPABLE));
+    assert_eq!(guest.wasi("fd_seek", &[fd, 1, 1, RESULT_64]), Err(Errno::NOTCAPABLE));
+    guest.wasi("fd_seek", &[fd, 0, 1, RESULT_64]).expect("it only asks");
+    assert_eq!(guest.get_u64(RESULT), 4);
+    assert_eq!(guest.wasi("fd_sync", &[fd]), Err(Errno::NOTCAPABLE));
+    assert_eq!(guest.wasi("fd_filestat_set_times", &[fd, 0, 0, 0]), Err(Errno::NOTCAPABLE));
+    assert_eq!(guest.wasi("fd_fdstat_set_rights", &[fd, READ | SEEK, 0]), Err(Errno::NOTCAPABLE));
+    let other = guest.open_to_read("/tmp/file").expect("opened");
+    guest.wasi("fd_fdstat_set_rights", &[other, READ | SEEK, 0]).expect("given up");
+    guest.wasi("fd_tell", &[other, RESULT_64]).expect("to seek is to tell");
+    guest.wasi("fd_pread", &[other, pair, 1, 0, RESULT_64]).expect("both are there");
+}
+
+#[test]
+fn a_directory_gives_no_more_rights_than_it_has() {
+    let mut guest = guest();
+    let directory = guest.open_with("/tmp", 1, 2, !WRITE, 0).expect("opened");
+    let (path, length) = guest.put(b"file");
+    let mut open = |flags: u64, rights: u64, fdflags: u64| {
+        guest.wasi("path_open", &[directory, 0, path, length, flags, rights, 0, fdflags, RESULT_64])
+    };
+    open(1, READ | WRITE, 0).expect("made");
+    let own = 1 << 13 | 1 << 10;
+    let mut guest = {
+        guest.wasi("fd_fdstat_set_rights", &[directory, own, READ]).expect("given up");
+        guest
+    };
+    let (path, length) = guest.put(b"file");
+    let mut open = |flags: u64, rights: u64, fdflags: u64| {
+        guest.wasi("path_open", &[directory, 0, path, length, flags, rights, 0, fdflags, RESULT_64])
+    };
+    open(1, READ, 0).expect("what it may give");
+    assert_eq!(open(0, READ | WRITE, 0), Err(Errno::NOTCAPABLE));
+    // To cut it, and to have it written through, are rights of the directory.
+    assert_eq!(open(8, READ, 0), Err(Errno::NOTCAPABLE));
+    assert_eq!(open(0, READ, 2), Err(Errno::NOTCAPABLE));
+    assert_eq!(open(0, READ, 16), Err(Errno::NOTCAPABLE));
 }

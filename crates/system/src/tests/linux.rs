@@ -1,13 +1,15 @@
-//! The memory tree against a real directory: random operations on both, every
-//! result compared, and the whole tree at the end.
+//! The trees against a real directory: random operations on both, every result
+//! compared, and the whole tree at the end.
 //!
-//! `BELLGLASS_SEQUENCES` sets how many sequences are tried.
+//! `BELLGLASS_SEQUENCES` sets how many sequences are tried with each tree.
 
 use super::fake::{FakeGuest, guest};
-use crate::{Access, Errno, Mount, System};
+use crate::files::{MemoryTree, Overlay, Quota};
+use crate::{Access, Errno, Mount, RealClock, System};
 use proptest::prelude::*;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// How deep the directory lies in which both work. Paths climb at most as often
 /// as they have names, and symlinks never climb, so no path leaves it.
@@ -116,7 +118,6 @@ struct Virtual {
     guest: FakeGuest,
     base: u64,
     held: Option<u64>,
-    _directory: Option<tempfile::TempDir>,
 }
 
 const WRITING: u64 = 1 << 6;
@@ -125,25 +126,27 @@ const READING: u64 = 1 << 1;
 impl Virtual {
     /// In memory.
     fn new() -> Self {
-        Self::at(guest(), "/tmp", None)
+        Self::fresh(guest(), "/tmp")
     }
 
-    /// Over a directory of the host that is mounted.
-    fn mounted() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mount = Mount::directory(directory.path(), "/work", Access::ReadWrite);
-        let guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
-        Self::at(guest, "/work", Some(directory))
+    fn mounted(mount: Mount) -> FakeGuest {
+        FakeGuest::new(System::builder().mount(mount).build().expect("a system"))
     }
 
-    fn at(mut guest: FakeGuest, start: &str, directory: Option<tempfile::TempDir>) -> Self {
+    fn fresh(mut guest: FakeGuest, start: &str) -> Self {
         let mut path = start.to_owned();
         for level in 0..DEPTH {
             path = format!("{path}/outer{level}");
             guest.on_path("path_create_directory", &path).expect("made");
         }
-        let base = guest.open_to_read(&path).expect("opened");
-        Self { guest, base, held: None, _directory: directory }
+        Self::again(guest, start)
+    }
+
+    /// In a tree that was used before.
+    fn again(mut guest: FakeGuest, start: &str) -> Self {
+        let levels: String = (0..DEPTH).map(|level| format!("/outer{level}")).collect();
+        let base = guest.open_to_read(&format!("{start}{levels}")).expect("opened");
+        Self { guest, base, held: None }
     }
 
     fn path(&mut self, path: &str) -> (u64, u64) {
@@ -454,25 +457,111 @@ fn whole(apply: &mut dyn FnMut(&Operation) -> Outcome) -> Vec<(String, Outcome)>
 }
 
 fn sequences() -> u32 {
-    std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+    std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(600)
+}
+
+fn operations(most: usize) -> impl Strategy<Value = Vec<Operation>> {
+    prop::collection::vec(operation(), 1..most)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_memory_tree_does_as_linux_does(operations in prop::collection::vec(operation(), 1..60)) {
-        compare(Virtual::new(), &operations)?;
+    fn the_memory_tree_does_as_linux_does(operations in operations(60)) {
+        compare(&mut Virtual::new(), &mut Real::new(), &operations)?;
     }
 
     #[test]
-    fn a_mounted_directory_does_as_linux_does(operations in prop::collection::vec(operation(), 1..60)) {
-        compare(Virtual::mounted(), &operations)?;
+    fn a_mounted_directory_does_as_linux_does(operations in operations(60)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let guest = Virtual::mounted(Mount::directory(directory.path(), "/work", Access::ReadWrite));
+        compare(&mut Virtual::fresh(guest, "/work"), &mut Real::new(), &operations)?;
+    }
+
+    /// The first operations make the lower tree, the second go through the
+    /// overlay. It shows the same as if there were none, what lies beneath is
+    /// untouched, and what was changed can be written there.
+    #[test]
+    fn an_overlay_of_a_directory_does_as_linux_does(first in operations(40), second in operations(40)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let direct = || Mount::directory(directory.path(), "/work", Access::ReadWrite);
+        let mut real = Real::new();
+        compare(&mut Virtual::fresh(Virtual::mounted(direct()), "/work"), &mut real, &first)?;
+        overlaid(&direct, &mut real, &second)?;
+    }
+
+    #[test]
+    fn an_overlay_of_memory_does_as_linux_does(first in operations(40), second in operations(40)) {
+        let quota = Arc::new(Quota::new(1 << 30, 1 << 20));
+        let tree = MemoryTree::new(quota, 5, Arc::new(RealClock::new()));
+        let direct = || Mount::tree(tree.root(), "/work");
+        let mut real = Real::new();
+        compare(&mut Virtual::fresh(Virtual::mounted(direct()), "/work"), &mut real, &first)?;
+        overlaid(&direct, &mut real, &second)?;
+        tree.check_invariants(true);
+    }
+
+    #[test]
+    fn an_overlay_of_an_overlay_does_as_linux_does(first in operations(30), second in operations(30), third in operations(30)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let direct = || Mount::directory(directory.path(), "/work", Access::ReadWrite);
+        let mut real = Real::new();
+        compare(&mut Virtual::fresh(Virtual::mounted(direct()), "/work"), &mut real, &first)?;
+        let lower = crate::files::HostDirectory::new(
+            std::fs::File::open(directory.path()).expect("opened"), Access::ReadOnly, 5);
+        let quota = Arc::new(Quota::new(1 << 30, 1 << 20));
+        let middle = MemoryTree::over(Arc::new(lower), quota, 6, Arc::new(RealClock::new())).expect("laid");
+        let direct = || Mount::tree(middle.root(), "/work");
+        real.held = None;
+        compare(&mut Virtual::again(Virtual::mounted(direct()), "/work"), &mut real, &second)?;
+        overlaid(&direct, &mut real, &third)?;
+        middle.check_invariants(true);
     }
 }
 
-fn compare(mut here: Virtual, operations: &[Operation]) -> Result<(), TestCaseError> {
-    let mut there = Real::new();
+/// Operations through an overlay, and what becomes of what lies beneath.
+fn overlaid(
+    direct: &dyn Fn() -> Mount,
+    real: &mut Real,
+    operations: &[Operation],
+) -> Result<(), TestCaseError> {
+    let below = |links| {
+        let mut beneath = Virtual::again(Virtual::mounted(direct()), "/work");
+        let tree = whole(&mut |operation| beneath.apply(operation, 0));
+        if links { tree } else { without_links(tree) }
+    };
+    let before = below(true);
+    real.held = None;
+    let (mount, overlay): (Mount, Overlay) = direct().overlay();
+    let mut here = Virtual::again(Virtual::mounted(mount), "/work");
+    compare(&mut here, real, operations)?;
+    prop_assert_eq!(below(true), before.clone(), "the lower tree was changed");
+    let changes = overlay.changes().expect("told");
+    overlay.check_invariants();
+    let now = without_links(whole(&mut |operation| real.apply(operation, 0)));
+    if now != without_links(before) {
+        prop_assert!(!changes.is_empty());
+    }
+    // Nothing may be read through the overlay before: what is held open keeps its
+    // content, whatever is done beneath.
+    drop(here);
+    changes.apply().map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+    prop_assert_eq!(below(false), now, "what was written is not what was changed");
+    prop_assert_eq!(overlay.changes().map(|_| ()), Ok(()));
+    Ok(())
+}
+
+/// Applying writes a file for each of its names.
+fn without_links(tree: Vec<(String, Outcome)>) -> Vec<(String, Outcome)> {
+    let forget = |outcome| match outcome {
+        Ok(Shown::Stat(size, file_type, _)) => Ok(Shown::Stat(size, file_type, 0)),
+        other => other,
+    };
+    tree.into_iter().map(|(path, outcome)| (path, forget(outcome))).collect()
+}
+
+fn compare(here: &mut Virtual, there: &mut Real, operations: &[Operation]) -> Result<(), TestCaseError> {
     for (seed, operation) in operations.iter().enumerate() {
         let (ours, linux) = (here.apply(operation, seed), there.apply(operation, seed));
         prop_assert_eq!(&ours, &linux, "operation {}: {:?} (left ours, right Linux)", seed, operation);

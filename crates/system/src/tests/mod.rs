@@ -1,19 +1,20 @@
 //! Tests that make calls as a guest does, in memory, with no process.
 
+mod archives;
 mod arguments;
 mod descriptors;
-mod fake;
 mod host;
 mod libc;
 mod linux;
 mod mounts;
+mod overlay;
 mod paths;
 mod polling;
 mod streams;
 mod terminal;
 mod wild;
 
-use crate::rows;
+use crate::{fake, rows};
 
 /// What guests are built to delegate has a row, be it a refusal.
 #[test]

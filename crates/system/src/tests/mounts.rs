@@ -23,7 +23,7 @@ fn base_files_are_there_and_read_only() {
     assert_eq!(guest.read(fd, 100), Ok(b"import sys".to_vec()));
     assert_eq!(
         guest.list("/"),
-        Ok(vec!["dev".into(), "etc".into(), "home".into(), "tmp".into(), "usr".into()])
+        Ok(vec!["dev".into(), "etc".into(), "home".into(), "proc".into(), "tmp".into(), "usr".into()])
     );
     assert_eq!(guest.list("/usr"), Ok(vec!["bin".into(), "lib".into(), "lib64".into()]));
     assert_eq!(guest.list("/home"), Ok(vec!["user".into()]));
@@ -166,4 +166,162 @@ fn etc_tells_what_is_so() {
     assert!(text.contains("user:x:1000:1000:user:/home/user:"), "{text}");
     let uid = guest.libc("getuid", &[]).expect("a number");
     assert_eq!(uid, 1000);
+}
+
+fn read(guest: &mut FakeGuest, path: &str) -> String {
+    let fd = guest.open_to_read(path).expect(path);
+    let text = String::from_utf8(guest.read(fd, 10_000).expect("read")).expect("UTF-8");
+    guest.close(fd);
+    text
+}
+
+#[test]
+fn proc_tells_of_the_virtual_machine() {
+    let host = tempfile::tempdir().expect("a directory");
+    let mount = Mount::directory(host.path(), "/a b", Access::ReadOnly).overlay().0;
+    let system = System::builder()
+        .arguments(["/usr/bin/python", "-c", "pass"])
+        .environment("KEY", "value")
+        .memory_limit(64 << 20)
+        .open_files(50)
+        .mount(mount);
+    let mut guest = FakeGuest::new(system.build().expect("a system"));
+    assert_eq!(read(&mut guest, "/proc/self/cmdline"), "/usr/bin/python\0-c\0pass\0");
+    assert_eq!(read(&mut guest, "/proc/self/environ"), "KEY=value\0");
+    assert_eq!(read(&mut guest, "/proc/2/comm"), "python\n");
+    assert!(read(&mut guest, "/proc/mounts").contains("overlay /a\\040b overlay rw 0 0\n"));
+    assert!(!read(&mut guest, "/proc/self/mountinfo").contains(host.path().to_str().expect("UTF-8")));
+    let status = read(&mut guest, "/proc/self/status");
+    for line in ["Name:\tpython\n", "Pid:\t2\n", "Uid:\t1000\t1000\t1000\t1000\n", "VmRSS:\t    4096 kB\n"] {
+        assert!(status.contains(line), "{line:?} in {status}");
+    }
+    let numbers = read(&mut guest, "/proc/self/stat");
+    assert_eq!(numbers.split(' ').count(), 52, "{numbers}");
+    assert_eq!(read(&mut guest, "/proc/self/statm"), "64 64 0 0 0 64 0\n");
+    assert!(
+        read(&mut guest, "/proc/meminfo")
+            .starts_with("MemTotal:          65536 kB\nMemFree:           61440 kB\n")
+    );
+    assert!(read(&mut guest, "/proc/self/limits").contains("Max open files            50 "));
+    assert_eq!(read(&mut guest, "/proc/sys/kernel/hostname"), "bellglass\n");
+    for name in ["cpuinfo", "filesystems", "loadavg", "stat", "uptime", "version", "sys/kernel/pid_max"] {
+        assert!(!read(&mut guest, &format!("/proc/{name}")).is_empty(), "{name}");
+    }
+    assert_eq!(guest.stat("/proc/self/status", true), Ok((0, 4, 1)));
+    assert_eq!(guest.open("/proc/self/status", 0), Err(Errno::ACCES));
+    assert_eq!(guest.on_path("path_unlink_file", "/proc/self/status"), Err(Errno::BUSY));
+    assert_eq!(guest.read_link("/proc/self"), Ok("2".to_owned()));
+    assert_eq!(guest.read_link("/dev/fd"), Ok("/proc/self/fd".to_owned()));
+    assert_eq!(guest.open_with("/proc/self", 0, 0, 2, 0), Err(Errno::LOOP));
+}
+
+#[test]
+fn open_descriptors_are_listed_and_can_be_opened_again() {
+    let mut guest = guest();
+    let fd = guest.open("/tmp/file", 1).expect("made");
+    guest.write(fd, b"text").expect("written");
+    assert_eq!(fd, 4);
+    assert_eq!(guest.list("/dev/fd"), Ok(["0", "1", "2", "3", "4", "5"].map(str::to_owned).to_vec()));
+    // From its start: it is another opening of the same file.
+    let again = guest.open_to_read("/proc/self/fd/4").expect("opened");
+    assert_eq!(guest.read(again, 9), Ok(b"text".to_vec()));
+    guest.close(fd);
+    assert_eq!(guest.open_to_read("/proc/self/fd/4"), Err(Errno::NOENT));
+    assert_eq!(guest.open_to_read("/proc/self/fd/05"), Err(Errno::NOENT));
+    assert_eq!(guest.list("/proc/self/fd"), Ok(["0", "1", "2", "3", "4", "5"].map(str::to_owned).to_vec()));
+    let pipe = guest.text("");
+    guest.libc("pipe", &[pipe]).expect("made");
+    let reader = guest.get_u32(pipe as u32);
+    assert_eq!(guest.open_to_read(&format!("/dev/fd/{reader}")), Err(Errno::NXIO));
+}
+
+/// A tree of a user's own, which has no more than it must.
+struct Letters;
+
+impl crate::files::Directory for Letters {
+    fn metadata(&self) -> Result<crate::files::Metadata, Errno> {
+        self.metadata_of(b".")
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<crate::files::Found, Errno> {
+        match name {
+            b"inner" => Ok(crate::files::Found::Directory(std::sync::Arc::new(Self))),
+            b"link" => Ok(crate::files::Found::Symlink(b"inner/a".to_vec())),
+            b"a" | b"b" => Ok(crate::files::Found::Other),
+            _ => Err(Errno::NOENT),
+        }
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<crate::files::Metadata, Errno> {
+        use crate::files::FileType;
+        let (inode, file_type) = match name {
+            b"." | b"inner" => (1, FileType::Directory),
+            b"link" => (2, FileType::SymbolicLink),
+            b"a" => (3, FileType::RegularFile),
+            b"b" => (4, FileType::RegularFile),
+            _ => return Err(Errno::NOENT),
+        };
+        let time = std::time::Duration::from_secs(7);
+        Ok(crate::files::Metadata {
+            device: 50,
+            inode,
+            file_type,
+            links: 1,
+            size: 1,
+            permissions: 0o755,
+            accessed: time,
+            modified: time,
+            changed: time,
+        })
+    }
+
+    fn open(&self, name: &[u8], options: &crate::files::OpenOptions) -> Result<crate::files::Opened, Errno> {
+        self.metadata_of(name)?;
+        if options.write {
+            return Err(Errno::ROFS);
+        }
+        let file = crate::files::BytesFile::new(name.to_vec(), 50, 3);
+        Ok(crate::files::Opened::File(std::sync::Arc::new(file)))
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(crate::files::DirectoryEntry<'_>) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        for (name, cookie) in
+            [b"a".as_slice(), b"b", b"inner", b"link"].into_iter().zip(1..).skip(cookie as usize)
+        {
+            let metadata = self.metadata_of(name)?;
+            let (inode, file_type) = (metadata.inode, metadata.file_type);
+            if each(crate::files::DirectoryEntry { cookie, name, inode, file_type }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_tree_of_the_users_own_is_like_any_other() {
+    let letters = || std::sync::Arc::new(Letters);
+    let (overlaid, overlay) = Mount::tree(letters(), "/over").overlay();
+    let system = System::builder().mount(Mount::tree(letters(), "/letters")).mount(overlaid);
+    let mut guest = FakeGuest::new(system.build().expect("a system"));
+    for root in ["/letters", "/over"] {
+        assert_eq!(guest.list(root), Ok(["a", "b", "inner", "link"].map(str::to_owned).to_vec()));
+        assert_eq!(read(&mut guest, &format!("{root}/inner/inner/b")), "b");
+        assert_eq!(read(&mut guest, &format!("{root}/link")), "a");
+    }
+    // What it does not say it can do, it refuses.
+    assert_eq!(guest.on_path("path_unlink_file", "/letters/a"), Err(Errno::ROFS));
+    assert_eq!(guest.on_path("path_create_directory", "/letters/new"), Err(Errno::ROFS));
+    assert_eq!(guest.on_path("path_create_directory", "/letters/inner"), Err(Errno::EXIST));
+    assert_eq!(guest.rename("/letters/a", "/letters/b"), Err(Errno::ROFS));
+    guest.on_path("path_unlink_file", "/over/inner/a").expect("only above");
+    // What was looked for before comes first.
+    assert_eq!(guest.list("/over/inner"), Ok(["inner", "b", "link"].map(str::to_owned).to_vec()));
+    let changes = overlay.changes().expect("told");
+    let refused = changes.apply().expect_err("it cannot be written");
+    assert!(matches!(refused, crate::files::ApplyError::Refused { .. }), "{refused}");
 }

@@ -94,3 +94,13 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What the fuzzer does, with bytes of no particular kind.
+    #[test]
+    fn no_bytes_make_calls_that_do_harm(bytes in prop::collection::vec(any::<u8>(), 1..1500)) {
+        crate::fuzzing::calls(&bytes);
+    }
+}

@@ -1,10 +1,11 @@
 //! Reading and writing through a descriptor, and where it stands.
 
 use super::done;
-use crate::descriptors::{Object, flags};
+use crate::descriptors::{Description, Descriptor, Object, flags};
 use crate::guest::total;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System, streams};
+use std::sync::Arc;
 
 /// EBADF, EISDIR, EFAULT, then what the stream says. At most
 /// [`CALL_BYTES`](crate::guest::CALL_BYTES).
@@ -27,6 +28,7 @@ pub(super) fn fd_pread(system: &mut System, call: &mut Call<'_>) -> Result<Answe
         return Err(Errno::ISDIR.into());
     }
     let description = descriptor.with(Rights::FD_READ)?;
+    positioned(descriptor)?;
     let offset = offset(call.u64(3))?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
@@ -62,19 +64,38 @@ pub(super) fn fd_write(system: &mut System, call: &mut Call<'_>) -> Result<Answe
 }
 
 pub(super) fn fd_pwrite(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let description = system.descriptors.get(call.u32(0))?.with(Rights::FD_WRITE)?;
+    let descriptor = system.descriptors.get(call.u32(0))?;
+    let description = descriptor.with(Rights::FD_WRITE)?;
+    positioned(descriptor)?;
     let offset = offset(call.u64(3))?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
     let count = match &description.object {
         // Linux appends even here, and says so under BUGS in pwrite(2).
-        Object::File(file) if description.state().flags & flags::APPEND != 0 => file.append(&bytes)?.0,
-        Object::File(file) => file.write_at(offset, &bytes)?,
+        Object::File(file) if description.state().flags & flags::APPEND != 0 => {
+            let written = file.append(&bytes)?.0;
+            streams::settle(description, file.as_ref())?;
+            written
+        }
+        Object::File(file) => {
+            let written = file.write_at(offset, &bytes)?;
+            streams::settle(description, file.as_ref())?;
+            written
+        }
         Object::Device(device) => streams::write_device(*device, &bytes)?,
         _ => return Err(Errno::SPIPE.into()),
     };
     call.write_u32(call.u32(4), count as u32)?;
     done()
+}
+
+/// Reading and writing at a position need the right to seek too: ESPIPE for what
+/// has no positions, ENOTCAPABLE.
+fn positioned(descriptor: &Descriptor) -> Result<(), Errno> {
+    match descriptor.description.object {
+        Object::File(_) | Object::Device(_) => descriptor.with(Rights::FD_SEEK).map(|_| ()),
+        _ => Err(Errno::SPIPE),
+    }
 }
 
 /// A file offset is signed for the guest.
@@ -88,6 +109,8 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
         // What WASI does not let one do with a directory, Linux does only to
         // start reading it anew, which here the cookie does.
         Object::Directory(_) => return Err(Errno::BADF.into()),
+        // To ask where it stands, the lesser right is enough.
+        Object::File(_) | Object::Device(_) if call.u32(2) == 1 && call.i64(1) == 0 => tell(descriptor)?,
         Object::File(_) | Object::Device(_) => descriptor.with(Rights::FD_SEEK)?,
         _ => return Err(Errno::SPIPE.into()),
     };
@@ -116,10 +139,15 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
     done()
 }
 
+/// The right to seek implies the right to tell.
+fn tell(descriptor: &Descriptor) -> Result<&Arc<Description>, Errno> {
+    descriptor.with(Rights::FD_TELL).or_else(|_| descriptor.with(Rights::FD_SEEK))
+}
+
 pub(super) fn fd_tell(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
     let description = match &descriptor.description.object {
-        Object::File(_) | Object::Device(_) => descriptor.with(Rights::FD_TELL)?,
+        Object::File(_) | Object::Device(_) => tell(descriptor)?,
         Object::Directory(_) => return Err(Errno::BADF.into()),
         _ => return Err(Errno::SPIPE.into()),
     };
@@ -129,21 +157,23 @@ pub(super) fn fd_tell(system: &mut System, call: &mut Call<'_>) -> Result<Answer
 }
 
 pub(super) fn fd_sync(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    synchronize(system, call, Rights::FD_SYNC)
+    system.descriptors.get(call.u32(0)).and_then(|descriptor| match descriptor.description.object {
+        Object::File(_) | Object::Directory(_) => descriptor.with(Rights::FD_SYNC).map(|_| ()),
+        _ => Ok(()),
+    })?;
+    synchronize(system, call)
 }
 
+/// O_RDONLY takes its right away in wasi-libc, but Linux lets fdatasync: so it is
+/// not asked for.
 pub(super) fn fd_datasync(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    synchronize(system, call, Rights::FD_DATASYNC)
+    synchronize(system, call)
 }
 
-fn synchronize(system: &mut System, call: &mut Call<'_>, right: Rights) -> Result<Answer, Fault> {
+fn synchronize(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
     match &descriptor.description.object {
-        Object::File(file) => {
-            // O_RDONLY takes this right away in wasi-libc, but Linux lets fsync.
-            let _ = right;
-            file.synchronize()?;
-        }
+        Object::File(file) => file.synchronize()?,
         Object::Directory(place) => place.directory().synchronize()?,
         _ => return Err(Errno::INVAL.into()),
     }

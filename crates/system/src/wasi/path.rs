@@ -93,8 +93,8 @@ mod oflags {
     pub(super) const TRUNC: u32 = 8;
 }
 
-/// EINVAL for unknown flags, then what the walk says, EMFILE, and then as
-/// open(2) has it.
+/// EINVAL for unknown flags, ENOTCAPABLE for rights that the directory cannot
+/// give, then what the walk says, EMFILE, and then as open(2) has it.
 pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(2, 3)?;
     let (flags, fd_flags) = (call.u32(4), call.u32(7));
@@ -110,10 +110,20 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     if flags & oflags::TRUNC != 0 {
         needed = needed.or(Rights::PATH_FILESTAT_SET_SIZE);
     }
+    if fd_flags & flags::DSYNC != 0 {
+        needed = needed.or(Rights::FD_DATASYNC);
+    }
+    if fd_flags & (flags::SYNC | flags::RSYNC) != 0 {
+        needed = needed.or(Rights::FD_SYNC);
+    }
     let start = directory(system, call, 0, needed)?;
     let parent_rights = system.descriptors.get(call.u32(0))?.inheriting;
-    let rights = Rights(call.u64(5)).and(parent_rights);
-    let inheriting = Rights(call.u64(6)).and(parent_rights);
+    // Bits that stand for nothing are not asked for. Fewer rights than those that
+    // are may be given only where they do not apply.
+    let (rights, inheriting) = (Rights(call.u64(5)).and(Rights::ALL), Rights(call.u64(6)).and(Rights::ALL));
+    if !parent_rights.contains(rights.or(inheriting)) {
+        return Err(Errno::NOTCAPABLE.into());
+    }
     // A descriptor number first: a file must not be made that cannot be opened.
     system.descriptors.free(0)?;
     let exclusive = flags & (oflags::CREAT | oflags::EXCL) == oflags::CREAT | oflags::EXCL;

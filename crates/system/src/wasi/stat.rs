@@ -76,7 +76,11 @@ pub(super) fn fd_filestat_set_size(system: &mut System, call: &mut Call<'_>) -> 
 
 pub(super) fn fd_filestat_set_times(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let times = new_times(system, call.u64(1), call.u64(2), call.u32(3))?;
-    let description = &system.descriptors.get(call.u32(0))?.description;
+    let descriptor = system.descriptors.get(call.u32(0))?;
+    let description = match &descriptor.description.object {
+        Object::File(_) | Object::Directory(_) => descriptor.with(Rights::FD_FILESTAT_SET_TIMES)?,
+        _ => &descriptor.description,
+    };
     match &description.object {
         Object::File(file) => file.set_times(times)?,
         Object::Directory(place) => place.directory().set_times(times)?,

@@ -1,30 +1,67 @@
-//! A writable tree in memory, with a quota.
+//! A writable tree in memory, alone or as a layer over another tree.
 
+mod copy;
+#[cfg(any(test, fuzzing))]
+mod invariants;
+mod lower;
 mod tree;
 
 use super::{
-    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
-    Space,
+    Creation, Directory, DirectoryEntry, File, Found, Metadata, NewTimes, OpenOptions, Opened, Quota, Space,
 };
 use crate::Errno;
 use crate::clock::Clock;
+pub(super) use copy::digest_of;
+pub(super) use lower::{LOWER_ROOT, Lower, Origin, Seen, SeenDirectory, SeenKind, identity};
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tree::{Content, NewContent, ROOT, Tree};
+use tree::NewContent;
+pub(super) use tree::{Content, ROOT, Tree};
 
 /// A file tree in memory. Clones are the same tree, so that the owner of a run
 /// can look at what it left.
+///
+/// ```
+/// use bellglass_system::files::{MemoryTree, Quota};
+/// use bellglass_system::RealClock;
+/// use std::sync::Arc;
+///
+/// let quota = Arc::new(Quota::new(1 << 20, 100));
+/// let tree = MemoryTree::new(Arc::clone(&quota), 7, Arc::new(RealClock::new()));
+/// tree.root().create_directory(b"made", 0o755)?;
+/// assert_eq!(quota.used_files(), 1);
+/// # Ok::<(), bellglass_system::Errno>(())
+/// ```
 #[derive(Clone)]
 pub struct MemoryTree {
-    tree: Arc<Mutex<Tree>>,
+    pub(super) tree: Arc<Mutex<Tree>>,
 }
 
 impl MemoryTree {
-    /// An empty tree that holds at most `quota` bytes, where every file, name
-    /// and page is counted. `device` is the number that stat shows.
-    pub fn new(quota: u64, device: u64, clock: Arc<dyn Clock>) -> Self {
+    /// An empty tree. Every file, name and page counts against `quota`; `device`
+    /// is the number that stat shows.
+    pub fn new(quota: Arc<Quota>, device: u64, clock: Arc<dyn Clock>) -> Self {
         Self { tree: Arc::new(Mutex::new(Tree::new(quota, device, clock))) }
+    }
+
+    /// A tree that begins as what `lower` is and may be changed in any way,
+    /// while `lower` stays as it is. Only what is changed counts against `quota`.
+    ///
+    /// What somebody else changes in `lower` meanwhile shows as long as the guest
+    /// has not looked there; a file's content, as long as it has not changed it.
+    ///
+    /// # Errors
+    /// What `lower` says when asked for its metadata.
+    pub fn over(
+        lower: Arc<dyn Directory>,
+        quota: Arc<Quota>,
+        device: u64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Errno> {
+        let (lower, root) = Lower::new(lower)?;
+        let tree = Tree::over(lower, root, Tree::new(quota, device, clock));
+        Ok(Self { tree: Arc::new(Mutex::new(tree)) })
     }
 
     /// The root directory.
@@ -32,25 +69,42 @@ impl MemoryTree {
         Arc::new(MemoryDirectory(Handle::new(&self.tree, ROOT)))
     }
 
-    /// Bytes that count against the quota now.
-    pub fn used(&self) -> u64 {
-        lock(&self.tree).used()
+    /// Opens the file that `inode` is.
+    pub(super) fn open_inode(&self, inode: u64) -> Result<Arc<dyn File>, Errno> {
+        let handle = Handle::new(&self.tree, inode);
+        let mut tree = lock(&self.tree);
+        match &tree.get(inode)?.content {
+            Content::File(_) => {}
+            Content::Lower { .. } => drop(tree.open_lower(inode)?),
+            _ => return Err(Errno::INVAL),
+        }
+        drop(tree);
+        Ok(Arc::new(MemoryFile(handle)))
     }
 }
 
-fn lock(tree: &Mutex<Tree>) -> MutexGuard<'_, Tree> {
+pub(super) fn lock(tree: &Mutex<Tree>) -> MutexGuard<'_, Tree> {
     // A thread that panicked while it held the lock was none of ours: the tree's
     // own methods do not panic.
     tree.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An inode, held from outside its tree.
-struct Handle {
+pub(super) struct Handle {
     tree: Arc<Mutex<Tree>>,
     inode: u64,
 }
 
 impl Handle {
+    /// An inode on which [`Tree::hold`] was called for this.
+    pub(super) fn held(tree: &Arc<Mutex<Tree>>, inode: u64) -> Self {
+        Self { tree: Arc::clone(tree), inode }
+    }
+
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
     fn new(tree: &Arc<Mutex<Tree>>, inode: u64) -> Self {
         lock(tree).hold(inode);
         Self { tree: Arc::clone(tree), inode }
@@ -89,20 +143,21 @@ impl Directory for MemoryDirectory {
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
         let inode = {
-            let tree = self.0.lock();
+            let mut tree = self.0.lock();
             let inode = tree.find(self.0.inode, name)?;
             match &tree.get(inode)?.content {
                 Content::Symlink(target) => return Ok(Found::Symlink(target.clone())),
-                Content::File(_) => return Ok(Found::Other),
                 Content::Directory(_) => inode,
+                _ => return Ok(Found::Other),
             }
         };
         Ok(Found::Directory(Arc::new(Self(Handle::new(&self.0.tree, inode)))))
     }
 
     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
-        let tree = self.0.lock();
-        tree.metadata(tree.find(self.0.inode, name)?)
+        let mut tree = self.0.lock();
+        let inode = tree.find(self.0.inode, name)?;
+        tree.metadata(inode)
     }
 
     fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
@@ -114,7 +169,13 @@ impl Directory for MemoryDirectory {
                     match &tree.get(inode)?.content {
                         Content::Directory(_) => return Err(Errno::ISDIR),
                         Content::Symlink(_) => return Err(Errno::LOOP),
+                        Content::Special(_) => {
+                            return tree.open_special(inode, options).map(Opened::Device);
+                        }
                         Content::File(_) => {}
+                        // What cannot be read cannot be copied either. It stays
+                        // open while the object that is made below does.
+                        Content::Lower { .. } => drop(tree.open_lower(inode)?),
                     }
                     if options.truncate {
                         tree.set_size(inode, 0)?;
@@ -135,13 +196,10 @@ impl Directory for MemoryDirectory {
         cookie: u64,
         each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
-        let tree = self.0.lock();
+        let mut tree = self.0.lock();
+        tree.load(self.0.inode)?;
         for (cookie, name, inode) in tree.entries(self.0.inode)?.after(cookie) {
-            let file_type = match &tree.get(inode)?.content {
-                Content::Directory(_) => FileType::Directory,
-                Content::File(_) => FileType::RegularFile,
-                Content::Symlink(_) => FileType::SymbolicLink,
-            };
+            let file_type = tree.get(inode)?.file_type();
             if each(DirectoryEntry { cookie, name, inode, file_type }).is_break() {
                 break;
             }

@@ -1,16 +1,17 @@
 //! The table of inodes, and what it costs.
 
+use super::lower::{LOWER_ROOT, Lower, New, Origin, SeenDirectory};
 use crate::Errno;
 use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
-use crate::files::{FileType, Metadata, NewTimes, Space};
+use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What an inode is charged with, beside its content: a round number above its
 /// size in the table.
-const INODE_BYTES: u64 = 256;
+const INODE_BYTES: u64 = 384;
 
 /// What a directory entry is charged with, beside its name.
 const ENTRY_BYTES: u64 = 128;
@@ -19,80 +20,133 @@ const ENTRY_BYTES: u64 = 128;
 const LINKS: u64 = 65_000;
 
 /// The inode number of the root.
-pub(super) const ROOT: u64 = 1;
+pub(in crate::files) const ROOT: u64 = 1;
 
 /// All inodes of one tree. They name each other by number, so that dropping the
 /// tree is no recursion, however deep a guest made it.
-pub(super) struct Tree {
-    inodes: HashMap<u64, Inode>,
+///
+/// What lies in a lower tree becomes inodes and entries of this one when it is
+/// first looked at, at no charge. From then on there is no difference: it is
+/// renamed, linked and removed as all else is, and only the content of a file
+/// stays below until it is written to.
+pub(in crate::files) struct Tree {
+    pub(super) inodes: HashMap<u64, Inode>,
     next_inode: u64,
-    used: u64,
-    quota: u64,
+    quota: Arc<Quota>,
     device: u64,
     clock: Arc<dyn Clock>,
+    pub(in crate::files) lower: Option<Lower>,
 }
 
-pub(super) struct Inode {
+pub(in crate::files) struct Inode {
     pub content: Content,
-    links: u64,
+    pub(super) links: u64,
     /// Objects outside the tree that hold it; with no links either it is freed.
-    handles: u64,
+    pub(super) handles: u64,
     pub permissions: u32,
     accessed: Duration,
-    modified: Duration,
+    pub modified: Duration,
     changed: Duration,
+    /// What it is charged with, beside the pages of its content.
+    pub(super) cost: u64,
+    /// What it was in the lower tree, if it came from there.
+    pub below: Option<Box<Below>>,
 }
 
-pub(super) enum Content {
+/// What is known of the lower file that an inode began as.
+pub(in crate::files) struct Below {
+    /// The first of its names that was looked at.
+    pub origin: Origin,
+    /// As it was when its content was last taken from there.
+    pub metadata: Metadata,
+    /// The content's SHA-256, once it has been copied.
+    pub digest: Option<[u8; 32]>,
+    /// Whether permissions or times are no longer the lower file's.
+    pub own_attributes: bool,
+    /// Whether the times were set, and not only moved on.
+    pub times_set: bool,
+}
+
+pub(in crate::files) enum Content {
     Directory(Entries),
     File(Pages),
     Symlink(Vec<u8>),
+    /// A file of the lower tree that has not been written to. It is open while
+    /// anybody has it open.
+    Lower {
+        size: u64,
+        open: Option<Arc<dyn File>>,
+    },
+    /// What is neither of these in the lower tree.
+    Special(FileType),
 }
 
 /// A directory's entries, by name, and by cookie: a number that grows with each
 /// entry that is added, so that reading the directory can go on where it was.
-pub(super) struct Entries {
-    by_name: HashMap<Vec<u8>, (u64, u64)>,
-    by_cookie: BTreeMap<u64, (Vec<u8>, u64)>,
-    next_cookie: u64,
-    parent: u64,
+pub(in crate::files) struct Entries {
+    pub(super) by_name: HashMap<Vec<u8>, Entry>,
+    pub(super) by_cookie: BTreeMap<u64, (Vec<u8>, u64)>,
+    pub(super) next_cookie: u64,
+    pub(super) parent: u64,
+    /// The directory of the lower tree whose entries are among these.
+    pub lower: Option<SeenDirectory>,
+}
+
+pub(super) struct Entry {
+    pub(super) cookie: u64,
+    pub(super) inode: u64,
+    pub(super) cost: u64,
 }
 
 impl Entries {
-    fn new(parent: u64) -> Self {
-        Self { by_name: HashMap::new(), by_cookie: BTreeMap::new(), next_cookie: 1, parent }
+    fn new(parent: u64, lower: Option<SeenDirectory>) -> Self {
+        Self { by_name: HashMap::new(), by_cookie: BTreeMap::new(), next_cookie: 1, parent, lower }
     }
 
-    pub(super) fn get(&self, name: &[u8]) -> Option<u64> {
-        self.by_name.get(name).map(|(_, inode)| *inode)
+    pub(in crate::files) fn get(&self, name: &[u8]) -> Option<u64> {
+        self.by_name.get(name).map(|entry| entry.inode)
     }
 
-    pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &[u8], u64)> {
-        let from = cookie.saturating_add(1);
+    pub(in crate::files) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &[u8], u64)> {
+        // A cookie at the end of all numbers has nothing after it.
+        let from = cookie.checked_add(1).unwrap_or(self.next_cookie).min(self.next_cookie);
         self.by_cookie.range(from..).map(|(cookie, (name, inode))| (*cookie, name.as_slice(), *inode))
     }
 }
 
 impl Tree {
-    pub(super) fn new(quota: u64, device: u64, clock: Arc<dyn Clock>) -> Self {
-        let mut tree = Self { inodes: HashMap::new(), next_inode: ROOT, used: 0, quota, device, clock };
-        tree.insert(Content::Directory(Entries::new(ROOT)), 0o755, 2);
+    pub(super) fn new(quota: Arc<Quota>, device: u64, clock: Arc<dyn Clock>) -> Self {
+        let mut tree = Self { inodes: HashMap::new(), next_inode: ROOT, quota, device, clock, lower: None };
+        tree.insert(Content::Directory(Entries::new(ROOT, None)), 0o755, 2, 0);
         tree
     }
 
-    pub(super) fn used(&self) -> u64 {
-        self.used
+    pub(super) fn over(lower: Lower, root: Metadata, mut tree: Self) -> Self {
+        tree.lower = Some(lower);
+        if let Some(inode) = tree.inodes.get_mut(&ROOT) {
+            inode.content = Content::Directory(Entries::new(ROOT, Some(LOWER_ROOT)));
+            inode.take_attributes(&root);
+            inode.below = Some(Box::new(Below {
+                origin: Origin { directory: LOWER_ROOT, name: Vec::new() },
+                metadata: root,
+                digest: None,
+                own_attributes: false,
+                times_set: false,
+            }));
+        }
+        tree
     }
 
-    pub(super) fn get(&self, inode: u64) -> Result<&Inode, Errno> {
+    pub(in crate::files) fn get(&self, inode: u64) -> Result<&Inode, Errno> {
         self.inodes.get(&inode).ok_or(Errno::STALE)
     }
 
-    fn get_mut(&mut self, inode: u64) -> Result<&mut Inode, Errno> {
+    pub(super) fn get_mut(&mut self, inode: u64) -> Result<&mut Inode, Errno> {
         self.inodes.get_mut(&inode).ok_or(Errno::STALE)
     }
 
-    pub(super) fn entries(&self, directory: u64) -> Result<&Entries, Errno> {
+    /// The entries that are known; those of the lower tree may not all be.
+    pub(in crate::files) fn entries(&self, directory: u64) -> Result<&Entries, Errno> {
         match &self.get(directory)?.content {
             Content::Directory(entries) => Ok(entries),
             _ => Err(Errno::NOTDIR),
@@ -106,25 +160,112 @@ impl Tree {
         }
     }
 
-    pub(super) fn find(&self, directory: u64, name: &[u8]) -> Result<u64, Errno> {
-        self.entries(directory)?.get(name).ok_or(Errno::NOENT)
+    /// The inode of a name; ENOENT if there is none.
+    pub(in crate::files) fn find(&mut self, directory: u64, name: &[u8]) -> Result<u64, Errno> {
+        let entries = self.entries(directory)?;
+        if let Some(inode) = entries.get(name) {
+            return Ok(inode);
+        }
+        let (Some(seen), Some(lower)) = (entries.lower, &mut self.lower) else { return Err(Errno::NOENT) };
+        let new = lower.find(seen, name)?;
+        self.adopt(directory, seen, name, new)
+    }
+
+    fn find_if_any(&mut self, directory: u64, name: &[u8]) -> Result<Option<u64>, Errno> {
+        match self.find(directory, name) {
+            Ok(inode) => Ok(Some(inode)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at all that is in a directory.
+    pub(in crate::files) fn load(&mut self, directory: u64) -> Result<&Entries, Errno> {
+        if let (Some(seen), Some(lower)) = (self.entries(directory)?.lower, &mut self.lower)
+            && !lower.is_complete(seen)
+        {
+            let names = match lower.unseen(seen) {
+                // Somebody else has taken it away.
+                Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR) => Vec::new(),
+                names => names?,
+            };
+            for name in names {
+                match self.find(directory, &name) {
+                    // It went away just now.
+                    Ok(_) | Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(lower) = &mut self.lower {
+                lower.set_complete(seen);
+            }
+        }
+        self.entries(directory)
+    }
+
+    fn is_empty(&mut self, directory: u64) -> Result<bool, Errno> {
+        if !self.entries(directory)?.by_name.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.load(directory)?.by_name.is_empty())
+    }
+
+    /// Makes an entry for what was found in the lower tree, and an inode if it
+    /// has none yet.
+    fn adopt(&mut self, directory: u64, seen: SeenDirectory, name: &[u8], new: New) -> Result<u64, Errno> {
+        let Some(lower) = &self.lower else { return Err(Errno::NOENT) };
+        let metadata = new.metadata;
+        let inode = match lower.inode_of(&metadata).filter(|inode| self.inodes.contains_key(inode)) {
+            Some(inode) => inode,
+            None => {
+                let content = match (metadata.file_type, &new.target) {
+                    (FileType::Directory, _) => {
+                        Content::Directory(Entries::new(directory, Some(lower.next_directory())))
+                    }
+                    (FileType::RegularFile, _) => Content::Lower { size: metadata.size, open: None },
+                    (FileType::SymbolicLink, Some(target)) => Content::Symlink(target.clone()),
+                    (other, _) => Content::Special(other),
+                };
+                let is_directory = metadata.file_type == FileType::Directory;
+                let links = metadata.links.max(if is_directory { 2 } else { 1 });
+                let number = self.insert(content, metadata.permissions, links, 0);
+                let inode = self.get_mut(number)?;
+                inode.take_attributes(&metadata);
+                inode.below = Some(Box::new(Below {
+                    origin: Origin { directory: seen, name: name.to_vec() },
+                    metadata,
+                    digest: None,
+                    own_attributes: false,
+                    times_set: false,
+                }));
+                number
+            }
+        };
+        if let Some(lower) = &mut self.lower {
+            lower.add(seen, name, new, inode);
+        }
+        self.insert_entry(directory, name, inode, 0)?;
+        Ok(inode)
     }
 
     pub(super) fn is_directory(&self, inode: u64) -> bool {
         matches!(self.get(inode).map(|inode| &inode.content), Ok(Content::Directory(_)))
     }
 
-    pub(super) fn metadata(&self, number: u64) -> Result<Metadata, Errno> {
+    pub(in crate::files) fn metadata(&mut self, number: u64) -> Result<Metadata, Errno> {
+        self.look_again(number);
         let inode = self.get(number)?;
-        let (file_type, size) = match &inode.content {
-            Content::Directory(_) => (FileType::Directory, PAGE_BYTES as u64),
-            Content::File(pages) => (FileType::RegularFile, pages.size()),
-            Content::Symlink(target) => (FileType::SymbolicLink, target.len() as u64),
+        let size = match &inode.content {
+            Content::Directory(_) => PAGE_BYTES as u64,
+            Content::File(pages) => pages.size(),
+            Content::Symlink(target) => target.len() as u64,
+            Content::Lower { size, .. } => *size,
+            Content::Special(_) => 0,
         };
         Ok(Metadata {
             device: self.device,
             inode: number,
-            file_type,
+            file_type: inode.file_type(),
             links: inode.links,
             size,
             permissions: inode.permissions,
@@ -134,43 +275,48 @@ impl Tree {
         })
     }
 
-    fn charge(&mut self, bytes: u64) -> Result<(), Errno> {
-        let used = self.used.checked_add(bytes).filter(|used| *used <= self.quota);
-        self.used = used.ok_or(Errno::NOSPC)?;
-        Ok(())
-    }
-
-    fn refund(&mut self, bytes: u64) {
-        self.used = self.used.saturating_sub(bytes);
-    }
-
-    /// Adds an inode that no entry names yet.
-    fn insert(&mut self, content: Content, permissions: u32, links: u64) -> u64 {
+    /// Adds an inode that no entry names yet. The caller has charged `cost`.
+    fn insert(&mut self, content: Content, permissions: u32, links: u64, cost: u64) -> u64 {
         let now = self.clock.realtime();
         let number = self.next_inode;
         self.next_inode += 1;
-        let inode =
-            Inode { content, links, handles: 0, permissions, accessed: now, modified: now, changed: now };
+        let inode = Inode {
+            content,
+            links,
+            handles: 0,
+            permissions,
+            accessed: now,
+            modified: now,
+            changed: now,
+            cost,
+            below: None,
+        };
         self.inodes.insert(number, inode);
         number
     }
 
-    /// Adds an entry. The caller has charged for it and knows that the name is
+    /// Adds an entry. The caller has charged `cost` and knows that the name is
     /// free.
-    fn add_entry(&mut self, directory: u64, name: &[u8], inode: u64) -> Result<(), Errno> {
+    fn insert_entry(&mut self, directory: u64, name: &[u8], inode: u64, cost: u64) -> Result<(), Errno> {
         let entries = self.entries_mut(directory)?;
         let cookie = entries.next_cookie;
         entries.next_cookie += 1;
-        entries.by_name.insert(name.to_vec(), (cookie, inode));
+        entries.by_name.insert(name.to_vec(), Entry { cookie, inode, cost });
         entries.by_cookie.insert(cookie, (name.to_vec(), inode));
+        Ok(())
+    }
+
+    /// Adds an entry that the guest makes.
+    fn add_entry(&mut self, directory: u64, name: &[u8], inode: u64) -> Result<(), Errno> {
+        self.insert_entry(directory, name, inode, entry_cost(name))?;
         self.touch(directory)
     }
 
     fn take_entry(&mut self, directory: u64, name: &[u8]) -> Result<u64, Errno> {
         let entries = self.entries_mut(directory)?;
-        let (cookie, inode) = entries.by_name.remove(name).ok_or(Errno::NOENT)?;
+        let Entry { cookie, inode, cost } = entries.by_name.remove(name).ok_or(Errno::NOENT)?;
         entries.by_cookie.remove(&cookie);
-        self.refund(entry_cost(name));
+        self.quota.refund(cost);
         self.touch(directory)?;
         Ok(inode)
     }
@@ -199,7 +345,7 @@ impl Tree {
         content: NewContent<'_>,
         permissions: u32,
     ) -> Result<u64, Errno> {
-        if self.entries(directory)?.get(name).is_some() {
+        if self.find_if_any(directory, name)?.is_some() {
             return Err(Errno::EXIST);
         }
         if self.get(directory)?.links == 0 {
@@ -207,11 +353,12 @@ impl Tree {
         }
         let (content, links, size) = match content {
             NewContent::File => (Content::File(Pages::default()), 1, 0),
-            NewContent::Directory => (Content::Directory(Entries::new(directory)), 2, 0),
+            NewContent::Directory => (Content::Directory(Entries::new(directory, None)), 2, 0),
             NewContent::Symlink(target) => (Content::Symlink(target.to_vec()), 1, target.len() as u64),
         };
-        self.charge(INODE_BYTES + size + entry_cost(name))?;
-        let inode = self.insert(content, permissions, links);
+        let cost = INODE_BYTES + size;
+        self.quota.charge_file(cost + entry_cost(name))?;
+        let inode = self.insert(content, permissions, links, cost);
         self.add_entry(directory, name, inode)?;
         if links == 2 {
             self.get_mut(directory)?.links += 1;
@@ -220,7 +367,7 @@ impl Tree {
     }
 
     pub(super) fn link(&mut self, inode: u64, directory: u64, name: &[u8]) -> Result<(), Errno> {
-        if self.entries(directory)?.get(name).is_some() {
+        if self.find_if_any(directory, name)?.is_some() {
             return Err(Errno::EXIST);
         }
         if self.is_directory(inode) {
@@ -232,7 +379,8 @@ impl Tree {
         if self.get(inode)?.links >= LINKS {
             return Err(Errno::MLINK);
         }
-        self.charge(entry_cost(name))?;
+        self.quota.charge(entry_cost(name))?;
+        self.keep_attributes(inode);
         self.get_mut(inode)?.links += 1;
         self.touch_inode(inode)?;
         self.add_entry(directory, name, inode)
@@ -244,18 +392,29 @@ impl Tree {
             return Err(Errno::ISDIR);
         }
         self.take_entry(directory, name)?;
+        self.keep_attributes(inode);
         self.touch_inode(inode)?;
         self.drop_links(inode, 1)
     }
 
     pub(super) fn remove_directory(&mut self, directory: u64, name: &[u8]) -> Result<(), Errno> {
         let inode = self.find(directory, name)?;
-        if !self.entries(inode)?.by_name.is_empty() {
+        if !self.is_empty(inode)? {
             return Err(Errno::NOTEMPTY);
         }
         self.take_entry(directory, name)?;
-        self.get_mut(directory)?.links -= 1;
-        self.drop_links(inode, 2)
+        self.drop_subdirectory(directory)?;
+        self.drop_links(inode, u64::MAX)
+    }
+
+    /// A directory is named by each directory in it too; what a lower tree says
+    /// of that is not always so.
+    fn drop_subdirectory(&mut self, directory: u64) -> Result<(), Errno> {
+        let links = &mut self.get_mut(directory)?.links;
+        if *links > 2 {
+            *links -= 1;
+        }
+        Ok(())
     }
 
     fn drop_links(&mut self, inode: u64, count: u64) -> Result<(), Errno> {
@@ -271,7 +430,7 @@ impl Tree {
         if moves_directory && self.is_within(to, moved)? {
             return Err(Errno::INVAL);
         }
-        let replaced = self.entries(to)?.get(to_name);
+        let replaced = self.find_if_any(to, to_name)?;
         if replaced == Some(moved) {
             return Ok(());
         }
@@ -280,29 +439,32 @@ impl Tree {
             Some(replaced) => match (moves_directory, self.is_directory(replaced)) {
                 (true, false) => return Err(Errno::NOTDIR),
                 (false, true) => return Err(Errno::ISDIR),
-                (true, true) if !self.entries(replaced)?.by_name.is_empty() => return Err(Errno::NOTEMPTY),
+                (true, true) if !self.is_empty(replaced)? => return Err(Errno::NOTEMPTY),
                 _ => {}
             },
             None if self.get(to)?.links == 0 => return Err(Errno::NOENT),
             None => {}
         }
-        // The old name's cost is given back first, so that a full tree can still
+        // What the old entries cost is given back, so that a full tree can still
         // rename; a longer name may not fit, and then nothing has changed.
-        let (old_cost, new_cost) = (entry_cost(name), entry_cost(to_name));
-        if replaced.is_none() {
-            self.charge(new_cost.saturating_sub(old_cost))?;
-        }
+        let cost_of =
+            |entries: &Entries, name: &[u8]| entries.by_name.get(name).map_or(0, |entry| entry.cost);
+        let returned = cost_of(self.entries(from)?, name) + cost_of(self.entries(to)?, to_name);
+        let cost = entry_cost(to_name);
+        let more = cost.saturating_sub(returned);
+        self.quota.charge(more)?;
         match replaced {
             Some(_) if moves_directory => self.remove_directory(to, to_name)?,
             Some(_) => self.unlink(to, to_name)?,
-            None => self.refund(new_cost.saturating_sub(old_cost)),
+            None => {}
         }
         self.take_entry(from, name)?;
-        self.used = self.used.saturating_add(new_cost);
+        self.quota.charge_again(cost - more);
+        self.keep_attributes(moved);
         self.add_entry(to, to_name, moved)?;
         self.touch_inode(moved)?;
         if moves_directory {
-            self.get_mut(from)?.links -= 1;
+            self.drop_subdirectory(from)?;
             self.get_mut(to)?.links += 1;
             self.entries_mut(moved)?.parent = to;
         }
@@ -329,9 +491,11 @@ impl Tree {
         }
     }
 
-    pub(super) fn read_at(&self, inode: u64, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+    pub(super) fn read_at(&mut self, inode: u64, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         match &self.get(inode)?.content {
             Content::File(pages) => Ok(pages.read_at(offset, into)),
+            Content::Lower { .. } => self.open_lower(inode)?.read_at(offset, into),
+            Content::Special(_) => Err(Errno::ACCES),
             _ => Err(Errno::ISDIR),
         }
     }
@@ -339,11 +503,23 @@ impl Tree {
     pub(super) fn write_at(&mut self, inode: u64, offset: u64, from: &[u8]) -> Result<usize, Errno> {
         let end = offset.checked_add(from.len() as u64).filter(|end| i64::try_from(*end).is_ok());
         end.ok_or(Errno::FBIG)?;
-        let may_add = self.quota.saturating_sub(self.used) / PAGE_BYTES as u64;
-        let written = self.change_pages(inode, |pages| pages.write_at(offset, from, may_add))?;
+        self.copy_up(inode, u64::MAX)?;
+        let quota = Arc::clone(&self.quota);
+        // One more page than the bytes fill, where they begin within one.
+        let most = (from.len() / PAGE_BYTES) as u64 + 2;
+        let reserved = quota.charge_some(most, PAGE_BYTES as u64);
+        let result = self.pages_mut(inode).map(|pages| {
+            let before = pages.count();
+            let written = pages.write_at(offset, from, reserved);
+            (written, pages.count().saturating_sub(before))
+        });
+        let added = result.map_or(0, |(_, added)| added);
+        quota.refund(reserved.saturating_sub(added) * PAGE_BYTES as u64);
+        let (written, _) = result?;
         if written == 0 && !from.is_empty() {
             return Err(Errno::NOSPC);
         }
+        self.touch(inode)?;
         Ok(written)
     }
 
@@ -351,46 +527,64 @@ impl Tree {
         if i64::try_from(size).is_err() {
             return Err(Errno::FBIG);
         }
-        self.change_pages(inode, |pages| pages.set_size(size))
+        self.copy_up(inode, size)?;
+        let pages = self.pages_mut(inode)?;
+        let before = pages.count();
+        pages.set_size(size);
+        let freed = before.saturating_sub(pages.count());
+        self.quota.refund(freed * PAGE_BYTES as u64);
+        self.touch(inode)
     }
 
-    fn change_pages<T>(&mut self, inode: u64, change: impl FnOnce(&mut Pages) -> T) -> Result<T, Errno> {
-        let Content::File(pages) = &mut self.get_mut(inode)?.content else { return Err(Errno::ISDIR) };
-        let before = pages.count();
-        let result = change(pages);
-        let after = pages.count();
-        self.refund(before.saturating_sub(after) * PAGE_BYTES as u64);
-        self.used = self.used.saturating_add(after.saturating_sub(before) * PAGE_BYTES as u64);
-        self.touch(inode)?;
-        Ok(result)
+    pub(super) fn pages_mut(&mut self, inode: u64) -> Result<&mut Pages, Errno> {
+        match &mut self.get_mut(inode)?.content {
+            Content::File(pages) => Ok(pages),
+            Content::Special(_) => Err(Errno::ACCES),
+            _ => Err(Errno::ISDIR),
+        }
+    }
+
+    pub(super) fn quota(&self) -> &Arc<Quota> {
+        &self.quota
     }
 
     /// Whether `bytes` more would fit.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
-        self.used.checked_add(bytes).is_some_and(|used| used <= self.quota)
+        bytes <= self.quota.free_bytes()
     }
 
     pub(super) fn space(&self) -> Space {
-        let free = self.quota.saturating_sub(self.used);
+        let quota = &self.quota;
         // A tree without a quota holds nothing, and nothing can be put there.
-        Space { total: self.quota, free, read_only: self.quota == 0 }
+        Space {
+            total: quota.bytes(),
+            free: quota.free_bytes(),
+            files: quota.files(),
+            free_files: quota.free_files(),
+            read_only: quota.bytes() == 0,
+        }
     }
 
     pub(super) fn set_times(&mut self, inode: u64, times: NewTimes) -> Result<(), Errno> {
+        self.keep_attributes(inode);
         let now = self.clock.realtime();
         let inode = self.get_mut(inode)?;
         inode.accessed = times.accessed.unwrap_or(inode.accessed);
         inode.modified = times.modified.unwrap_or(inode.modified);
         inode.changed = now;
+        if let Some(below) = &mut inode.below {
+            below.times_set = true;
+        }
         Ok(())
     }
 
     pub(super) fn set_permissions(&mut self, inode: u64, permissions: u32) -> Result<(), Errno> {
+        self.keep_attributes(inode);
         self.get_mut(inode)?.permissions = permissions & 0o7777;
         self.touch_inode(inode)
     }
 
-    pub(super) fn hold(&mut self, inode: u64) {
+    pub(in crate::files) fn hold(&mut self, inode: u64) {
         if let Some(inode) = self.inodes.get_mut(&inode) {
             inode.handles += 1;
         }
@@ -399,6 +593,11 @@ impl Tree {
     pub(super) fn release(&mut self, inode: u64) {
         if let Some(found) = self.inodes.get_mut(&inode) {
             found.handles = found.handles.saturating_sub(1);
+            if found.handles == 0
+                && let Content::Lower { open, .. } = &mut found.content
+            {
+                *open = None;
+            }
             self.free_if_unused(inode);
         }
     }
@@ -406,13 +605,34 @@ impl Tree {
     fn free_if_unused(&mut self, number: u64) {
         let unused = self.inodes.get(&number).is_some_and(|inode| inode.links == 0 && inode.handles == 0);
         if unused && let Some(inode) = self.inodes.remove(&number) {
-            let content = match inode.content {
-                Content::Directory(_) => 0,
-                Content::File(pages) => pages.count() * PAGE_BYTES as u64,
-                Content::Symlink(target) => target.len() as u64,
-            };
-            self.refund(INODE_BYTES + content);
+            if let Content::File(pages) = &inode.content {
+                self.quota.refund(pages.count() * PAGE_BYTES as u64);
+            }
+            if inode.cost > 0 {
+                self.quota.refund_file(inode.cost);
+            }
+            if let (Some(below), Some(lower)) = (&inode.below, &mut self.lower) {
+                lower.forget(&below.metadata, number);
+            }
         }
+    }
+}
+
+impl Inode {
+    pub(in crate::files) fn file_type(&self) -> FileType {
+        match &self.content {
+            Content::Directory(_) => FileType::Directory,
+            Content::File(_) | Content::Lower { .. } => FileType::RegularFile,
+            Content::Symlink(_) => FileType::SymbolicLink,
+            Content::Special(file_type) => *file_type,
+        }
+    }
+
+    pub(super) fn take_attributes(&mut self, metadata: &Metadata) {
+        self.permissions = metadata.permissions;
+        self.accessed = metadata.accessed;
+        self.modified = metadata.modified;
+        self.changed = metadata.changed;
     }
 }
 
@@ -423,7 +643,7 @@ pub(super) enum NewContent<'a> {
     Symlink(&'a [u8]),
 }
 
-fn entry_cost(name: &[u8]) -> u64 {
+pub(super) fn entry_cost(name: &[u8]) -> u64 {
     // The name stands in both maps.
     ENTRY_BYTES + 2 * name.len() as u64
 }

@@ -1,0 +1,132 @@
+//! The index of a tar. The headers that give the next entry a longer name, or
+//! more, are read here and not by the crate, which would take memory for as much
+//! as they say.
+
+use super::ArchiveError;
+use super::index::{Index, IndexBuilder, New};
+use crate::files::PATH_BYTES;
+use std::fs;
+use std::io::{Read, Seek};
+use std::sync::Arc;
+use std::time::Duration;
+use tar::EntryType;
+
+/// Bytes of one header that belongs to the next entry.
+const EXTENSION: u64 = 1 << 20;
+
+/// What headers before an entry have said of it.
+#[derive(Default)]
+struct Said {
+    path: Option<Vec<u8>>,
+    target: Option<Vec<u8>>,
+    modified: Option<Duration>,
+    size: Option<u64>,
+    sparse: bool,
+}
+
+fn damaged(error: std::io::Error) -> ArchiveError {
+    ArchiveError::Damaged(error.to_string())
+}
+
+pub(super) fn index(file: &Arc<fs::File>) -> Result<Index, ArchiveError> {
+    let length = file.metadata()?.len();
+    let mut reader = std::io::BufReader::new(file.try_clone()?);
+    reader.rewind()?;
+    let mut archive = tar::Archive::new(reader);
+    let mut index = IndexBuilder::new();
+    let mut said = Said::default();
+    for entry in archive.entries_with_seek().map_err(damaged)?.raw(true) {
+        let mut entry = entry.map_err(damaged)?;
+        let kind = entry.header().entry_type();
+        if is_extension(kind) {
+            let mut bytes = Vec::new();
+            if entry.size() > EXTENSION {
+                return Err(ArchiveError::TooMuch { limit: EXTENSION, what: "bytes in one header" });
+            }
+            entry.by_ref().take(EXTENSION).read_to_end(&mut bytes).map_err(damaged)?;
+            said.hear(kind, bytes)?;
+            continue;
+        }
+        let said = std::mem::take(&mut said);
+        let path = said.path.unwrap_or_else(|| entry.path_bytes().into_owned());
+        let target = || match &said.target {
+            Some(target) => target.clone(),
+            None => entry.link_name_bytes().map(|name| name.into_owned()).unwrap_or_default(),
+        };
+        let unsupported = |what| ArchiveError::Unsupported { entry: path.escape_ascii().to_string(), what };
+        let new = match kind {
+            _ if said.sparse => return Err(unsupported("sparse")),
+            // The crate has skipped as much as the entry's own header says.
+            _ if said.size.is_some_and(|size| size != entry.size()) => {
+                return Err(unsupported("larger than its header can say"));
+            }
+            EntryType::Regular | EntryType::Continuous => {
+                let (position, size) = (entry.raw_file_position(), entry.size());
+                if position.checked_add(size).is_none_or(|end| end > length) {
+                    return Err(ArchiveError::Damaged("it ends within an entry".to_owned()));
+                }
+                // Before POSIX a slash at the end made a directory.
+                if path.ends_with(b"/") { New::Directory } else { New::File { position, size } }
+            }
+            EntryType::Directory => New::Directory,
+            EntryType::Symlink => match target() {
+                target if target.is_empty() || target.len() > PATH_BYTES || target.contains(&0) => {
+                    return Err(ArchiveError::Damaged(format!(
+                        "the symlink '{}' has no target",
+                        path.escape_ascii()
+                    )));
+                }
+                target => New::Symlink(target),
+            },
+            EntryType::Link => New::Link(target()),
+            EntryType::GNUSparse => return Err(unsupported("sparse")),
+            // Devices, FIFOs and what nobody knows: of no use to a guest.
+            _ => continue,
+        };
+        let permissions = entry.header().mode().unwrap_or(0o644) & 0o777;
+        let modified = Duration::from_secs(entry.header().mtime().unwrap_or(0));
+        index.add(&path, new, permissions, said.modified.unwrap_or(modified))?;
+    }
+    Ok(index.finish())
+}
+
+fn is_extension(kind: EntryType) -> bool {
+    kind.is_gnu_longname()
+        || kind.is_gnu_longlink()
+        || kind.is_pax_local_extensions()
+        || kind.is_pax_global_extensions()
+}
+
+impl Said {
+    fn hear(&mut self, kind: EntryType, mut bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        if kind.is_gnu_longname() || kind.is_gnu_longlink() {
+            while bytes.last() == Some(&0) {
+                bytes.pop();
+            }
+            let slot = if kind.is_gnu_longname() { &mut self.path } else { &mut self.target };
+            *slot = Some(bytes);
+        } else if kind.is_pax_local_extensions() {
+            for extension in tar::PaxExtensions::new(&bytes) {
+                let extension = extension.map_err(damaged)?;
+                let value = extension.value_bytes();
+                match extension.key_bytes() {
+                    b"path" => self.path = Some(value.to_vec()),
+                    b"linkpath" => self.target = Some(value.to_vec()),
+                    b"mtime" => self.modified = time(value),
+                    b"size" => {
+                        self.size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                    }
+                    key if key.starts_with(b"GNU.sparse.") => self.sparse = true,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Seconds, with a fraction or without; none before 1970.
+fn time(text: &[u8]) -> Option<Duration> {
+    let seconds: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}

@@ -1,0 +1,189 @@
+//! Unpacking, with a cap on what comes out.
+
+use super::{ArchiveError, File, Metadata};
+use crate::Errno;
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes that a compressed tar may unpack to.
+// BOUND: this much room in the directory for temporary files.
+const UNPACKED: u64 = 4 << 30;
+
+/// Bytes that one entry of a zip may unpack to, and all that are open together.
+// BOUND: the same room; an entry takes as much of it as has been read.
+const ENTRY: u64 = 1 << 30;
+
+/// Window that a zstd frame may ask for.
+// BOUND: so much memory, while it is unpacked. As large as `zstd --ultra` goes
+// without being told.
+const WINDOW: u64 = 128 << 20;
+
+/// Bytes that are unpacked at a time.
+const PIECE: usize = 256 << 10;
+
+pub(super) fn gzip(file: &fs::File) -> Result<fs::File, ArchiveError> {
+    let mut file = std::io::BufReader::new(file.try_clone()?);
+    file.rewind()?;
+    unpack(flate2::bufread::MultiGzDecoder::new(file))
+}
+
+pub(super) fn zstd(file: &fs::File) -> Result<fs::File, ArchiveError> {
+    let mut file = std::io::BufReader::new(file.try_clone()?);
+    file.rewind()?;
+    let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(file, WINDOW);
+    unpack(decoder.map_err(|error| ArchiveError::Damaged(error.to_string()))?)
+}
+
+/// Unpacks all into a file that has no name.
+fn unpack(mut from: impl Read) -> Result<fs::File, ArchiveError> {
+    let mut to = tempfile::tempfile()?;
+    let mut buffer = vec![0; PIECE];
+    let mut size = 0;
+    loop {
+        let count = from.read(&mut buffer).map_err(|error| ArchiveError::Damaged(error.to_string()))?;
+        if count == 0 {
+            break;
+        }
+        size += count as u64;
+        if size > UNPACKED {
+            return Err(ArchiveError::TooMuch { limit: UNPACKED, what: "bytes when unpacked" });
+        }
+        to.write_all(&buffer[..count])?;
+    }
+    to.rewind()?;
+    Ok(to)
+}
+
+/// What the open entries of one zip have unpacked to, together.
+#[derive(Default)]
+pub(super) struct Budget {
+    used: AtomicU64,
+}
+
+impl Budget {
+    fn charge(&self, bytes: u64) -> Result<(), Errno> {
+        let add = |used: u64| used.checked_add(bytes).filter(|used| *used <= UNPACKED);
+        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Errno::NOMEM),
+        }
+    }
+}
+
+/// A file that is unpacked as far as it is read.
+pub(super) struct Unpacked {
+    metadata: Metadata,
+    budget: Arc<Budget>,
+    state: Mutex<State>,
+}
+
+struct State {
+    from: Box<dyn Read + Send>,
+    /// What has been unpacked; in memory as long as it is small.
+    to: tempfile::SpooledTempFile,
+    done: u64,
+    checksum: flate2::Crc,
+    expected: u32,
+}
+
+/// Bytes of an unpacked file that stay in memory.
+const SPOOLED: usize = 256 << 10;
+
+impl Unpacked {
+    /// EFBIG for an entry that is too large.
+    pub(super) fn new(
+        from: Box<dyn Read + Send>,
+        metadata: Metadata,
+        expected: u32,
+        budget: Arc<Budget>,
+    ) -> Result<Self, Errno> {
+        if metadata.size > ENTRY {
+            return Err(Errno::FBIG);
+        }
+        let state = State {
+            from,
+            to: tempfile::SpooledTempFile::new(SPOOLED),
+            done: 0,
+            checksum: flate2::Crc::new(),
+            expected,
+        };
+        Ok(Self { metadata, budget, state: Mutex::new(state) })
+    }
+
+    /// Unpacks up to `end`, which is not beyond the size that was declared.
+    fn unpack(&self, state: &mut State, end: u64) -> Result<(), Errno> {
+        let mut buffer = vec![0; PIECE];
+        state.to.seek(SeekFrom::End(0))?;
+        while state.done < end {
+            let wanted = usize::try_from(self.metadata.size - state.done).unwrap_or(PIECE).min(PIECE);
+            self.budget.charge(wanted as u64)?;
+            let read = state.from.read(&mut buffer[..wanted]);
+            let count = read.as_ref().copied().unwrap_or(0);
+            self.budget.used.fetch_sub((wanted - count) as u64, Ordering::Relaxed);
+            // Anything that it may say means a damaged entry.
+            read.map_err(|_| Errno::IO)?;
+            if count == 0 {
+                return Err(Errno::IO);
+            }
+            state.checksum.update(&buffer[..count]);
+            state.to.write_all(&buffer[..count])?;
+            state.done += count as u64;
+        }
+        if state.done == self.metadata.size && state.checksum.sum() != state.expected {
+            return Err(Errno::IO);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.budget.used.fetch_sub(state.done, Ordering::Relaxed);
+    }
+}
+
+impl File for Unpacked {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        Ok(self.metadata)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        let left = usize::try_from(self.metadata.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = into.len().min(left);
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.unpack(&mut state, offset + wanted as u64)?;
+        state.to.seek(SeekFrom::Start(offset))?;
+        state.to.read_exact(&mut into[..wanted])?;
+        Ok(wanted)
+    }
+}
+
+/// A part of a file, read from its start on.
+pub(super) struct Section {
+    file: Arc<fs::File>,
+    position: u64,
+    left: u64,
+}
+
+impl Section {
+    pub(super) fn new(file: Arc<fs::File>, position: u64, left: u64) -> Self {
+        Self { file, position, left }
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let wanted = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let count = self.file.read_at(&mut into[..wanted], self.position)?;
+        self.position = self.position.saturating_add(count as u64);
+        self.left -= count as u64;
+        Ok(count)
+    }
+}

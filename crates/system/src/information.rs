@@ -1,0 +1,283 @@
+//! The files of /proc that programs read to learn about the machine. All of them
+//! tell of the virtual machine; nothing in them is the host's.
+
+use crate::System;
+use crate::files::{BytesFile, Device};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A file of /proc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Information {
+    /// The program's arguments.
+    Arguments,
+    /// The program's name.
+    Name,
+    /// The environment that the program started with.
+    Environment,
+    /// The program's limits.
+    Limits,
+    /// What is mounted, in detail.
+    MountDetails,
+    /// What is mounted.
+    Mounts,
+    /// The program's state, in numbers.
+    ProcessNumbers,
+    /// The program's memory, in pages.
+    ProcessMemory,
+    /// The program's state, for people.
+    Status,
+    /// The processor.
+    Processor,
+    /// The kinds of file systems.
+    FileSystems,
+    /// How busy the machine was.
+    Load,
+    /// The machine's memory.
+    Memory,
+    /// The machine's counters.
+    Counters,
+    /// How long the machine has been up.
+    Uptime,
+    /// What the machine is.
+    Version,
+    /// The machine's name.
+    HostName,
+    /// The greatest process number.
+    GreatestProcess,
+}
+
+/// Ticks of a second in which times are told; wasi-libc's sysconf says so.
+const TICKS: u128 = 100;
+
+/// Bytes of a page of WebAssembly, which wasi-libc's sysconf tells.
+const PAGE_BYTES: u64 = 65_536;
+
+/// Bytes that a guest can address, where it has no limit.
+const ADDRESSABLE: u64 = 4 << 30;
+
+impl Information {
+    /// The files, by their paths.
+    pub(crate) fn files(process: u32) -> Vec<(String, Self)> {
+        let own = [
+            ("cmdline", Self::Arguments),
+            ("comm", Self::Name),
+            ("environ", Self::Environment),
+            ("limits", Self::Limits),
+            ("mountinfo", Self::MountDetails),
+            ("mounts", Self::Mounts),
+            ("stat", Self::ProcessNumbers),
+            ("statm", Self::ProcessMemory),
+            ("status", Self::Status),
+        ];
+        let of_all = [
+            ("cpuinfo", Self::Processor),
+            ("filesystems", Self::FileSystems),
+            ("loadavg", Self::Load),
+            ("meminfo", Self::Memory),
+            ("stat", Self::Counters),
+            ("uptime", Self::Uptime),
+            ("version", Self::Version),
+            ("sys/kernel/hostname", Self::HostName),
+            ("sys/kernel/pid_max", Self::GreatestProcess),
+        ];
+        let own = own.into_iter().map(|(name, file)| (format!("/proc/{process}/{name}"), file));
+        own.chain(of_all.into_iter().map(|(name, file)| (format!("/proc/{name}"), file))).collect()
+    }
+
+    /// The file, opened, with its content. Its size is told as Linux tells it.
+    pub(crate) fn file(self, content: Vec<u8>) -> BytesFile {
+        BytesFile::told(content, Device::Information(self).metadata(3))
+    }
+}
+
+/// What a file holds at this moment.
+pub(crate) fn text(system: &System, information: Information) -> Vec<u8> {
+    match information {
+        Information::Arguments => terminated(&system.arguments),
+        Information::Environment => terminated(&system.environment),
+        Information::Name => [name(system), b"\n".to_vec()].concat(),
+        Information::Mounts => mounts(system),
+        Information::MountDetails => mount_details(system),
+        other => machine(system, other).into_bytes(),
+    }
+}
+
+fn machine(system: &System, information: Information) -> String {
+    match information {
+        Information::Limits => limits(system),
+        Information::ProcessNumbers => process_numbers(system),
+        Information::ProcessMemory => {
+            let pages = system.memory_bytes / PAGE_BYTES;
+            format!("{pages} {pages} 0 0 0 {pages} 0\n")
+        }
+        Information::Status => status(system),
+        Information::Processor => {
+            "processor\t: 0\nvendor_id\t: Bellglass\nmodel name\t: WebAssembly\ncpu cores\t: 1\n\n".to_owned()
+        }
+        Information::FileSystems => "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\toverlay\n".to_owned(),
+        Information::Load => {
+            let up = system.clock.monotonic().as_secs_f64();
+            let load = if up > 0.0 { ((system.processor_time)().as_secs_f64() / up).min(1.0) } else { 0.0 };
+            format!("{load:.2} {load:.2} {load:.2} 1/1 {}\n", system.identity.process)
+        }
+        Information::Memory => memory(system),
+        Information::Counters => {
+            let (busy, idle) = times(system);
+            let (busy, idle) = (ticks(busy), ticks(idle));
+            let start = system.clock.realtime().saturating_sub(system.clock.monotonic()).as_secs();
+            format!(
+                "cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 {busy} 0 0 {idle} 0 0 0 0 0 0\nintr 0\nctxt 0\n\
+                 btime {start}\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n"
+            )
+        }
+        Information::Uptime => {
+            let (_, idle) = times(system);
+            format!("{:.2} {:.2}\n", system.clock.monotonic().as_secs_f64(), idle.as_secs_f64())
+        }
+        Information::Version => concat!("Bellglass version ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
+        Information::HostName => format!("{}\n", system.identity.host_name),
+        Information::GreatestProcess => "32768\n".to_owned(),
+        // Told above, as bytes.
+        _ => String::new(),
+    }
+}
+
+fn terminated(strings: &[Vec<u8>]) -> Vec<u8> {
+    strings.iter().flat_map(|string| string.iter().copied().chain([0])).collect()
+}
+
+/// The last name of the first argument, as long as Linux keeps it.
+fn name(system: &System) -> Vec<u8> {
+    let path = system.arguments.first().map(Vec::as_slice).unwrap_or_default();
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    name.get(..15).unwrap_or(name).to_vec()
+}
+
+fn ticks(time: Duration) -> u128 {
+    time.as_micros() * TICKS / 1_000_000
+}
+
+/// How long the processor was busy, and how long idle.
+fn times(system: &System) -> (Duration, Duration) {
+    let busy = (system.processor_time)();
+    (busy, system.clock.monotonic().saturating_sub(busy))
+}
+
+fn status(system: &System) -> String {
+    let identity = &system.identity;
+    let (process, parent) = (identity.process, identity.parent_process);
+    let (user, group) = (identity.user, identity.group);
+    let kibibytes = system.memory_bytes / 1024;
+    format!(
+        "Name:\t{}\nUmask:\t{:04o}\nState:\tR (running)\nTgid:\t{process}\nPid:\t{process}\nPPid:\t{parent}\n\
+         TracerPid:\t0\nUid:\t{user}\t{user}\t{user}\t{user}\nGid:\t{group}\t{group}\t{group}\t{group}\n\
+         FDSize:\t{}\nGroups:\t{group}\nVmPeak:\t{kibibytes:8} kB\nVmSize:\t{kibibytes:8} kB\n\
+         VmHWM:\t{kibibytes:8} kB\nVmRSS:\t{kibibytes:8} kB\nThreads:\t1\nCpus_allowed:\t1\n\
+         Cpus_allowed_list:\t0\n",
+        String::from_utf8_lossy(&name(system)),
+        system.umask,
+        system.descriptors.count(),
+    )
+}
+
+/// The 52 numbers that proc(5) lists, those that mean nothing here as 0.
+fn process_numbers(system: &System) -> String {
+    let (process, parent) = (system.identity.process, system.identity.parent_process);
+    let (busy, _) = times(system);
+    let (busy, memory) = (ticks(busy), system.memory_bytes);
+    let pages = memory / PAGE_BYTES;
+    let limit = system.memory_limit.unwrap_or(ADDRESSABLE);
+    let mut text = format!(
+        "{process} ({}) R {parent} {process} {process} 0 -1 0 0 0 0 0 {busy} 0 0 0 20 0 1 0 0 {memory} {pages} {limit}",
+        String::from_utf8_lossy(&name(system)),
+    );
+    text.push_str(&" 0".repeat(27));
+    text.push('\n');
+    text
+}
+
+fn memory(system: &System) -> String {
+    let total = system.memory_limit.unwrap_or(ADDRESSABLE) / 1024;
+    let free = total.saturating_sub(system.memory_bytes / 1024);
+    let mut text = String::new();
+    for (name, kibibytes) in [
+        ("MemTotal", total),
+        ("MemFree", free),
+        ("MemAvailable", free),
+        ("Buffers", 0),
+        ("Cached", 0),
+        ("SwapCached", 0),
+        ("Active", total - free),
+        ("Inactive", 0),
+        ("SwapTotal", 0),
+        ("SwapFree", 0),
+        ("Shmem", 0),
+        ("Slab", 0),
+        ("SReclaimable", 0),
+    ] {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:15} {kibibytes:8} kB", format!("{name}:"));
+    }
+    text
+}
+
+fn limits(system: &System) -> String {
+    let told = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
+    let rows = [
+        ("Max cpu time", None, "seconds"),
+        ("Max file size", None, "bytes"),
+        ("Max data size", system.memory_limit, "bytes"),
+        ("Max core file size", Some(0), "bytes"),
+        ("Max processes", Some(1), "processes"),
+        ("Max open files", Some(system.descriptors.limit() as u64), "files"),
+        ("Max address space", system.memory_limit, "bytes"),
+    ];
+    let mut text = format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    for (name, limit, unit) in rows {
+        let limit = told(limit);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:<25} {limit:<20} {limit:<20} {unit:<10}");
+    }
+    text
+}
+
+/// A path in a line of its own: what would end it stands as an octal number.
+fn escape(path: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for byte in path {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' => text.extend(format!("\\{byte:03o}").into_bytes()),
+            byte => text.push(*byte),
+        }
+    }
+    text
+}
+
+fn mode(writable: bool) -> &'static str {
+    if writable { "rw" } else { "ro" }
+}
+
+fn mounts(system: &System) -> Vec<u8> {
+    let mut text = Vec::new();
+    for mount in &system.mounts {
+        text.extend(mount.kind.as_bytes());
+        text.push(b' ');
+        text.extend(escape(&mount.path));
+        text.extend(format!(" {} {} 0 0\n", mount.kind, mode(mount.writable)).into_bytes());
+    }
+    text
+}
+
+fn mount_details(system: &System) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (mount, number) in system.mounts.iter().zip(1..) {
+        let parent = u32::from(number > 1);
+        text.extend(format!("{number} {parent} 0:{number} / ").into_bytes());
+        text.extend(escape(&mount.path));
+        let (kind, mode) = (mount.kind, mode(mount.writable));
+        text.extend(format!(" {mode} - {kind} {kind} {mode}\n").into_bytes());
+    }
+    text
+}
