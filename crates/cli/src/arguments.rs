@@ -83,9 +83,28 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME|PATH", default_value = "python")]
     pub(crate) image: String,
 
-    /// Show a directory of the host, at the same path or at GUEST; read-only unless :rw
-    #[arg(long = "dir", value_name = "HOST[:GUEST][:ro|rw]", value_parser = Directory::parse)]
+    /// Show a directory or an archive of the host, at the same path or at GUEST
+    ///
+    /// It is read-only, unless :rw lets the program change it, or :overlay lets it change what it
+    /// sees and leaves the host as it is. An archive is a zip, tar, tar.gz or tar.zst file.
+    #[arg(long = "dir", value_name = "HOST[:GUEST][:ro|rw|overlay]", value_parser = Directory::parse)]
     pub(crate) directories: Vec<Directory>,
+
+    /// Print what the program has changed in :overlay directories, or the whole patch; at a
+    /// terminal, then ask whether to write it
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "stat"
+    )]
+    pub(crate) diff: Option<Diff>,
+
+    /// Write to the host what the program has changed in :overlay directories, once it has ended
+    #[arg(long)]
+    pub(crate) apply: bool,
 
     /// Set an environment variable; without =VALUE, pass the host's
     #[arg(long = "env", value_name = "KEY[=VALUE]")]
@@ -136,6 +155,14 @@ pub(crate) enum WhenUnsupported {
     Kill,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Diff {
+    /// A line for each file
+    Stat,
+    /// A patch
+    Full,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
     /// Build an image from its recipe
@@ -181,34 +208,46 @@ pub(crate) enum Payload {
     Stdin(Vec<OsString>),
 }
 
-/// A directory to show.
+/// A directory or an archive to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Directory {
     pub(crate) host: PathBuf,
     pub(crate) guest: Option<String>,
-    pub(crate) writable: bool,
+    pub(crate) mode: Mode,
+}
+
+/// What a program may do with a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Read it.
+    ReadOnly,
+    /// Change it.
+    ReadWrite,
+    /// Change what it sees, and not what is there.
+    Overlay,
 }
 
 impl Directory {
     fn parse(text: &str) -> Result<Self, String> {
-        let (rest, writable) = match text.rsplit_once(':') {
-            Some((rest, "rw")) => (rest, true),
-            Some((rest, "ro")) => (rest, false),
-            _ => (text, false),
+        let (rest, mode) = match text.rsplit_once(':') {
+            Some((rest, "rw")) => (rest, Mode::ReadWrite),
+            Some((rest, "ro")) => (rest, Mode::ReadOnly),
+            Some((rest, "overlay")) => (rest, Mode::Overlay),
+            _ => (text, Mode::ReadOnly),
         };
         let (host, guest) = match rest.rsplit_once(':') {
             Some((host, guest)) => (host, Some(guest)),
             None => (rest, None),
         };
         if host.is_empty() {
-            return Err("no directory is named: write HOST[:GUEST][:ro|rw]".to_owned());
+            return Err("no directory is named: write HOST[:GUEST][:ro|rw|overlay]".to_owned());
         }
         if let Some(guest) = guest
             && !guest.starts_with('/')
         {
             return Err(format!("the guest's path '{guest}' does not begin with /"));
         }
-        Ok(Self { host: PathBuf::from(host), guest: guest.map(str::to_owned), writable })
+        Ok(Self { host: PathBuf::from(host), guest: guest.map(str::to_owned), mode })
     }
 }
 
@@ -331,10 +370,11 @@ mod tests {
 
     #[test]
     fn directories_may_name_a_guest_path_and_a_mode() {
-        let parsed = |text| Directory::parse(text).map(|one| (one.host, one.guest, one.writable));
-        assert_eq!(parsed("."), Ok((".".into(), None, false)));
-        assert_eq!(parsed("a:rw"), Ok(("a".into(), None, true)));
-        assert_eq!(parsed("a:/b:ro"), Ok(("a".into(), Some("/b".to_owned()), false)));
+        let parsed = |text| Directory::parse(text).map(|one| (one.host, one.guest, one.mode));
+        assert_eq!(parsed("."), Ok((".".into(), None, Mode::ReadOnly)));
+        assert_eq!(parsed("a:rw"), Ok(("a".into(), None, Mode::ReadWrite)));
+        assert_eq!(parsed("a:/b:ro"), Ok(("a".into(), Some("/b".to_owned()), Mode::ReadOnly)));
+        assert_eq!(parsed("a:/b:overlay"), Ok(("a".into(), Some("/b".to_owned()), Mode::Overlay)));
         assert!(parsed("a:b").is_err() && parsed(":rw").is_err());
     }
 

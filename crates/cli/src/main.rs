@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod changes;
 mod commands;
 mod exit;
 mod program;
@@ -35,7 +36,7 @@ fn main() -> std::process::ExitCode {
         Err(error) if is_broken_pipe(&error) => 0.into(),
         Err(error) => {
             eprintln!("bellglass: {error:#}");
-            let usage = error.is::<program::NoProgram>();
+            let usage = error.is::<program::NoProgram>() || error.is::<changes::NoOverlay>();
             (if usage { ExitCode::Usage } else { ExitCode::Failed } as u8).into()
         }
     }

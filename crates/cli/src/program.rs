@@ -6,7 +6,8 @@
 //! and if the current directory lies in one that is shown, the guest starts in
 //! it too, so that relative paths mean the same inside and outside.
 
-use crate::arguments::Directory;
+use crate::arguments::{Directory, Mode};
+use crate::changes::Overlaid;
 use bellglass::{Access, Mount};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -41,7 +42,8 @@ pub(crate) struct View {
 struct Shown {
     host: PathBuf,
     guest: PathBuf,
-    writable: bool,
+    mode: Mode,
+    is_archive: bool,
 }
 
 impl View {
@@ -56,11 +58,18 @@ impl View {
             let host = std::fs::canonicalize(&directory.host).map_err(|error| {
                 anyhow::anyhow!("cannot show the directory '{}': {error}", directory.host.display())
             })?;
+            let is_archive = host.is_file();
+            if is_archive && directory.mode == Mode::ReadWrite {
+                anyhow::bail!(
+                    "the archive '{}' cannot be written to: show it with :ro or :overlay",
+                    directory.host.display()
+                );
+            }
             let guest = match &directory.guest {
                 Some(guest) => normalise(Path::new(guest)),
                 None => normalise(&here.join(&directory.host)),
             };
-            shown.push(Shown { host, guest, writable: directory.writable });
+            shown.push(Shown { host, guest, mode: directory.mode, is_archive });
         }
         let mut view = Self { shown, cwd: HOME.to_owned() };
         if let Some(cwd) = cwd {
@@ -71,19 +80,32 @@ impl View {
         Ok(view)
     }
 
-    /// The mounts for it.
-    pub(crate) fn mounts(&self) -> Vec<Mount> {
-        let mount = |shown: &Shown| {
-            let guest = shown.guest.to_string_lossy().into_owned();
-            let access = if shown.writable { Access::ReadWrite } else { Access::ReadOnly };
-            Mount::directory(&shown.host, guest, access)
-        };
-        self.shown.iter().map(mount).collect()
+    /// The mounts for it, and those of them of which changes can be told.
+    pub(crate) fn mounts(&self) -> (Vec<Mount>, Vec<Overlaid>) {
+        let mut overlays = Vec::new();
+        let mut mounts = Vec::new();
+        for Shown { host, guest, mode, is_archive } in &self.shown {
+            let guest = guest.to_string_lossy().into_owned();
+            let access = if *mode == Mode::ReadWrite { Access::ReadWrite } else { Access::ReadOnly };
+            let mount = match is_archive {
+                true => Mount::archive(host, guest.as_str()),
+                false => Mount::directory(host, guest.as_str(), access),
+            };
+            mounts.push(if *mode == Mode::Overlay {
+                let (mount, overlay) = mount.overlay();
+                overlays.push(Overlaid { host: host.clone(), is_archive: *is_archive, overlay });
+                mount
+            } else {
+                mount
+            });
+        }
+        (mounts, overlays)
     }
 
     /// Where a path of the host is in the guest's tree, if it is shown at all.
     fn guest_of(&self, host: &Path) -> Option<PathBuf> {
         // The last one wins, as its mount lies over the others.
+        // What lies in an archive has no path of the host.
         let within = |shown: &Shown| {
             host.strip_prefix(&shown.host).ok().map(|rest| normalise(&shown.guest.join(rest)))
         };
@@ -143,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = std::fs::canonicalize(folder.path()).expect("its path");
         std::fs::write(path.join("x.py"), "").expect("a file");
-        let directory = Directory { host: path.clone(), guest: None, writable: false };
+        let directory = Directory { host: path.clone(), guest: None, mode: Mode::ReadOnly };
         let view = View::new(&[directory], None).expect("a view");
         let (name, mount) = view.program(path.join("x.py").as_os_str()).expect("a program");
         assert_eq!(Path::new(&name), path.join("x.py"));

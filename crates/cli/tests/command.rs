@@ -1,9 +1,8 @@
 //! The command itself.
 
-use crate::harness::Place;
 use crate::harness::process::{self, Stdin};
+use crate::harness::{Place, Terminal};
 use std::fs;
-use std::io::{Read, Write};
 use std::time::Duration;
 
 #[test]
@@ -164,56 +163,10 @@ fn a_prompt_reads_lines_from_a_pipe() {
     finished.says("ZeroDivisionError");
 }
 
-/// A terminal with the prompt in it.
-struct Terminal {
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    keys: Box<dyn Write + Send>,
-    screen: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
-}
-
-impl Terminal {
-    fn open(place: &Place) -> Self {
-        let pair =
-            portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).expect("a terminal");
-        let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_bellglass"));
-        command.arg("repl");
-        command.cwd(place.work());
-        command.env_clear();
-        command.env("BELLGLASS_CACHE", crate::harness::cache());
-        command.env("HOME", place.home());
-        command.env("TERM", "xterm");
-        let child = pair.slave.spawn_command(command).expect("a start");
-        let mut reader = pair.master.try_clone_reader().expect("a reader");
-        let keys = pair.master.take_writer().expect("a writer");
-        let screen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-        let shown = std::sync::Arc::clone(&screen);
-        std::thread::spawn(move || {
-            let _master = pair.master;
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                shown.lock().expect("no panic").extend_from_slice(&buffer[..count]);
-            }
-        });
-        Self { child, keys, screen }
-    }
-
-    /// Types, once the prompt is there.
-    fn type_keys(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).expect("keys");
-        self.keys.flush().expect("keys");
-    }
-
-    fn shows(&self, text: &str) {
-        let screen = || process::printable(&self.screen.lock().expect("no panic"));
-        process::eventually(&format!("{text:?} is shown"), || screen().contains(text));
-        self.screen.lock().expect("no panic").clear();
-    }
-}
-
 #[test]
 fn a_prompt_on_a_terminal_edits_lines_and_is_interrupted() {
     let place = Place::new();
-    let mut terminal = Terminal::open(&place);
+    let mut terminal = Terminal::open(&place, &["repl"]);
     terminal.shows(">>> ");
     // A key that moves left: the line is edited before the guest sees it.
     terminal.type_keys("prnt(6 * 7)\x1b[H\x1b[C\x1b[Ci\x1b[D\x1b[C\x1b[F\r");

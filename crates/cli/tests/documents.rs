@@ -80,6 +80,28 @@ fn the_commands_about_images_work() {
 }
 
 #[test]
+fn the_commands_about_files_work() {
+    let place = furnished();
+    place.write("project/notes.txt", "one\n");
+    place.write("tidy.py", "open('/project/notes.txt', 'a').write('two\\n')\n");
+    let made = "import tarfile, zipfile\n\
+        zipfile.ZipFile('/made/data.zip', 'w').writestr('one.txt', 'one')\n\
+        tarfile.open('/made/data.tar.gz', 'w:gz').close()\n";
+    place.write("made/.keep", "");
+    place.code(&["--dir", "made:/made:rw"], made).expect(0);
+    for name in ["data.zip", "data.tar.gz"] {
+        fs::rename(place.work().join("made").join(name), place.work().join(name)).expect("moved");
+    }
+    let lines = shell_lines("docs/files.md");
+    assert!(lines.len() >= 8, "{lines:?}");
+    for line in lines {
+        let finished = shell(&place, &line);
+        assert_eq!(finished.code, 0, "{line}: {}", finished.all());
+    }
+    assert_eq!(fs::read_to_string(place.work().join("project/notes.txt")).expect("there"), "one\ntwo\n");
+}
+
+#[test]
 fn every_option_that_a_page_names_exists() {
     let place = Place::new();
     let help: String =
@@ -87,7 +109,7 @@ fn every_option_that_a_page_names_exists() {
             .iter()
             .map(|words| process::finish(&mut place.bellglass(words.iter()), process::Stdin::Nothing).out())
             .collect();
-    for page in ["README.md", "SECURITY.md", "docs/images.md"] {
+    for page in ["README.md", "SECURITY.md", "docs/images.md", "docs/files.md"] {
         let text = read(page);
         let mut options = BTreeSet::new();
         for word in text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-')) {
@@ -108,6 +130,7 @@ fn every_link_between_the_pages_leads_somewhere() {
         "ARCHITECTURE.md",
         "SECURITY.md",
         "docs/images.md",
+        "docs/files.md",
         "docs/protocol.md",
         "docs/performance.md",
         "docs/differences.md",

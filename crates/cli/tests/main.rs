@@ -7,6 +7,8 @@ mod harness;
 
 // Whole programs behave as with native CPython: output, errors, exit code, files.
 mod run;
+// Overlays and what was changed in them, archives, special files, quotas.
+mod files;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.
 mod limits;
 // A program that tries everything gets exceptions, and the host is untouched.

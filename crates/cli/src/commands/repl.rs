@@ -15,10 +15,11 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     let view = View::new(&options.directories, options.cwd.as_deref())?;
     // The interpreter's own new prompt needs a terminal of its own; the plain
     // one works on lines, which is what an editor on this side gives.
-    let builder = sandbox(options, &view)?.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
+    let (builder, overlays) = sandbox(options, &view)?;
+    let builder = builder.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
     if !stdin().is_terminal() {
         let builder = builder.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
-        return finish(builder.build()?.run(), options);
+        return finish(builder.build()?.run(), options, &overlays);
     }
     let unfinished = Unfinished::default();
     let controls = Arc::new(Mutex::new(None));
@@ -32,7 +33,7 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
         .build()?;
     *controls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sandbox.controls());
     interrupts(&sandbox)?;
-    finish(sandbox.run(), options)
+    finish(sandbox.run(), options, &overlays)
 }
 
 /// While the guest computes, the terminal turns Ctrl-C into a signal; each of

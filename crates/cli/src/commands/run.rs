@@ -1,9 +1,10 @@
 //! `bellglass run`
 
 use crate::arguments::{Options, Payload, RunArguments, WhenUnsupported};
-use crate::exit::{code_of, sentence_of};
+use crate::changes::{Overlaid, Settled};
+use crate::exit::{ExitCode, code_of, sentence_of};
 use crate::program::View;
-use crate::{commands, signals, trace};
+use crate::{changes, commands, signals, trace};
 use anyhow::Context;
 use bellglass::{Input, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls};
 use std::ffi::OsString;
@@ -24,7 +25,8 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
             (line([name.into()], rest), mount)
         }
     };
-    let mut builder = sandbox(options, &view)?
+    let (builder, overlays) = sandbox(options, &view)?;
+    let mut builder = builder
         .arguments(line.into_iter().map(OsStringExt::into_vec))
         .stdin(Input::Inherit)
         .stdout(Output::Inherit)
@@ -34,11 +36,14 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     }
     let sandbox = builder.build()?;
     signals::pass_on(sandbox.controls()).context("cannot listen for Ctrl-C")?;
-    finish(sandbox.run(), options)
+    finish(sandbox.run(), options, &overlays)
 }
 
-/// A sandbox as the options ask for it, without a program or streams.
-pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxBuilder> {
+/// A sandbox as the options ask for it, without a program or streams, and the
+/// directories of which changes can be told.
+pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<(SandboxBuilder, Vec<Overlaid>)> {
+    let (mounts, overlays) = view.mounts();
+    changes::check(options, &overlays)?;
     let image = commands::image::find_or_build(&options.image)?;
     let mut builder = Sandbox::builder(image)
         .limits(limits(options))
@@ -56,7 +61,7 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
             name => builder.require_walls([name]),
         };
     }
-    for mount in view.mounts() {
+    for mount in mounts {
         builder = builder.mount(mount);
     }
     for setting in &options.environment {
@@ -72,12 +77,12 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<SandboxB
     if let Some(target) = &options.trace {
         builder = builder.observe(trace::printer(target.as_deref())?);
     }
-    Ok(builder)
+    Ok((builder, overlays))
 }
 
 /// Writes the report, says why the run ended if the program did not end by
-/// itself, and gives the exit code.
-pub(crate) fn finish(report: Report, options: &Options) -> anyhow::Result<u8> {
+/// itself, tells and writes what it changed, and gives the exit code.
+pub(crate) fn finish(report: Report, options: &Options, overlays: &[Overlaid]) -> anyhow::Result<u8> {
     if let Some(path) = &options.report {
         let file =
             File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
@@ -87,7 +92,10 @@ pub(crate) fn finish(report: Report, options: &Options) -> anyhow::Result<u8> {
     if let Some(sentence) = sentence_of(&report.outcome) {
         eprintln!("bellglass: {sentence}");
     }
-    Ok(code_of(&report.outcome))
+    match changes::settle(options, overlays, &report.outcome)? {
+        Settled::Done => Ok(code_of(&report.outcome)),
+        Settled::Refused => Ok(ExitCode::Refused as u8),
+    }
 }
 
 fn limits(options: &Options) -> Limits {

@@ -3,8 +3,10 @@
 
 pub mod process;
 pub mod reference;
+pub mod terminal;
 
 pub use process::{Finished, Stdin};
+pub use terminal::Terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,98 @@
+//! Names and lines that a hostile program chose, for people to read.
+
+use std::fmt::Write;
+
+/// How text from the program is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Byte by byte.
+    Exact,
+    /// Without what a terminal would act on.
+    Safe,
+}
+
+/// A name as git prints it: as it is, or in quotes with escapes if it has
+/// something in it that would not be seen, or would do something.
+pub(crate) fn name(bytes: &[u8]) -> String {
+    quoted(b"", bytes)
+}
+
+/// The same, with what stands before the name within the quotes.
+pub(crate) fn quoted(before: &[u8], bytes: &[u8]) -> String {
+    let plain = std::str::from_utf8(bytes)
+        .is_ok_and(|text| text.chars().all(|one| is_plain(one) && one != '"' && one != '\\'));
+    let before = String::from_utf8_lossy(before);
+    if plain {
+        return format!("{before}{}", String::from_utf8_lossy(bytes));
+    }
+    let mut out = format!("\"{before}");
+    for chunk in bytes.utf8_chunks() {
+        for one in chunk.valid().chars() {
+            match one {
+                '"' | '\\' => out.extend(['\\', one]),
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                one if is_plain(one) => out.push(one),
+                one => octal(&mut out, one.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        octal(&mut out, chunk.invalid());
+    }
+    out.push('"');
+    out
+}
+
+fn octal(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\\{byte:03o}");
+    }
+}
+
+/// Whether a character is only seen: not one that a terminal acts on, and none
+/// that changes the direction of text or has no width.
+fn is_plain(one: char) -> bool {
+    !one.is_control()
+        && !matches!(one, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A text of several lines; on a terminal, with `?` and a number in place of what
+/// it would act on.
+pub(crate) fn lines(bytes: &[u8], shown: Shown) -> Vec<u8> {
+    if shown == Shown::Exact {
+        return bytes.to_vec();
+    }
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for one in chunk.valid().chars() {
+            match one {
+                '\n' | '\t' => out.push(one),
+                one if is_plain(one) => out.push(one),
+                // Writing to a String cannot fail.
+                one => drop(write!(out, "<U+{:04X}>", u32::from(one))),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "<{byte:02X}>");
+        }
+    }
+    out.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_is_left() {
+        assert_eq!(name("größe.txt".as_bytes()), "größe.txt");
+        assert_eq!(name(b"a b"), "a b");
+        assert_eq!(name(b"a\x1b[2Jb\n\"\\"), "\"a\\033[2Jb\\n\\\"\\\\\"");
+        assert_eq!(name(b"\xff"), "\"\\377\"");
+        assert_eq!(quoted(b"a/", b"x\ty"), "\"a/x\\ty\"");
+        assert_eq!(lines(b"+\x1b[1A\tok\n", Shown::Safe), b"+<U+001B>[1A\tok\n");
+        assert_eq!(lines("\u{202e}x\u{fffd}".as_bytes(), Shown::Safe), "<U+202E>x\u{fffd}".as_bytes());
+        assert_eq!(lines(b"\xff\r\n", Shown::Safe), b"<FF><U+000D>\n");
+        assert_eq!(lines(b"\x1b\xff", Shown::Exact), b"\x1b\xff");
+    }
+}
