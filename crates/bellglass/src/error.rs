@@ -59,6 +59,9 @@ pub enum Error {
         /// Why it is not up.
         reason: String,
     },
+    /// The image's code for guests in threads cannot be used.
+    #[error(transparent)]
+    Engine(#[from] bellglass_engine::EngineError),
     /// The virtual system cannot be set up as asked.
     #[error(transparent)]
     System(#[from] bellglass_system::SystemError),

@@ -28,12 +28,15 @@ mod error;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod isolation;
 mod launch;
 mod limits;
 mod monitor;
 mod probe;
 mod report;
 mod sandbox;
+mod shared;
+mod thread;
 pub mod walls;
 mod words;
 
@@ -45,6 +48,7 @@ pub use bellglass_system::{
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
 pub use error::Error;
+pub use isolation::Isolation;
 pub use limits::Limits;
 pub use monitor::{Next, Observation, Unsupported};
 pub use probe::{Probe, probe};

@@ -2,24 +2,45 @@
 
 use crate::launch::{CellProcess, CellUsage, Signaller, find_cell};
 use crate::monitor::link::Link;
-use crate::monitor::{Ending, Handle, Monitor, Next, Observation, Observe, Orders, Routes, Unsupported};
-use crate::{Answer, Call, Error, Fault, Image, Input, Limits, Mount, Outcome, Output, Report, Start, walls};
-use bellglass_pack::Pack;
+use crate::monitor::{
+    Answers, Ending, Handle, Monitor, Next, Observation, Observe, Orders, Routes, Unsupported,
+};
+use crate::shared;
+use crate::thread::{Ended, Ringer, ThreadGuest, ThreadTime};
+use crate::{
+    Answer, Call, Error, Fault, Image, Input, Isolation, Limits, Mount, Outcome, Output, Report, Start, Wall,
+    walls,
+};
 use bellglass_system::{System, SystemBuilder, Waiter};
 use bellglass_wire::{Interruption, Signature};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// One guest in one cell, ready to run. Dropping it ends the cell.
+/// One guest, ready to run. Dropping it ends it.
 pub struct Sandbox {
-    monitor: Monitor,
-    process: CellProcess,
+    guest: Guest,
+    waiter: Waiter,
     image: Image,
     start: Start,
     limits: Limits,
+}
+
+/// Where the guest is; see [`Isolation`].
+enum Guest {
+    Process { monitor: Box<Monitor>, process: CellProcess },
+    Thread(Box<ThreadGuest>),
+}
+
+/// What is known of a run beside what its calls tell.
+#[derive(Default)]
+struct Run {
+    wall_time: Duration,
+    used: CellUsage,
+    round_trips: u64,
+    walls: Vec<Wall>,
 }
 
 /// Says what a [`Sandbox`] is to be.
@@ -34,6 +55,7 @@ pub struct SandboxBuilder {
     cell: Option<PathBuf>,
     fresh: bool,
     required_walls: Vec<String>,
+    isolation: Isolation,
 }
 
 impl Sandbox {
@@ -56,60 +78,87 @@ impl Sandbox {
             cell: None,
             fresh: false,
             required_walls: Vec::new(),
+            isolation: Isolation::default(),
         }
     }
 
     /// What interrupts or ends the run from another thread.
     pub fn controls(&self) -> Controls {
-        Controls { waiter: self.monitor.answers.waiter.clone(), signaller: self.process.signaller() }
+        let holder = match &self.guest {
+            Guest::Process { process, .. } => Holder::Process(process.signaller()),
+            Guest::Thread(guest) => Holder::Thread(guest.ringer()),
+        };
+        Controls { waiter: self.waiter.clone(), holder }
     }
 
     /// Runs the program to its end. Whatever it does, this returns: at the
     /// deadline at the latest, if there is one.
-    pub fn run(mut self) -> Report {
+    pub fn run(self) -> Report {
         let begun = Instant::now();
-        let deadline = self.limits.timeout.and_then(|timeout| begun.checked_add(timeout));
-        self.monitor.answers.waiter = self.monitor.answers.waiter.clone().with_deadline(deadline);
-        let manifest = self.image.manifest();
+        let Self { guest, waiter, image, start, limits } = self;
+        let deadline = limits.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let waiter = waiter.with_deadline(deadline);
+        let manifest = image.manifest();
         let orders =
-            Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(self.start).to_vec() };
-        let ending = self.monitor.converse(orders, deadline);
-        let wall_time = begun.elapsed();
-        let used = match ending.outcome {
-            Outcome::Exited { .. } | Outcome::Crashed { .. } => self.process.leave(),
-            _ => end(&mut self.monitor.link, &mut self.process),
-        };
-        self.report(ending, wall_time, used)
-    }
-
-    fn report(&self, ending: Ending, wall_time: std::time::Duration, used: CellUsage) -> Report {
-        let outcome = match ending.outcome {
-            Outcome::Breach { reason } => Outcome::Breach { reason: with_last_words(reason, &used) },
-            // A cell that has said its last has nothing more to do but to leave. That
-            // somebody else killed it on the way changes nothing.
-            Outcome::Exited { .. } | Outcome::Crashed { .. }
-                if used.signal.is_some_and(|signal| signal != Signal::KILL.as_raw()) =>
-            {
-                let reason = "the cell did not leave after its last frame".to_owned();
-                Outcome::Breach { reason: with_last_words(reason, &used) }
+            Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(start).to_vec() };
+        match guest {
+            Guest::Process { mut monitor, mut process } => {
+                monitor.answers.waiter = waiter;
+                let ending = monitor.converse(orders, deadline);
+                let wall_time = begun.elapsed();
+                let used = match ending.outcome {
+                    Outcome::Exited { .. } | Outcome::Crashed { .. } => process.leave(),
+                    _ => end(&mut monitor.link, &mut process),
+                };
+                let Monitor { link, answers, walls, .. } = *monitor;
+                let run = Run { wall_time, used, round_trips: link.round_trips, walls };
+                report(&image, start, &answers, ending, run)
             }
-            outcome => outcome,
-        };
-        Report {
-            outcome,
-            image: self.image.manifest().full_name(),
-            start: self.start,
-            calls: self.monitor.answers.routes.counts(),
-            unsupported: self.monitor.answers.routes.unsupported(),
-            wall_time,
-            cpu_time: used.cpu,
-            peak_memory_bytes: ending.usage.peak_memory_bytes,
-            peak_resident_bytes: used.peak_resident_bytes,
-            output_bytes: self.monitor.answers.system.output_bytes(),
-            round_trips: self.monitor.link.round_trips,
-            walls: self.monitor.walls.clone(),
+            Guest::Thread(mut guest) => {
+                guest.answers.waiter = waiter;
+                let Ended { ending, answering, cpu } = guest.run(orders, deadline);
+                let wall_time = begun.elapsed();
+                let used = CellUsage { cpu, ..CellUsage::default() };
+                let run = Run { wall_time, used, round_trips: 0, walls: vec![no_process()] };
+                answering.with(|answers| report(&image, start, answers, ending, run))
+            }
         }
     }
+}
+
+fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: Run) -> Report {
+    let outcome = match ending.outcome {
+        Outcome::Breach { reason } => Outcome::Breach { reason: with_last_words(reason, &run.used) },
+        // A cell that has said its last has nothing more to do but to leave. That
+        // somebody else killed it on the way changes nothing.
+        Outcome::Exited { .. } | Outcome::Crashed { .. }
+            if run.used.signal.is_some_and(|signal| signal != Signal::KILL.as_raw()) =>
+        {
+            let reason = "the cell did not leave after its last frame".to_owned();
+            Outcome::Breach { reason: with_last_words(reason, &run.used) }
+        }
+        outcome => outcome,
+    };
+    Report {
+        outcome,
+        image: image.manifest().full_name(),
+        start,
+        calls: answers.routes.counts(),
+        unsupported: answers.routes.unsupported(),
+        wall_time: run.wall_time,
+        cpu_time: run.used.cpu,
+        peak_memory_bytes: ending.usage.peak_memory_bytes,
+        peak_resident_bytes: run.used.peak_resident_bytes,
+        output_bytes: answers.system.output_bytes(),
+        round_trips: run.round_trips,
+        walls: run.walls,
+    }
+}
+
+/// The wall that a guest in a thread does not have.
+fn no_process() -> Wall {
+    let detail = "the guest runs in a thread of the controller, as asked for".to_owned();
+    Wall { name: "process".to_owned(), active: false, detail }
 }
 
 fn with_last_words(reason: String, used: &CellUsage) -> String {
@@ -132,7 +181,14 @@ fn with_last_words(reason: String, used: &CellUsage) -> String {
 #[derive(Clone, Debug)]
 pub struct Controls {
     waiter: Waiter,
-    signaller: Signaller,
+    holder: Holder,
+}
+
+/// What holds the guest.
+#[derive(Clone, Debug)]
+enum Holder {
+    Process(Signaller),
+    Thread(Ringer),
 }
 
 impl Controls {
@@ -141,14 +197,20 @@ impl Controls {
     pub fn interrupt(&self) {
         // The signal first: a call that returns EINTR makes the guest look for
         // it, so it must be there by then.
-        self.signaller.interrupt();
+        match &self.holder {
+            Holder::Process(signaller) => signaller.interrupt(),
+            Holder::Thread(ringer) => ringer.interrupt(),
+        }
         self.waiter.interrupt();
     }
 
     /// Ends the run now; its outcome is [`Outcome::Killed`].
     pub fn kill(&self) {
         self.waiter.kill();
-        self.signaller.kill();
+        match &self.holder {
+            Holder::Process(signaller) => signaller.kill(),
+            Holder::Thread(ringer) => ringer.kill(),
+        }
     }
 }
 
@@ -270,12 +332,26 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts the cell and gets it ready. The program does not run yet.
+    /// Where the guest runs: in a process of its own, unless this says otherwise.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Gets the sandbox ready: starts the cell, if there is to be one. The program
+    /// does not run yet.
     ///
     /// # Errors
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
+        match self.isolation {
+            Isolation::Process => self.build_process(),
+            Isolation::Thread => self.build_thread(),
+        }
+    }
+
+    fn build_process(self) -> Result<Sandbox, Error> {
         let Self {
             image,
             system,
@@ -287,53 +363,119 @@ impl SandboxBuilder {
             cell,
             fresh,
             required_walls,
+            ..
         } = self;
         let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
-        let start = match fresh {
-            true => Start::Fresh,
-            false => image.manifest().start_for(&arguments, system.variables(), limits.memory_bytes),
-        };
-        let compiled = image.compiled(start, Interruption::Kill).ok_or_else(|| Error::NotCompiled {
-            image: image.manifest().full_name(),
-            part: start.compiled_file(Interruption::Kill),
-        })?;
-        let compiled = compiled.try_clone().map_err(Error::Resource)?;
+        let start = choose_start(fresh, &image, &arguments, &system, &limits);
+        let compiled = compiled(&image, start, Interruption::Kill)?.try_clone().map_err(Error::Resource)?;
         let (mut process, stream) = CellProcess::start(&program, compiled)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
-
-        let manifest = image.manifest();
-        let files = Pack::open(image.files())
-            .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
-        let zero = manifest.argument_zero.clone().into_bytes();
-        let mut system = system
-            .base(Arc::new(files))
-            .arguments(std::iter::once(zero).chain(arguments))
-            .file_bytes(limits.file_bytes)
-            .file_count(limits.file_count)
-            .open_files(limits.open_files)
-            .memory_limit(limits.memory_bytes)
-            .processor_time(process.processor_time());
-        if let Some(limit) = limits.output_bytes {
-            system = system.output_limit(limit);
-        }
-        let system = system.build()?;
-
-        let mut monitor = Monitor::new(Link::new(stream), system, waiter, limits.clone());
+        let system =
+            build_system(system, &image, arguments, &limits)?.processor_time(process.processor_time());
+        let mut monitor = Monitor::new(Link::new(stream), system.build()?, waiter.clone(), limits.clone());
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
         monitor.walls.push(process.bound_memory(&limits));
         walls::require(&required_walls, &monitor.walls)?;
-        if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
-            return Err(Error::UnknownSignature {
-                image: image.manifest().full_name(),
-                signature: unknown.to_string(),
-            });
-        }
-        monitor.answers.routes = Routes::new(signatures, handlers, observers, unsupported);
-        Ok(Sandbox { monitor, process, image, start, limits })
+        monitor.answers.routes = route(&image, signatures, handlers, observers, unsupported)?;
+        Ok(Sandbox {
+            guest: Guest::Process { monitor: Box::new(monitor), process },
+            waiter,
+            image,
+            start,
+            limits,
+        })
     }
+
+    fn build_thread(self) -> Result<Sandbox, Error> {
+        let Self {
+            image,
+            system,
+            arguments,
+            limits,
+            handlers,
+            observers,
+            unsupported,
+            fresh,
+            required_walls,
+            ..
+        } = self;
+        walls::require(&required_walls, &[no_process()])?;
+        let start = choose_start(fresh, &image, &arguments, &system, &limits);
+        let program = shared::program_of(compiled(&image, start, Interruption::Epoch)?)?;
+        let waiter = Waiter::new(None).map_err(Error::Resource)?;
+        let time = ThreadTime::default();
+        let clock = time.clone();
+        let system = build_system(system, &image, arguments, &limits)?.processor_time(move || clock.used());
+        let routes = route(&image, program.signatures().to_vec(), parse(handlers)?, observers, unsupported)?;
+        let answers =
+            Answers { system: system.build()?, routes, waiter: waiter.clone(), limits: limits.clone() };
+        let guest = ThreadGuest::new(program, answers, time);
+        Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits })
+    }
+}
+
+/// What the guest begins with.
+fn choose_start(
+    fresh: bool,
+    image: &Image,
+    arguments: &[Vec<u8>],
+    system: &SystemBuilder,
+    limits: &Limits,
+) -> Start {
+    if fresh {
+        return Start::Fresh;
+    }
+    image.manifest().start_for(arguments, system.variables(), limits.memory_bytes)
+}
+
+fn compiled(image: &Image, start: Start, interruption: Interruption) -> Result<&File, Error> {
+    image.compiled(start, interruption).ok_or_else(|| Error::NotCompiled {
+        image: image.manifest().full_name(),
+        part: start.compiled_file(interruption),
+    })
+}
+
+/// The virtual system as the image and the limits want it.
+fn build_system(
+    system: SystemBuilder,
+    image: &Image,
+    arguments: Vec<Vec<u8>>,
+    limits: &Limits,
+) -> Result<SystemBuilder, Error> {
+    let files = shared::pack_of(image.files())
+        .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
+    let zero = image.manifest().argument_zero.clone().into_bytes();
+    let system = system
+        .base(files)
+        .arguments(std::iter::once(zero).chain(arguments))
+        .file_bytes(limits.file_bytes)
+        .file_count(limits.file_count)
+        .open_files(limits.open_files)
+        .memory_limit(limits.memory_bytes);
+    Ok(match limits.output_bytes {
+        Some(limit) => system.output_limit(limit),
+        None => system,
+    })
+}
+
+/// What answers each signature of the guest.
+fn route(
+    image: &Image,
+    signatures: Vec<Signature>,
+    handlers: BTreeMap<Signature, Vec<Handle>>,
+    observers: Vec<Observe>,
+    unsupported: Unsupported,
+) -> Result<Routes, Error> {
+    if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
+        return Err(Error::UnknownSignature {
+            image: image.manifest().full_name(),
+            signature: unknown.to_string(),
+        });
+    }
+    Ok(Routes::new(signatures, handlers, observers, unsupported))
 }
 
 fn parse(handlers: Vec<(String, Handle)>) -> Result<BTreeMap<Signature, Vec<Handle>>, Error> {

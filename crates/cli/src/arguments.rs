@@ -142,6 +142,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub(crate) trace: Option<Option<PathBuf>>,
 
+    /// Where the guest runs
+    #[arg(long, value_name = "WHERE", value_enum, default_value = "process")]
+    pub(crate) isolation: Where,
+
     /// What happens at a call that nothing answers
     #[arg(long, value_name = "HOW", value_enum, default_value = "errno")]
     pub(crate) unsupported: WhenUnsupported,
@@ -161,6 +165,14 @@ pub(crate) enum Diff {
     Stat,
     /// A patch
     Full,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Where {
+    /// In a process of its own, which can touch nothing
+    Process,
+    /// In bellglass's own process: faster calls, and WebAssembly as the only wall
+    Thread,
 }
 
 #[derive(Debug, Subcommand)]

@@ -25,8 +25,8 @@ fn host() -> Place {
     place
 }
 
-fn attack(place: &Place, mounts: &[String]) -> Finished {
-    let mut command = place.bellglass(["run"]);
+fn attack(place: &Place, isolation: &str, mounts: &[String]) -> Finished {
+    let mut command = place.bellglass(["run", "--isolation", isolation]);
     for mount in mounts {
         command.args(["--dir", mount]);
     }
@@ -42,12 +42,14 @@ fn everything_is_tried_and_nothing_is_got() {
         lines.into_iter().filter(|line| !line.starts_with("work/writable/new")).collect::<Vec<_>>()
     };
     let before = untouched(&place);
-    let finished = attack(&place, &["shown:/shown".to_owned(), "writable:/writable:rw".to_owned()]);
-    let finished = finished.expect(0);
-    assert!(!finished.out().contains("GOT"), "{}", finished.all());
-    assert!(finished.out().ends_with("all tried\n"), "{}", finished.all());
-    assert!(!finished.out().contains(SECRET) && !finished.err().contains(SECRET), "{}", finished.all());
-    assert_eq!(before, untouched(&place), "the host was touched");
+    for isolation in ["process", "thread"] {
+        let mounts = ["shown:/shown".to_owned(), "writable:/writable:rw".to_owned()];
+        let finished = attack(&place, isolation, &mounts).expect(0);
+        assert!(!finished.out().contains("GOT"), "{}", finished.all());
+        assert!(finished.out().ends_with("all tried\n"), "{}", finished.all());
+        assert!(!finished.out().contains(SECRET) && !finished.err().contains(SECRET), "{}", finished.all());
+        assert_eq!(before, untouched(&place), "the host was touched");
+    }
 }
 
 /// The same program must find the secret when it is shown, or it proves nothing.
@@ -55,7 +57,8 @@ fn everything_is_tried_and_nothing_is_got() {
 fn the_program_that_tries_everything_would_notice() {
     let place = host();
     let root = place.root().display().to_string();
-    let finished = attack(&place, &["shown:/shown".to_owned(), "writable:/writable:rw".to_owned(), root]);
+    let finished =
+        attack(&place, "process", &["shown:/shown".to_owned(), "writable:/writable:rw".to_owned(), root]);
     assert!(finished.out().contains("GOT read of the secret by its path"), "{}", finished.all());
 }
 

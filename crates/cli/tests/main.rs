@@ -13,6 +13,8 @@ mod files;
 mod limits;
 // A program that tries everything gets exceptions, and the host is untouched.
 mod isolation;
+// The same in threads, where it would break the command itself.
+mod threads;
 // The command itself: usage, options, exit codes, reports, traces, the prompt.
 mod command;
 // Each module of the standard library imports, or says in a line why not.

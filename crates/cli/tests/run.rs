@@ -99,10 +99,10 @@ impl Case {
         Stdin::Bytes(self.settings.stdin.bytes().chain(bytes).collect())
     }
 
-    fn in_the_sandbox(&self) -> String {
+    fn in_the_sandbox(&self, isolation: &str) -> String {
         let place = self.prepare();
         let before = harness::tree(&place.work());
-        let mut command = place.bellglass(["run", "--dir"]);
+        let mut command = place.bellglass(["run", "--isolation", isolation, "--dir"]);
         command.arg(format!("{}:{GUEST_WORK}:rw", place.work().display())).args(["--cwd", GUEST_WORK]);
         for (name, value) in &self.settings.environment {
             command.arg("--env").arg(format!("{name}={value}"));
@@ -192,7 +192,7 @@ fn check(name: &str) {
         let answer = case.natively(reference::required());
         fs::write(case.recording(), answer).expect("the recording is written");
     }
-    let actual = case.in_the_sandbox();
+    let actual = case.in_the_sandbox("process");
     if harness::blessing() && case.is_native() {
         let expected = fs::read_to_string(case.recording()).expect("the recording");
         assert!(
@@ -203,6 +203,12 @@ fn check(name: &str) {
     } else {
         harness::compare(name, &actual, &case.recording());
     }
+    let in_a_thread = case.in_the_sandbox("thread");
+    assert!(
+        in_a_thread == actual,
+        "{name} differs in a thread\n{}",
+        harness::difference(&actual, &in_a_thread)
+    );
 }
 
 /// Each case, by the name of its topic and its own.
@@ -289,7 +295,7 @@ fn recordings_are_what_native_cpython_does() {
 #[test]
 fn a_difference_is_seen() {
     let case = Case::load("endings/exit_number");
-    let wrong = case.in_the_sandbox().replace("finally", "FINALLY");
+    let wrong = case.in_the_sandbox("process").replace("finally", "FINALLY");
     let recording = fs::read_to_string(case.recording()).expect("the recording");
     assert_ne!(recording, wrong);
     assert_eq!(without_addresses("<f at 0x7f001234> 0x1.8p-3 0x"), "<f at 0xADDRESS> 0x1.8p-3 0x");

@@ -22,6 +22,14 @@ pub enum EngineError {
         /// The engine's own words.
         reason: String,
     },
+    /// The compiled code may not be what the image builder wrote.
+    #[error(
+        "the compiled module is not trusted ({reason}): use an image of your own, or one that root installed"
+    )]
+    Untrusted {
+        /// Why not.
+        reason: String,
+    },
     /// The module imports something other than a function, or a function with
     /// values that a signature cannot name.
     #[error("the module imports {import}, which cannot be delegated: only functions of numbers can")]

@@ -1,18 +1,16 @@
 //! The guest as seen from a call that it has made.
 
-use crate::interrupt::{self, Attention, Interrupt, Watch};
 use crate::limiter::Limiter;
 use crate::program::Ended;
 use crate::stack::Stack;
+use crate::watch::{self, Attention, Watch};
 use crate::{EngineError, StopGuest};
 use bellglass_wire::{GuestLimits, Hooks, Usage};
-use std::any::Any;
 use std::sync::Arc;
 use wasmtime::{AsContext, AsContextMut, Caller, Instance, Memory, Store, StoreContextMut, TypedFunc};
 
-/// What answers the guest's calls. It is handed back when the guest has ended, as
-/// [`Any`] if need be.
-pub trait External: Any + Send {
+/// What answers the guest's calls.
+pub trait External: Send {
     /// Answers call number `import` (its place among the module's imports).
     /// `results` is as long as the signature says and starts as zeros.
     ///
@@ -52,9 +50,23 @@ pub trait GuestMemory {
     fn set_errno(&mut self, errno: i32);
 }
 
+/// Where an interrupt is to be written: the words that make the interpreter stop
+/// at its next safe point. All addresses are checked when the interrupt comes,
+/// for the guest may have changed the table since.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupt {
+    /// The host address of the guest's memory, which never moves or shrinks.
+    pub memory: *mut u8,
+    /// Bytes of it that were there when the guest started.
+    pub memory_bytes: usize,
+    /// Offset of the table in it: a count, then pairs of address and mask, u32.
+    pub table: u32,
+}
+
 /// What the store of one guest holds.
 pub(crate) struct Host {
     pub(crate) limiter: Limiter,
+    pub(crate) stack: Stack,
     /// Taken while a call is open, so that a call from inside a hook is refused.
     pub(crate) external: Option<Box<dyn External>>,
     pub(crate) links: Option<Arc<Links>>,
@@ -67,11 +79,12 @@ impl Host {
     /// A guest that has not started.
     pub(crate) fn new(
         limits: GuestLimits,
+        stack: Stack,
         external: Box<dyn External>,
         watch: Option<Arc<dyn Watch>>,
     ) -> Self {
         let limiter = Limiter::new(limits);
-        Self { limiter, external: Some(external), links: None, watch, interrupt_pending: false }
+        Self { limiter, stack, external: Some(external), links: None, watch, interrupt_pending: false }
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -126,7 +139,7 @@ impl Links {
         let mut address_from = |name: &Option<String>| -> wasmtime::Result<Option<u32>> {
             let Some(name) = name else { return Ok(None) };
             let ask = instance.get_typed_func::<(), i32>(&mut *store, name)?;
-            Ok(Some(stack.ask(store, &ask)? as u32))
+            Ok(Some(stack.call_typed(&mut *store, &ask, ())? as u32))
         };
         let errno_address = address_from(&hooks.errno_address)?;
         let interrupt_table = address_from(&hooks.interrupt_table)?;
@@ -148,20 +161,26 @@ impl Links {
 /// [`Ended`] if the guest is to end.
 pub(crate) fn attend(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
     let host = store.data_mut();
-    let Some(watch) = &host.watch else { return Ok(()) };
-    match watch.attention() {
+    let Some(asked) = &host.watch else { return Ok(()) };
+    match asked.attention() {
         Attention::Continue => {}
         Attention::Interrupt => host.interrupt_pending = true,
         Attention::End => return Err(wasmtime::Error::new(Ended)),
     }
+    deliver(store);
+    Ok(())
+}
+
+/// Carries out an interrupt that came, as soon as the guest has a table for it.
+pub(crate) fn deliver(mut store: StoreContextMut<'_, Host>) {
+    let host = store.data_mut();
     if host.interrupt_pending
         && let Some(links) = host.links.clone()
         && let Some(table) = links.interrupt_table
     {
-        let set = interrupt::set_words(links.memory.data_mut(&mut store), table);
+        let set = watch::set_words(links.memory.data_mut(&mut store), table);
         store.data_mut().interrupt_pending = !set;
     }
-    Ok(())
 }
 
 /// The guest's memory during a call.
@@ -181,17 +200,22 @@ impl GuestMemory for OpenCall<'_, '_> {
 
     fn allocate(&mut self, size: u32) -> Result<Option<u32>, StopGuest> {
         match &self.links.allocate {
-            Some(allocate) => match allocate.call(self.caller.as_context_mut(), size as i32) {
-                Ok(address) => Ok(Some(address as u32)),
-                Err(error) => Err(StopGuest::Fault(error)),
-            },
+            Some(allocate) => {
+                let stack = self.caller.data().stack;
+                let address = stack.call_typed(self.caller.as_context_mut(), allocate, size as i32);
+                address.map(|address| Some(address as u32)).map_err(StopGuest::Fault)
+            }
             None => Ok(None),
         }
     }
 
     fn free(&mut self, address: u32) -> Result<(), StopGuest> {
         match &self.links.free {
-            Some(free) => free.call(self.caller.as_context_mut(), address as i32).map_err(StopGuest::Fault),
+            Some(free) => {
+                let stack = self.caller.data().stack;
+                let freed = stack.call_typed(self.caller.as_context_mut(), free, address as i32);
+                freed.map_err(StopGuest::Fault)
+            }
             None => Ok(()),
         }
     }

@@ -1,12 +1,13 @@
 //! A loaded module, and one run of it.
 
-use crate::guest::{External, Host, Links, OpenCall, attend};
+use crate::guest::{External, Host, Links, OpenCall, attend, deliver};
 use crate::stack::Stack;
 use crate::{EngineError, Interrupt, Interruption, Watch, config, trap};
 use bellglass_wire::{GuestLimits, Hooks, Signature, TrapKind, Usage, ValueType, caps};
 use std::collections::HashMap;
 use std::fs::File;
 use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use wasmtime::{
     AsContextMut, Caller, Engine, ExternType, FuncType, ImportType, InstancePre, Linker, Module, Store,
@@ -104,6 +105,25 @@ impl Program {
         Ok(Self { engine, stack, interruption, instance, signatures })
     }
 
+    /// Loads code as [`load`](Self::load) does, if nobody but the user of this
+    /// process, or root, could have written it.
+    ///
+    /// That is what makes it safe: the file is trusted as a program is that this
+    /// user starts, and by the same means. It must be a part of an image, and it
+    /// must not be changed in its place; images are replaced, never changed.
+    ///
+    /// # Errors
+    /// [`EngineError::Untrusted`] if somebody else could have written the file, and
+    /// what [`load`](Self::load) gives.
+    pub fn load_own(compiled: File, interruption: Interruption) -> Result<Self, EngineError> {
+        trust(&compiled)?;
+        // SAFETY: the file belongs to this user or to root and nobody else may
+        // write to it, so it says what the image builder, run by one of them,
+        // wrote. A user who writes other bytes there of their own will could as
+        // well change this very program.
+        unsafe { Self::load(compiled, interruption) }
+    }
+
     /// The module's imports, in order.
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
@@ -131,8 +151,8 @@ impl Program {
 
     /// Runs a fresh guest to its end, in the calling thread. With
     /// [`Interruption::Kill`] that thread must have a stack of
-    /// [`NATIVE_STACK_BYTES`](crate::NATIVE_STACK_BYTES) and some more. `ready` is told where to write interrupts,
-    /// once the guest can take them.
+    /// [`NATIVE_STACK_BYTES`](crate::NATIVE_STACK_BYTES) and some more. `ready` is
+    /// told where to write interrupts, once the guest can take them.
     ///
     /// # Errors
     /// An [`EngineError`] if the guest cannot be started; whatever it does once
@@ -143,12 +163,18 @@ impl Program {
         external: Box<dyn External>,
         ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<(Ending, Usage, Box<dyn External>), EngineError> {
-        let host = Host::new(settings.limits, external, settings.watch.clone());
+        let host = Host::new(settings.limits, self.stack, external, settings.watch.clone());
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
         if self.interruption == Interruption::Epoch {
             store.epoch_deadline_callback(|store| attend(store).map(|()| UpdateDeadline::Continue(1)));
             store.set_epoch_deadline(1);
+            // From here on no ring is missed; what came before is looked at now.
+            if attend(store.as_context_mut()).is_err() {
+                let usage = store.data().usage();
+                let external = store.data_mut().external.take().ok_or_else(left_open)?;
+                return Ok((Ending::Ended, usage, external));
+            }
         }
         let instance = self
             .stack
@@ -167,9 +193,7 @@ impl Program {
         };
         let usage = store.data().usage();
         let external = store.data_mut().external.take();
-        external
-            .map(|external| (ending, usage, external))
-            .ok_or_else(|| EngineError::Instantiate { reason: "a call was left open".to_owned() })
+        external.map(|external| (ending, usage, external)).ok_or_else(left_open)
     }
 
     fn call_exports(
@@ -198,6 +222,7 @@ impl Program {
             };
             ready(links.interrupt(store));
             store.data_mut().links = Some(Arc::new(links));
+            deliver(store.as_context_mut());
         }
         let mut values = Vec::new();
         for (export, name) in exports.iter().zip(&settings.exports) {
@@ -215,6 +240,28 @@ impl Program {
         }
         Ok(Ok(values.iter().map(raw).collect()))
     }
+}
+
+/// Whether a file holds what this user, or root, has put there.
+fn trust(file: &File) -> Result<(), EngineError> {
+    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    let untrusted = |reason: String| EngineError::Untrusted { reason };
+    let metadata = file.metadata().map_err(|error| untrusted(error.to_string()))?;
+    let own = rustix::process::geteuid().as_raw();
+    if !metadata.is_file() {
+        return Err(untrusted("it is no file".to_owned()));
+    }
+    if metadata.uid() != own && metadata.uid() != 0 {
+        return Err(untrusted(format!("it belongs to user {}, not to user {own}", metadata.uid())));
+    }
+    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+        return Err(untrusted("every user may write to it".to_owned()));
+    }
+    Ok(())
+}
+
+fn left_open() -> EngineError {
+    EngineError::Instantiate { reason: "a call was left open".to_owned() }
 }
 
 /// Gives every import the generic stub.

@@ -2,7 +2,7 @@
 //! usually has, so that the guest's own recursion limits are met first.
 
 use crate::guest::Host;
-use wasmtime::{Func, Instance, InstancePre, Store, TypedFunc, Val};
+use wasmtime::{AsContextMut, Func, Instance, InstancePre, Store, TypedFunc, Val, WasmParams, WasmResults};
 
 /// Whose stack it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +43,22 @@ impl Stack {
         }
     }
 
-    pub(crate) fn ask(self, store: &mut Store<Host>, function: &TypedFunc<(), i32>) -> wasmtime::Result<i32> {
+    /// Calls a function of a known type, from outside of the guest or from within
+    /// a call that it has made.
+    pub(crate) fn call_typed<P, R>(
+        self,
+        store: impl AsContextMut<Data = Host>,
+        function: &TypedFunc<P, R>,
+        parameters: P,
+    ) -> wasmtime::Result<R>
+    where
+        P: WasmParams + Sync,
+        R: WasmResults + Sync,
+    {
         match self {
-            Self::Callers => function.call(store, ()),
+            Self::Callers => function.call(store, parameters),
             #[cfg(feature = "fibers")]
-            Self::Own => complete(function.call_async(store, ())),
+            Self::Own => complete(function.call_async(store, parameters)),
         }
     }
 }

@@ -5,6 +5,7 @@ use bellglass_wire::Interruption;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The manifest's file.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -15,9 +16,13 @@ pub const FILES_FILE: &str = "files.pack";
 const MANIFEST_BYTES: u64 = 1 << 20;
 
 /// An image whose manifest was read and whose parts are open. It stays whole
-/// while this value lives, even if the store replaces or removes it.
+/// while this value lives, even if the store replaces or removes it. Clones are
+/// the same image and cost nothing: open it once for many runs.
+#[derive(Clone, Debug)]
+pub struct Image(Arc<Open>);
+
 #[derive(Debug)]
-pub struct Image {
+struct Open {
     path: PathBuf,
     manifest: Manifest,
     compiled: Vec<(Start, Interruption, File)>,
@@ -43,41 +48,41 @@ impl Image {
             }
         }
         let files = open_part(&path, FILES_FILE, manifest.files.size)?;
-        Ok(Self { path, manifest, compiled, files })
+        Ok(Self(Arc::new(Open { path, manifest, compiled, files })))
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// What is known of the image.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.0.manifest
     }
 
     /// A compiled module, open for reading; `None` if the image has none that
     /// begins like this and is interrupted like this.
     pub fn compiled(&self, start: Start, interruption: Interruption) -> Option<&File> {
         let wanted = |one: &&(Start, Interruption, File)| (one.0, one.1) == (start, interruption);
-        self.compiled.iter().find(wanted).map(|(_, _, file)| file)
+        self.0.compiled.iter().find(wanted).map(|(_, _, file)| file)
     }
 
     /// The base files' pack, open for reading.
     pub fn files(&self) -> &File {
-        &self.files
+        &self.0.files
     }
 
     /// The path of a module as wasm, which running does not need.
     pub fn wasm_path(&self, start: Start) -> PathBuf {
-        self.path.join(start.wasm_file())
+        self.0.path.join(start.wasm_file())
     }
 
     /// Whether every compiled module can be loaded by the engine whose keys these
     /// are. If not, the image must be compiled again.
     pub fn is_for_engine(&self, key: impl Fn(Interruption) -> String) -> bool {
         let modules =
-            [Start::Fresh, Start::Snapshot].into_iter().filter_map(|start| self.manifest.module(start));
+            [Start::Fresh, Start::Snapshot].into_iter().filter_map(|start| self.0.manifest.module(start));
         modules.flat_map(|module| &module.compiled).all(|one| one.engine == key(one.interruption))
     }
 
@@ -87,10 +92,10 @@ impl Image {
     /// [`ImageError::DamagedPart`] for the first part that differs, or what
     /// reading it gives.
     pub fn verify(&self) -> Result<(), ImageError> {
-        let parts = self.manifest.parts();
+        let parts = self.0.manifest.parts();
         parts
             .into_iter()
-            .try_for_each(|(file, part)| verify_part(self.path.join(file), part.sha256, part.size))
+            .try_for_each(|(file, part)| verify_part(self.0.path.join(file), part.sha256, part.size))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The arrows of ARCHITECTURE.md: what each crate may use, and nothing else.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("bellglass-wire", &[]),
     ("bellglass-pack", &[]),
     ("bellglass-image", &["bellglass-wire"]),
@@ -12,7 +12,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("bellglass-cage", &["bellglass-wire"]),
     ("bellglass-cell", &["bellglass-wire", "bellglass-cage", "bellglass-engine"]),
     ("bellglass-system", &["bellglass-wire", "bellglass-pack"]),
-    ("bellglass", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-system"]),
+    (
+        "bellglass",
+        &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-system", "bellglass-engine"],
+    ),
     ("bellglass-build", &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-engine"]),
     (
         "bellglass-cli",
@@ -29,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "bellglass-engine",
         ],
     ),
+    ("bellglass-benches", &["bellglass"]),
     ("xtask", &[]),
 ];
 

@@ -1,5 +1,6 @@
+use super::ISOLATION;
 use bellglass::{
-    Answer, Capture, Error, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Unsupported,
+    Answer, Capture, Error, Isolation, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Unsupported,
 };
 use bellglass_testkit::ToyImage;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +8,10 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 fn with(wat: &str, change: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Report {
-    change(Sandbox::builder(ToyImage::from_wat(wat).open())).build().expect("a cell").run()
+    change(Sandbox::builder(ToyImage::from_wat(wat).open()).isolation(ISOLATION))
+        .build()
+        .expect("a cell")
+        .run()
 }
 
 fn run(wat: &str) -> Report {
@@ -101,7 +105,7 @@ fn a_handler_for_a_call_that_the_image_has_not_is_refused() {
     let image = ToyImage::from_wat(&body("i32.const 0"));
     let build = |signature: &str| {
         let handler = |_: &mut bellglass::Call<'_>, _: bellglass::Next<'_>| Ok(Answer::none());
-        Sandbox::builder(image.open()).on(signature, handler).build()
+        Sandbox::builder(image.open()).isolation(ISOLATION).on(signature, handler).build()
     };
     assert!(matches!(build("env.no_such_call()i"), Err(Error::UnknownSignature { .. })));
     assert!(matches!(build("not a signature"), Err(Error::Signature(_))));
@@ -140,6 +144,7 @@ fn a_handler_reads_writes_and_allocates_guest_memory() {
 #[test]
 fn a_run_is_killed_from_another_thread() {
     let sandbox = Sandbox::builder(ToyImage::from_wat(&body("(loop $l (br $l)) (i32.const 0)")).open())
+        .isolation(ISOLATION)
         .build()
         .expect("a cell");
     let controls = sandbox.controls();
@@ -162,7 +167,8 @@ fn an_interrupt_sets_the_words_of_the_guests_table() {
         (func (export "interrupts") (result i32) (i32.const 0))
         (func (export "run") (result i32)
             (loop $l (br_if $l (i32.eqz (i32.load (i32.const 16))))) (i32.load (i32.const 16))))"#;
-    let sandbox = Sandbox::builder(ToyImage::from_wat(wat).open()).build().expect("a cell");
+    let sandbox =
+        Sandbox::builder(ToyImage::from_wat(wat).open()).isolation(ISOLATION).build().expect("a cell");
     let controls = sandbox.controls();
     let (started, wait) = mpsc::channel();
     let interrupter = std::thread::spawn(move || {
@@ -187,7 +193,8 @@ fn many_sandboxes_run_at_once_and_each_has_its_own_outcome() {
                     let limits = Limits { timeout: Some(Duration::from_secs(2)), ..Limits::default() };
                     let pid =
                         move |_: &mut bellglass::Call<'_>, _: bellglass::Next<'_>| Ok(Answer::i32(number));
-                    let builder = Sandbox::builder(image).limits(limits).on("env.getpid()i", pid);
+                    let builder =
+                        Sandbox::builder(image).isolation(ISOLATION).limits(limits).on("env.getpid()i", pid);
                     (number, builder.build().expect("a cell").run().outcome)
                 })
             })
@@ -218,8 +225,12 @@ fn output_beyond_its_limit_is_cut_there() {
 }
 
 #[test]
-fn the_cell_reports_its_walls() {
+fn the_walls_are_reported() {
     let report = run(&body("i32.const 0"));
+    if ISOLATION == Isolation::Thread {
+        assert!(report.walls.iter().any(|wall| wall.name == "process" && !wall.active));
+        return;
+    }
     assert!(report.walls.iter().any(|wall| wall.name == "no_new_privileges" && wall.active));
     assert!(report.walls.iter().all(|wall| wall.active || !wall.detail.is_empty()));
 }

@@ -8,10 +8,12 @@ mod architecture;
 mod breach;
 /// Many sandboxes at once, and cells that are killed at any moment: what is left.
 mod crowd;
-/// Toy guests in real cells: faults, limits, handlers.
-mod guests;
 /// Lies without an end: each field of each frame, each byte of a real
 /// conversation, and what the controller reserves meanwhile.
 mod lies;
+/// Toy guests in real cells: faults, limits, handlers.
+mod process;
+/// The same toy guests in threads, and what only those could do.
+mod thread;
 /// A cell that its guest has broken out of: what it can still do.
 mod walls;

@@ -8,7 +8,7 @@ mod memory;
 mod routes;
 
 pub(crate) use answers::Answers;
-use answers::{Closed, Reply};
+pub(crate) use answers::{Closed, Reply};
 pub(crate) use routes::{Handle, Observe, Routes};
 pub use routes::{Next, Observation, Unsupported};
 

@@ -1,12 +1,12 @@
 //! `bellglass run`
 
-use crate::arguments::{Options, Payload, RunArguments, WhenUnsupported};
+use crate::arguments::{Options, Payload, RunArguments, WhenUnsupported, Where};
 use crate::changes::{Overlaid, Settled};
 use crate::exit::{ExitCode, code_of, sentence_of};
 use crate::program::View;
 use crate::{changes, commands, signals, trace};
 use anyhow::Context;
-use bellglass::{Input, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls};
+use bellglass::{Input, Isolation, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
@@ -47,6 +47,10 @@ pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<(Sandbox
     let image = commands::image::find_or_build(&options.image)?;
     let mut builder = Sandbox::builder(image)
         .limits(limits(options))
+        .isolation(match options.isolation {
+            Where::Process => Isolation::Process,
+            Where::Thread => Isolation::Thread,
+        })
         .working_directory(view.cwd.as_str())
         .unsupported(match options.unsupported {
             WhenUnsupported::Errno => Unsupported::Errno,

@@ -1,28 +1,10 @@
-//! Interrupting a guest: the words that an image's interrupt table names are
-//! set, and the interpreter notices them at its next safe point. The engine does
-//! not know what the words mean.
-//!
-//! A guest in a process of its own is interrupted by a signal handler of that
-//! process, which needs addresses: [`Interrupt`]. A guest in a thread is *rung*
+//! Stopping and interrupting a guest in a thread. It is *rung*
 //! ([`Program::ring`](crate::Program::ring)): its own compiled code then asks its
 //! [`Watch`], in the guest's own thread, so that nobody else ever touches its
 //! memory.
 
 /// Words that one table may name; more are ignored.
 const TABLE_ENTRIES: usize = 16;
-
-/// Where an interrupt is to be written: the words that make the interpreter stop
-/// at its next safe point. All addresses are checked when the interrupt comes,
-/// for the guest may have changed the table since.
-#[derive(Clone, Copy, Debug)]
-pub struct Interrupt {
-    /// The host address of the guest's memory, which never moves or shrinks.
-    pub memory: *mut u8,
-    /// Bytes of it that were there when the guest started.
-    pub memory_bytes: usize,
-    /// Offset of the table in it: a count, then pairs of address and mask, u32.
-    pub table: u32,
-}
 
 /// Says what is to become of a guest, when its compiled code asks. It is asked
 /// when the guest was rung and after each call, so it should be quick.

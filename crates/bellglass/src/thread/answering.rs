@@ -1,0 +1,80 @@
+//! Answers a guest's calls in the guest's own thread.
+
+use super::memory::OwnMemory;
+use crate::monitor::{Answers, Closed};
+use crate::report::Outcome;
+use bellglass_engine::{External, GuestMemory, StopGuest};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What answers, and what came of it. The engine has one half while the guest
+/// runs and the run has the other, so that nothing is lost if the guest does not
+/// even start; they are never used at the same time.
+#[derive(Clone)]
+pub(crate) struct Answering(Arc<Mutex<State>>);
+
+struct State {
+    answers: Answers,
+    /// Whether the image names a malloc and a free.
+    allocator: bool,
+    /// The outcome of the call in which the guest was ended.
+    closed: Option<Outcome>,
+}
+
+impl Answering {
+    pub(crate) fn new(answers: Answers, allocator: bool) -> Self {
+        Self(Arc::new(Mutex::new(State { answers, allocator, closed: None })))
+    }
+
+    /// The outcome of the call in which the guest was ended, if that is how it
+    /// ended.
+    pub(crate) fn closed(&self) -> Option<Outcome> {
+        self.lock().closed.take()
+    }
+
+    /// Lets `look` see the answers.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Answers) -> T) -> T {
+        look(&self.lock().answers)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl External for Answering {
+    fn call(
+        &mut self,
+        import: usize,
+        arguments: &[u64],
+        results: &mut [u64],
+        memory: &mut dyn GuestMemory,
+    ) -> Result<(), StopGuest> {
+        let state = &mut *self.lock();
+        let mut own = OwnMemory::new(memory, state.allocator);
+        // Loading has checked the number of imports against a cap.
+        let reply = state.answers.answer(import as u32, arguments, &mut own);
+        let stop = own.stop.take();
+        match reply {
+            Ok(reply) => {
+                if let Some(errno) = reply.errno {
+                    memory.set_errno(i32::from(errno.number()));
+                }
+                // The number of results has been checked against the signature.
+                for (slot, value) in results.iter_mut().zip(reply.results) {
+                    *slot = value;
+                }
+                Ok(())
+            }
+            Err(Closed::End(outcome)) => {
+                state.closed = Some(outcome);
+                Err(StopGuest::End)
+            }
+            Err(Closed::Breach(reason)) => {
+                state.closed = Some(Outcome::Breach { reason });
+                Err(StopGuest::End)
+            }
+            // The guest's own malloc or free ended it.
+            Err(Closed::Lost) => Err(stop.unwrap_or(StopGuest::End)),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Guests in the controller's own process: no cell, one wall less, and a call
+//! that costs no more than a function's. The guest runs in the thread that calls
+//! [`run`](ThreadGuest::run), on a stack of its own; the same answers serve it as
+//! serve a cell.
+
+mod alarm;
+mod answering;
+mod bell;
+mod memory;
+mod time;
+
+use crate::monitor::{Answers, Ending, Orders};
+use crate::report::Outcome;
+use answering::Answering;
+use bell::Bell;
+use bellglass_engine::{Ending as GuestEnding, Program, Settings, Watch};
+use bellglass_wire::{GuestLimits, Usage};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(crate) use time::ThreadTime;
+
+/// One guest that has not run yet.
+pub(crate) struct ThreadGuest {
+    pub(crate) answers: Answers,
+    program: Arc<Program>,
+    bell: Arc<Bell>,
+    time: ThreadTime,
+}
+
+/// A guest that has ended.
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
+    /// What answered it.
+    pub(crate) answering: Answering,
+    /// Processor time of the thread while it ran.
+    pub(crate) cpu: Duration,
+}
+
+/// Interrupts or ends a guest from another thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Ringer(Arc<Bell>);
+
+impl Ringer {
+    /// Asks the guest to interrupt what it does.
+    pub(crate) fn interrupt(&self) {
+        self.0.interrupt();
+        alarm::ring(&self.0);
+    }
+
+    /// Ends the guest.
+    pub(crate) fn kill(&self) {
+        self.0.kill();
+        alarm::ring(&self.0);
+    }
+}
+
+impl ThreadGuest {
+    pub(crate) fn new(program: Arc<Program>, answers: Answers, time: ThreadTime) -> Self {
+        let bell = Arc::new(Bell::new(Arc::clone(&program)));
+        Self { answers, program, bell, time }
+    }
+
+    pub(crate) fn ringer(&self) -> Ringer {
+        Ringer(Arc::clone(&self.bell))
+    }
+
+    /// Runs the guest to its end, or to its deadline, in this thread.
+    pub(crate) fn run(self, orders: Orders, deadline: Option<Instant>) -> Ended {
+        let Self { answers, program, bell, time } = self;
+        time.start();
+        let limits = GuestLimits {
+            memory_bytes: answers.limits.memory_bytes,
+            table_elements: answers.limits.table_elements,
+        };
+        let allocator = orders.hooks.allocate.is_some() && orders.hooks.free.is_some();
+        let answering = Answering::new(answers, allocator);
+        let settings = Settings {
+            limits,
+            hooks: orders.hooks,
+            exports: orders.exports,
+            watch: Some(Arc::clone(&bell) as Arc<dyn Watch>),
+        };
+        let appointment = deadline.map(|deadline| alarm::at(deadline, &bell)).transpose();
+        let ending = match &appointment {
+            Ok(_) => end(&program, &settings, &answering, &bell),
+            Err(error) => {
+                let reason = format!("no thread can be had to watch the deadline: {error}");
+                Ending { outcome: Outcome::Failed { reason }, usage: Usage::default() }
+            }
+        };
+        bell.finish();
+        Ended { ending, answering, cpu: time.used() }
+    }
+}
+
+fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bell) -> Ending {
+    let (ended, usage) = match program.run(settings, Box::new(answering.clone()), |_| {}) {
+        Ok((ended, usage, _)) => (Ok(ended), usage),
+        Err(error) => (Err(error), Usage::default()),
+    };
+    // What an answer said comes first, for the guest was ended because of it; and
+    // a guest that still came to its end by itself has not missed its deadline.
+    let outcome = match (answering.closed(), ended) {
+        (Some(outcome), _) => outcome,
+        (None, Ok(GuestEnding::Returned { results })) => Answers::returned(&results),
+        _ if bell.is_killed() => Outcome::Killed,
+        _ if bell.is_expired() => answering.with(Answers::deadline),
+        (None, Ok(GuestEnding::Trapped { kind, message, backtrace })) => {
+            answering.with(|answers| answers.trapped(kind, message, backtrace, usage))
+        }
+        (None, Ok(GuestEnding::Ended)) => {
+            Outcome::Failed { reason: "the guest was ended for no reason".to_owned() }
+        }
+        (None, Err(error)) => Outcome::Failed { reason: error.to_string() },
+    };
+    Ending { outcome, usage }
+}

@@ -1,0 +1,7 @@
+//! What is alike under both isolations, in processes.
+
+const ISOLATION: bellglass::Isolation = bellglass::Isolation::Process;
+
+#[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
+#[path = "guests.rs"]
+mod guests;
