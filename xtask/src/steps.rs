@@ -10,8 +10,14 @@ const WITHOUT_COMPILER: [&str; 5] =
     ["bellglass-wire", "bellglass-pack", "bellglass-image", "bellglass-system", "bellglass-cell"];
 
 /// Crates whose tests compile guests, or use the command that can.
-const WITH_COMPILER: [&str; 5] =
-    ["bellglass-engine", "bellglass-build", "bellglass", "bellglass-testkit", "bellglass-cli"];
+const WITH_COMPILER: [&str; 6] = [
+    "bellglass-engine",
+    "bellglass-build",
+    "bellglass",
+    "bellglass-regrtest",
+    "bellglass-testkit",
+    "bellglass-cli",
+];
 
 /// Builds the command and the cell, and runs the command.
 pub(crate) fn bellglass(arguments: &[String]) -> Result<u8, String> {
@@ -37,7 +43,24 @@ pub(crate) fn test(filter: &[String]) -> Result<u8, String> {
         }
         run(tests.arg("--").args(filter))?;
     }
+    if filter.is_empty() {
+        run(&mut regrtest_command(&["--sample".to_owned()])?)?;
+    }
     Ok(0)
+}
+
+/// Runs CPython's own test suite in cells; all of it takes about an hour.
+pub(crate) fn regrtest(arguments: &[String]) -> Result<u8, String> {
+    build()?;
+    replace(regrtest_command(arguments)?)
+}
+
+fn regrtest_command(arguments: &[String]) -> Result<Command, String> {
+    build_program("bellglass-regrtest", "regrtest")?;
+    let mut command = Command::new(program("regrtest"));
+    // Its default paths are the workspace's.
+    command.args(arguments).current_dir(root());
+    Ok(command)
 }
 
 /// What a reviewer would otherwise have to look for.
@@ -81,16 +104,20 @@ pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
 /// The cell and the command are two builds: see [`WITHOUT_COMPILER`].
 fn build() -> Result<(), String> {
     for (package, binary) in [("bellglass-cell", "bellglass-cell"), ("bellglass-cli", "bellglass")] {
-        let mut build = cargo("build");
-        build.args(["--release", "--locked", "--package", package]);
-        // The first build takes minutes and shows its progress; later ones are
-        // between a user and what they typed.
-        if program(binary).exists() {
-            build.arg("--quiet");
-        }
-        run(&mut build)?;
+        build_program(package, binary)?;
     }
     Ok(())
+}
+
+fn build_program(package: &str, binary: &str) -> Result<(), String> {
+    let mut build = cargo("build");
+    build.args(["--release", "--locked", "--package", package]);
+    // The first build takes minutes and shows its progress; later ones are
+    // between a user and what they typed.
+    if program(binary).exists() {
+        build.arg("--quiet");
+    }
+    run(&mut build)
 }
 
 pub(crate) fn cargo(verb: &str) -> Command {

@@ -21,6 +21,7 @@ use crate::step::Surroundings;
 use crate::tools;
 use crate::unpack::{TopFolder, unpack};
 use bellglass_image::{FolderLock, Image, Store, cache_directory, digest_of_bytes};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -42,12 +43,26 @@ pub struct BuildRequest {
     /// How many processes may work at once; by default, as many as there are
     /// processors.
     pub jobs: Option<usize>,
+    /// What differs from the recipe; nothing by default.
+    pub variant: Option<Variant>,
+}
+
+/// An image that differs from what its recipe says, for instance one with modules
+/// that only its tests need. It has a name of its own, and never takes the place
+/// of the recipe's image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The image's name.
+    pub name: String,
+    /// Options of the recipe, by name, and what they are instead.
+    pub options: BTreeMap<String, String>,
 }
 
 impl BuildRequest {
     /// A request for the image of `recipe`, with the defaults.
     pub fn new(recipe: impl Into<String>) -> Self {
-        Self { recipe: recipe.into(), cache: None, force: false, keep_work: false, jobs: None }
+        let recipe = recipe.into();
+        Self { recipe, cache: None, force: false, keep_work: false, jobs: None, variant: None }
     }
 }
 
@@ -72,7 +87,10 @@ pub fn built_in_recipes() -> Result<Vec<String>, BuildError> {
 /// # Errors
 /// [`BuildError`]; what was done until then is kept for the next try.
 pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, BuildError> {
-    let Found { guests, file, recipe } = Guests::find(&request.recipe)?;
+    let Found { guests, file, mut recipe } = Guests::find(&request.recipe)?;
+    if let Some(variant) = &request.variant {
+        recipe = recipe.varied(&variant.name, &variant.options, &file)?;
+    }
     let toolchain = read_toolchain(&guests, &recipe)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let stamps = Stamps::of(&recipe, &toolchain, &guests, folder)?;

@@ -132,6 +132,30 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// The recipe of an image with another name, some of whose options differ.
+    /// Only options that the recipe has can: a step reads no others.
+    pub(crate) fn varied(
+        mut self,
+        name: &str,
+        options: &BTreeMap<String, String>,
+        file: &Path,
+    ) -> Result<Self, RecipeError> {
+        let error = |reason: String| RecipeError { file: file.to_owned(), reason };
+        for (option, value) in options {
+            match self.options.get_mut(option) {
+                Some(place) => place.clone_from(value),
+                None => return Err(error(format!("it has no option '{option}' to vary"))),
+            }
+        }
+        if name == self.name {
+            return Err(error(format!("a variant of it cannot be named '{name}' as well")));
+        }
+        name.clone_into(&mut self.name);
+        self.default = false;
+        self.check().map_err(error)?;
+        Ok(self)
+    }
+
     /// What the serde types cannot say.
     fn check(&self) -> Result<(), String> {
         for word in [&self.name, &self.version] {
@@ -246,6 +270,19 @@ mod tests {
 
     fn parse(text: &str) -> Result<Recipe, RecipeError> {
         Recipe::parse(text, Path::new("toy.toml"))
+    }
+
+    #[test]
+    fn a_variant_differs_in_its_name_and_in_options_that_there_are() {
+        let varied = |name: &str, option: &str| {
+            let options = BTreeMap::from([(option.to_owned(), "-O3".to_owned())]);
+            parse(RECIPE).expect("a recipe").varied(name, &options, Path::new("toy.toml"))
+        };
+        let recipe = varied("toy-fast", "cflags").expect("a variant");
+        assert_eq!((recipe.name.as_str(), recipe.options["cflags"].as_str()), ("toy-fast", "-O3"));
+        for (name, option) in [("toy-fast", "ldflags"), ("toy", "cflags"), ("../toy", "cflags")] {
+            varied(name, option).expect_err(name);
+        }
     }
 
     #[test]

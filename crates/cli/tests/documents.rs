@@ -133,6 +133,7 @@ fn every_link_between_the_pages_leads_somewhere() {
         "docs/files.md",
         "docs/protocol.md",
         "docs/performance.md",
+        "docs/regrtest.md",
         "docs/differences.md",
     ] {
         let text = read(page);
@@ -163,4 +164,24 @@ fn the_table_of_exit_codes_is_the_same_everywhere() {
         assert!(help.contains(text), "the help lacks {text}");
         assert!(readme.contains(text), "the README lacks {text}");
     }
+}
+
+#[test]
+fn the_page_about_cpythons_tests_has_each_expected_failure() {
+    let list: toml::Table = read("guests/python/expected-failures.toml").parse().expect("TOML");
+    let mut listed = BTreeSet::new();
+    for cause in list["cause"].as_array().expect("causes") {
+        for kind in ["fails", "ends"] {
+            let tests = cause.get(kind).and_then(toml::Value::as_table);
+            listed.extend(tests.into_iter().flat_map(toml::Table::keys).cloned());
+        }
+    }
+    let page = read("docs/regrtest.md");
+    let failures = page.split("## Files that CPython's own marks skip").next().expect("a beginning");
+    let shown: BTreeSet<String> = failures
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `test_")?.split('`').next())
+        .map(|rest| format!("test_{rest}"))
+        .collect();
+    assert_eq!(shown, listed, "write the page again with `cargo xtask regrtest --document`");
 }

@@ -132,6 +132,11 @@ impl Pack {
         self.records.len()
     }
 
+    /// Bytes of the whole pack.
+    pub fn size(&self) -> u64 {
+        self.bytes.as_slice().len() as u64
+    }
+
     /// The entry with this index.
     pub fn entry(&self, index: u32) -> Option<Entry<'_>> {
         let record = self.records.get(index as usize)?;

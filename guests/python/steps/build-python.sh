@@ -9,6 +9,7 @@ build="$BELLGLASS_WORK/build-python"
 rm -rf "$build"
 mkdir -p "$build"
 cd "$build"
-"$BELLGLASS_SOURCES/cpython/configure" -q --without-ensurepip --disable-test-modules \
+"$BELLGLASS_SOURCES/cpython/configure" -q --without-ensurepip \
+  --enable-test-modules="$BELLGLASS_TEST_MODULES" \
   CC="${CC:-cc}" OPT="-DNDEBUG -O2"
 make -s -j "$BELLGLASS_JOBS"

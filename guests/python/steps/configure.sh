@@ -20,6 +20,6 @@ machine=$(CC_FOR_BUILD=cc sh "$BELLGLASS_WORK/cpython/config.guess")
 # shellcheck disable=SC2086 # the options are words
 "$BELLGLASS_WORK/cpython/configure" -q --build="$machine" --host="$BELLGLASS_HOST" \
   --with-build-python="$BELLGLASS_WORK/build-python/python" --prefix=/usr/local \
-  $BELLGLASS_CONFIGURE \
+  $BELLGLASS_CONFIGURE --enable-test-modules="$BELLGLASS_TEST_MODULES" \
   CC=bellglass-cc AR=bellglass-ar RANLIB=bellglass-ranlib NM=bellglass-nm \
   READELF=true PKG_CONFIG= CFLAGS="$BELLGLASS_CFLAGS" OPT="-DNDEBUG -Wall"

@@ -68,9 +68,11 @@ chmod +x tclsh
 TCLSH_CMD="$PWD/tclsh" CC=cc "$BELLGLASS_SOURCES/sqlite/configure" -q --disable-tcl --disable-readline
 make -s TCLSH_CMD="$PWD/tclsh" sqlite3.c sqlite3.h
 # One thread, no shared libraries, no shared memory: the write-ahead log works
-# in exclusive mode. The rest are the features that Python programs expect.
+# in exclusive mode. Locks as elsewhere, not by lock files, which would keep the
+# program's own second connection out. The rest are the features that Python
+# programs expect.
 bellglass-cc $CFLAGS -c sqlite3.c -o sqlite3.o \
-  -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION \
+  -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_DEFAULT_UNIX_VFS='"unix"' \
   -DSQLITE_ENABLE_FTS3 -DSQLITE_ENABLE_FTS3_PARENTHESIS -DSQLITE_ENABLE_FTS4 \
   -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_RTREE -DSQLITE_ENABLE_GEOPOLY \
   -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_COLUMN_METADATA \

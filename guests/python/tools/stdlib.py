@@ -16,7 +16,7 @@ import tomllib
 # Not in the guest: the tests (installed separately, they are as large as all
 # the rest), programs with windows, and what only makes CPython itself.
 LEFT_OUT = {
-    "test", "idlelib", "turtledemo", "__pycache__", "__phello__", "_bundled",
+    "test", "idlelib", "turtledemo", "__pycache__", "_bundled",
 }
 
 

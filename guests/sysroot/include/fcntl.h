@@ -1,6 +1,7 @@
 /* In the library: fcntl. The commands that WASI has (F_GETFD, F_SETFD,
  * F_GETFL, F_SETFL) go to wasi-libc, all others are the external call
- * `env.fcntl(iii)i` with the third argument by value. */
+ * `env.fcntl(iii)i` with the third argument by value. And what makes a file, with
+ * the permission bits that wasi-libc drops (../lib/creation.c). */
 #ifndef BELLGLASS_FCNTL_H
 #define BELLGLASS_FCNTL_H
 #include_next <fcntl.h>
@@ -22,6 +23,9 @@
 extern "C" {
 #endif
 int fcntl(int, int, ...) BELLGLASS_LIBRARY(fcntl);
+int open(const char *, int, ...) BELLGLASS_LIBRARY(open);
+int openat(int, const char *, int, ...) BELLGLASS_LIBRARY(openat);
+int creat(const char *, mode_t) BELLGLASS_LIBRARY(creat);
 #ifdef __cplusplus
 }
 #endif

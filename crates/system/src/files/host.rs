@@ -87,11 +87,12 @@ impl Mount {
 
 /// The host's file system has the same room for the guest, if it may write.
 fn space(mount: &Mount, file: impl std::os::fd::AsFd) -> Result<Space, Errno> {
-    if mount.access == Access::ReadOnly {
-        return Ok(Space { read_only: true, ..Space::default() });
-    }
     let host = rustix::fs::fstatvfs(file)?;
     let bytes = |blocks: u64| blocks.saturating_mul(host.f_frsize);
+    if mount.access == Access::ReadOnly {
+        // What is free there is of no use to the guest, and not its business.
+        return Ok(Space { total: bytes(host.f_blocks), read_only: true, ..Space::default() });
+    }
     Ok(Space {
         total: bytes(host.f_blocks),
         free: bytes(host.f_bavail),
@@ -153,6 +154,14 @@ impl HostDirectory {
 
     fn exists(&self, name: &[u8]) -> bool {
         self.directory.symlink_metadata(path(name)).is_ok()
+    }
+
+    /// Whether a name may be removed; of one that is not there, that it is not.
+    fn removable(&self, name: &[u8]) -> Result<(), Errno> {
+        match self.mount.writable() {
+            Err(_) if !self.exists(name) => Err(Errno::NOENT),
+            writable => writable,
+        }
     }
 
     fn read_listing(&self, listing: &mut Listing) -> Result<(), Errno> {
@@ -309,12 +318,12 @@ impl Directory for HostDirectory {
     }
 
     fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
-        self.mount.writable()?;
+        self.removable(name)?;
         Ok(self.directory.remove_file_or_symlink(path(name))?)
     }
 
     fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
-        self.mount.writable()?;
+        self.removable(name)?;
         Ok(self.directory.remove_dir(path(name))?)
     }
 

@@ -306,13 +306,13 @@ pub trait Directory: Any + Send + Sync {
     }
 
     /// Removes a name that is not a directory's.
-    fn unlink(&self, _name: &[u8]) -> Result<(), Errno> {
-        Err(Errno::ROFS)
+    fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        self.metadata_of(name).and(Err(Errno::ROFS))
     }
 
     /// Removes an empty directory.
-    fn remove_directory(&self, _name: &[u8]) -> Result<(), Errno> {
-        Err(Errno::ROFS)
+    fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
+        self.metadata_of(name).and(Err(Errno::ROFS))
     }
 
     /// Renames, and replaces what is at the new name, as rename(2) does; EXDEV

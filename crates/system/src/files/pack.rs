@@ -1,7 +1,7 @@
 //! A pack as a read-only tree.
 
 use super::single::read_slice;
-use super::{Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened};
+use super::{Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, Space};
 use crate::Errno;
 use crate::files::Creation;
 use bellglass_pack::{Entry, Kind, Pack};
@@ -117,6 +117,15 @@ impl Directory for PackDirectory {
         }
         Ok(())
     }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(space(&self.pack))
+    }
+}
+
+/// A pack is full: that its size is not nothing lets a program divide by it.
+fn space(pack: &Pack) -> Space {
+    Space { total: pack.size(), read_only: true, ..Space::default() }
 }
 
 struct PackFile {
@@ -136,5 +145,9 @@ impl File for PackFile {
             Some(Kind::File { bytes }) => Ok(read_slice(bytes, offset, into)),
             _ => Err(Errno::IO),
         }
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(space(&self.pack))
     }
 }

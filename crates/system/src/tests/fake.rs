@@ -190,6 +190,13 @@ impl FakeGuest {
         Ok((self.get_u64(RESULT + 32), self.get(RESULT + 16, 1)[0], self.get_u64(RESULT + 24)))
     }
 
+    /// The permission bits, which stand in the padding of WASI's structure.
+    pub(crate) fn permissions(&mut self, path: &str) -> Result<u16, Errno> {
+        self.stat(path, true)?;
+        let bytes = self.get(RESULT + 18, 2);
+        Ok(u16::from_le_bytes(bytes.try_into().expect("two")))
+    }
+
     pub(crate) fn symlink(&mut self, target: &str, path: &str) -> Result<(), Errno> {
         let (target, target_length) = self.put(target.as_bytes());
         let (path, length) = self.put(path.as_bytes());

@@ -150,6 +150,7 @@ fn read_only_is_read_only() {
     assert_eq!(guest.open("/work/new", 1), Err(Errno::ROFS));
     assert_eq!(guest.on_path("path_create_directory", "/work/new"), Err(Errno::ROFS));
     assert_eq!(guest.on_path("path_unlink_file", "/work/file"), Err(Errno::ROFS));
+    assert_eq!(guest.on_path("path_unlink_file", "/work/none"), Err(Errno::NOENT));
     assert_eq!(guest.rename("/work/file", "/work/x"), Err(Errno::ROFS));
     assert_eq!(guest.link("/work/file", "/work/x"), Err(Errno::ROFS));
     assert_eq!(guest.symlink("file", "/work/x"), Err(Errno::ROFS));

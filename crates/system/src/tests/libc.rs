@@ -213,6 +213,10 @@ fn one_process_and_its_limits() {
     assert_eq!(guest.libc("sched_get_priority_min", &[0]), Ok(0));
     assert_eq!(guest.libc("sched_get_priority_min", &[9]), Err(Errno::INVAL));
     assert_eq!(guest.libc("sched_getscheduler", &[0]), Ok(0));
+    let parent = guest.libc("getppid", &[]).expect("a number") as u64;
+    assert_eq!(guest.libc("sched_getscheduler", &[parent]), Ok(0));
+    assert_eq!(guest.libc("sched_getscheduler", &[parent + 70]), Err(Errno::SRCH));
+    assert_eq!(guest.libc("sched_setparam", &[parent, 200]), Err(Errno::SRCH));
     assert_eq!(guest.libc("sched_getparam", &[0, 200]), Ok(0));
     assert_eq!(guest.libc("sched_setparam", &[0, 200]), Ok(0));
     assert_eq!(guest.libc("sched_setscheduler", &[0, 0, 200]), Ok(0));

@@ -34,11 +34,18 @@ fn base_files_are_there_and_read_only() {
     assert_eq!(guest.on_path("path_create_directory", "/usr"), Err(Errno::EXIST));
     assert_eq!(guest.on_path("path_unlink_file", "/usr/bin/python"), read_only);
     assert_eq!(guest.on_path("path_remove_directory", "/usr"), read_only);
+    // Programs that clean up expect just this of what is not there.
+    assert_eq!(guest.on_path("path_unlink_file", "/usr/bin/none"), Err(Errno::NOENT));
+    assert_eq!(guest.on_path("path_remove_directory", "/usr/none"), Err(Errno::NOENT));
     assert_eq!(guest.on_path("path_remove_directory", "/tmp"), Err(Errno::BUSY));
     assert_eq!(guest.rename("/usr/bin/python", "/usr/bin/x"), read_only);
     assert_eq!(guest.link("/usr/bin/python", "/usr/bin/x"), read_only);
     assert_eq!(guest.symlink("x", "/usr/x"), read_only);
     assert_eq!(guest.open("/usr/bin", 0), Err(Errno::ISDIR));
+    let path = guest.text("/usr/bin/python");
+    guest.libc("statvfs", &[path, u64::from(RESULT)]).expect("told");
+    let (total, free) = (guest.get_u64(RESULT + 8), guest.get_u64(RESULT + 16));
+    assert_eq!((total, free, guest.get_u32(RESULT + 64)), (base().size() / 4096, 0, 1));
 }
 
 #[test]

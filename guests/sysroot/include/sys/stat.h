@@ -12,6 +12,8 @@ extern "C" {
 int chmod(const char *, mode_t) BELLGLASS_LIBRARY(chmod);
 int fchmod(int, mode_t) BELLGLASS_DELEGATED(fchmod);
 int fchmodat(int, const char *, mode_t, int) BELLGLASS_LIBRARY(fchmodat);
+int mkdir(const char *, mode_t) BELLGLASS_LIBRARY(mkdir);
+int mkdirat(int, const char *, mode_t) BELLGLASS_LIBRARY(mkdirat);
 mode_t umask(mode_t);
 int mkfifo(const char *, mode_t);
 int mkfifoat(int, const char *, mode_t);
