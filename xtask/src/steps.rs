@@ -10,8 +10,9 @@ const WITHOUT_COMPILER: [&str; 5] =
     ["bellglass-wire", "bellglass-pack", "bellglass-image", "bellglass-system", "bellglass-cell"];
 
 /// Crates whose tests compile guests, or use the command that can.
-const WITH_COMPILER: [&str; 6] = [
+const WITH_COMPILER: [&str; 7] = [
     "bellglass-engine",
+    "bellglass-driver",
     "bellglass-build",
     "bellglass",
     "bellglass-regrtest",

@@ -47,6 +47,7 @@ struct Run {
 pub struct SandboxBuilder {
     image: Image,
     system: SystemBuilder,
+    argument_zero: Option<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
     limits: Limits,
     handlers: Vec<(String, Handle)>,
@@ -70,6 +71,7 @@ impl Sandbox {
         SandboxBuilder {
             image,
             system,
+            argument_zero: None,
             arguments: Vec::new(),
             limits: Limits::default(),
             handlers: Vec::new(),
@@ -221,6 +223,12 @@ impl SandboxBuilder {
         self
     }
 
+    /// What the program finds as its own name, in place of the image's.
+    pub fn argument_zero(mut self, name: impl Into<Vec<u8>>) -> Self {
+        self.argument_zero = Some(name.into());
+        self
+    }
+
     /// Sets an environment variable of the guest. It starts with those that the
     /// image names, and none of the host's.
     pub fn environment(mut self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
@@ -355,6 +363,7 @@ impl SandboxBuilder {
         let Self {
             image,
             system,
+            argument_zero,
             arguments,
             limits,
             handlers,
@@ -372,8 +381,8 @@ impl SandboxBuilder {
         let compiled = compiled(&image, start, Interruption::Kill)?.try_clone().map_err(Error::Resource)?;
         let (mut process, stream) = CellProcess::start(&program, compiled)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
-        let system =
-            build_system(system, &image, arguments, &limits)?.processor_time(process.processor_time());
+        let system = build_system(system, &image, argument_zero, arguments, &limits)?
+            .processor_time(process.processor_time());
         let mut monitor = Monitor::new(Link::new(stream), system.build()?, waiter.clone(), limits.clone());
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
@@ -393,6 +402,7 @@ impl SandboxBuilder {
         let Self {
             image,
             system,
+            argument_zero,
             arguments,
             limits,
             handlers,
@@ -408,7 +418,8 @@ impl SandboxBuilder {
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let time = ThreadTime::default();
         let clock = time.clone();
-        let system = build_system(system, &image, arguments, &limits)?.processor_time(move || clock.used());
+        let system = build_system(system, &image, argument_zero, arguments, &limits)?
+            .processor_time(move || clock.used());
         let routes = route(&image, program.signatures().to_vec(), parse(handlers)?, observers, unsupported)?;
         let answers =
             Answers { system: system.build()?, routes, waiter: waiter.clone(), limits: limits.clone() };
@@ -442,12 +453,13 @@ fn compiled(image: &Image, start: Start, interruption: Interruption) -> Result<&
 fn build_system(
     system: SystemBuilder,
     image: &Image,
+    argument_zero: Option<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
     limits: &Limits,
 ) -> Result<SystemBuilder, Error> {
     let files = shared::pack_of(image.files())
         .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
-    let zero = image.manifest().argument_zero.clone().into_bytes();
+    let zero = argument_zero.unwrap_or_else(|| image.manifest().argument_zero.clone().into_bytes());
     let system = system
         .base(files)
         .arguments(std::iter::once(zero).chain(arguments))

@@ -20,7 +20,7 @@ use crate::stamp::{StampFolder, Stamps, dependents, file_name};
 use crate::step::Surroundings;
 use crate::tools;
 use crate::unpack::{TopFolder, unpack};
-use bellglass_image::{FolderLock, Image, Store, cache_directory, digest_of_bytes};
+use bellglass_image::{FolderLock, Image, Sha256Digest, Store, cache_directory, digest_of_bytes};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,9 @@ pub struct BuildRequest {
     /// Keep the folder in which the image was built, so that a change in the
     /// recipe runs only the steps that it concerns. Some hundred megabytes.
     pub keep_work: bool,
+    /// The bellglass command, whose `cc` the steps may use; by default, the running
+    /// program if that is it, or the one beside it.
+    pub command: Option<PathBuf>,
     /// How many processes may work at once; by default, as many as there are
     /// processors.
     pub jobs: Option<usize>,
@@ -62,7 +65,7 @@ impl BuildRequest {
     /// A request for the image of `recipe`, with the defaults.
     pub fn new(recipe: impl Into<String>) -> Self {
         let recipe = recipe.into();
-        Self { recipe, cache: None, force: false, keep_work: false, jobs: None, variant: None }
+        Self { recipe, cache: None, force: false, keep_work: false, command: None, jobs: None, variant: None }
     }
 }
 
@@ -171,6 +174,43 @@ fn existing(
     recompile(&image, store).map(Some)
 }
 
+fn downloads<'a>(cache: &Path, progress: &'a dyn Progress) -> Downloads<'a> {
+    Downloads {
+        folder: cache.join("downloads"),
+        mirrors: Mirrors::of_this_machine(),
+        progress,
+        pause: Duration::from_secs(1),
+    }
+}
+
+/// The folder of a toolchain, whose packages are fetched and unpacked unless that
+/// was done before.
+pub(crate) fn unpacked_toolchain(
+    cache: &Path,
+    toolchain: &Toolchain,
+    digest: Sha256Digest,
+    progress: &dyn Progress,
+) -> Result<PathBuf, BuildError> {
+    let parent = cache.join("toolchains");
+    let folder = parent.join(digest.short());
+    // It appears in one step, so it is whole if it is there.
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let _lock = FolderLock::take(&parent, "unpack", || {})?;
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let downloads = downloads(cache, progress);
+    let mut archives = Vec::new();
+    for package in &toolchain.packages {
+        let path = downloads.fetch_package(package)?;
+        archives.push((path, package.source().file));
+    }
+    unpack(&archives, &folder, TopFolder::Keep, &|name| progress.event(Event::Line(name)))?;
+    Ok(folder)
+}
+
 /// One build under way.
 struct Build<'a> {
     folder: PathBuf,
@@ -207,6 +247,8 @@ impl Build<'_> {
             work: &self.folder.join("work"),
             out: &out,
             guests: &self.folder.join("guests"),
+            command: &self.command(),
+            cache: self.cache,
             jobs: self.jobs(),
             options: &self.recipe.options,
         };
@@ -258,6 +300,15 @@ impl Build<'_> {
         self.progress.event(Event::Started { step, number, of: self.steps });
     }
 
+    fn command(&self) -> PathBuf {
+        const NAME: &str = if cfg!(windows) { "bellglass.exe" } else { "bellglass" };
+        let own = std::env::current_exe().unwrap_or_default();
+        let beside =
+            || own.ancestors().skip(1).take(2).map(|folder| folder.join(NAME)).find(|path| path.is_file());
+        // One that is not there fails in the step that needs it, by its name.
+        self.request.command.clone().or_else(beside).unwrap_or_else(|| PathBuf::from(NAME))
+    }
+
     fn jobs(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         self.request.jobs.unwrap_or_else(processors).max(1)
@@ -298,31 +349,12 @@ impl Build<'_> {
     }
 
     fn downloads(&self) -> Downloads<'_> {
-        Downloads {
-            folder: self.cache.join("downloads"),
-            mirrors: Mirrors::of_this_machine(),
-            progress: self.progress,
-            pause: Duration::from_secs(1),
-        }
+        downloads(self.cache, self.progress)
     }
 
     /// Fetches and unpacks the toolchain, unless that was done before.
     fn toolchain(&self, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
-        let parent = self.cache.join("toolchains");
-        let folder = parent.join(self.stamps.toolchain.short());
-        let _lock = FolderLock::take(&parent, "unpack", || {})?;
-        // It appears in one step, so it is whole if it is there.
-        if folder.is_dir() {
-            return Ok(folder);
-        }
-        let downloads = self.downloads();
-        let mut archives = Vec::new();
-        for package in &toolchain.packages {
-            let path = downloads.fetch_package(package)?;
-            archives.push((path, package.source().file));
-        }
-        unpack(&archives, &folder, TopFolder::Keep, &|name| self.progress.event(Event::Line(name)))?;
-        Ok(folder)
+        unpacked_toolchain(self.cache, toolchain, self.stamps.toolchain, self.progress)
     }
 
     /// Fetches and unpacks each source, unless that was done before.

@@ -69,6 +69,18 @@ pub enum BuildError {
     /// The image cannot be stored.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The compiler driver's own parts.
+    #[error(transparent)]
+    Driver(#[from] bellglass_driver::DriverError),
+    /// The library of the sysroot does not compile.
+    #[error("the sysroot's library cannot be made: the compiler has said why above")]
+    Sysroot,
+    /// A file is no program for a guest.
+    #[error("{} is no WebAssembly module, nor a program that 'bellglass cc' has linked", path.display())]
+    NotAProgram {
+        /// The file.
+        path: PathBuf,
+    },
     /// The operating system refused an operation.
     #[error("cannot {action} {} ({source}): check that the cache folder may be written to and that the disk is not full", path.display())]
     Io {

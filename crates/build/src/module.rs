@@ -1,7 +1,7 @@
 //! What a finished module imports and exports.
 
 use bellglass_wire::{Signature, ValueType};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{ExternalKind, Parser, Payload, SubType, TypeRef, ValType};
 
 /// Why a module cannot become an image.
@@ -24,9 +24,23 @@ pub enum ModuleError {
         /// Module and name.
         name: String,
     },
+    /// It is no command.
+    #[error(
+        "the module is no command (it has no _start): name the export to call with --entry, one of {exports}"
+    )]
+    NoCommand {
+        /// The first of its exports.
+        exports: String,
+    },
+    /// It makes calls that nothing answers.
+    #[error("nothing answers these calls of the module: {}. Define the functions, or list each with the reason why it may go unanswered", calls.join(", "))]
+    Unknown {
+        /// Their signatures.
+        calls: Vec<String>,
+    },
     /// It lacks an export that the recipe names.
     #[error(
-        "the module has no exported function '{name}', which the recipe's entry names: export it or change the recipe"
+        "the module has no exported function '{name}', which is to be called: export it, or name another"
     )]
     NoExport {
         /// The name.
@@ -38,6 +52,8 @@ pub enum ModuleError {
 pub(crate) struct Module {
     pub imports: Vec<Signature>,
     pub exports: BTreeSet<String>,
+    /// Parameters and results of each exported function of numbers.
+    types: BTreeMap<String, (Vec<ValueType>, Vec<ValueType>)>,
 }
 
 impl Module {
@@ -45,7 +61,9 @@ impl Module {
         let invalid =
             |error: wasmparser::BinaryReaderError| ModuleError::NotWasm { reason: error.to_string() };
         let mut types: Vec<SubType> = Vec::new();
-        let mut module = Self { imports: Vec::new(), exports: BTreeSet::new() };
+        // Of every function, the imported ones first.
+        let mut functions: Vec<u32> = Vec::new();
+        let mut module = Self { imports: Vec::new(), exports: BTreeSet::new(), types: BTreeMap::new() };
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.map_err(invalid)? {
                 Payload::TypeSection(section) => {
@@ -62,6 +80,12 @@ impl Module {
                         let TypeRef::Func(index) = import.ty else { return Err(strange()) };
                         let signature = signature(import.module, import.name, types.get(index as usize));
                         module.imports.push(signature.ok_or_else(strange)?);
+                        functions.push(index);
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    for function in section {
+                        functions.push(function.map_err(invalid)?);
                     }
                 }
                 Payload::ExportSection(section) => {
@@ -69,6 +93,11 @@ impl Module {
                         let export = export.map_err(invalid)?;
                         if export.kind == ExternalKind::Func {
                             module.exports.insert(export.name.to_owned());
+                            let index = functions.get(export.index as usize);
+                            let kind = index.and_then(|index| types.get(*index as usize));
+                            if let Some(Signature { parameters, results, .. }) = signature("", "", kind) {
+                                module.types.insert(export.name.to_owned(), (parameters, results));
+                            }
                         }
                     }
                 }
@@ -76,6 +105,11 @@ impl Module {
             }
         }
         Ok(module)
+    }
+
+    /// Whether the module exports a function of this name and type.
+    pub fn has(&self, name: &str, parameters: &[ValueType], results: &[ValueType]) -> bool {
+        self.types.get(name).is_some_and(|(own, given)| own == parameters && given == results)
     }
 
     /// Checks that every name is an exported function.
@@ -87,6 +121,21 @@ impl Module {
         }
         Ok(())
     }
+}
+
+/// Checks that each import has an answer, even if it is a refusal, or stands in
+/// `allowed` by its name or signature.
+pub(crate) fn check_calls(
+    imports: &[Signature],
+    allowed: &BTreeMap<String, String>,
+) -> Result<(), ModuleError> {
+    let is_unknown = |signature: &&Signature| {
+        bellglass_system::lookup(signature).is_none()
+            && !allowed.contains_key(&signature.name)
+            && !allowed.contains_key(&signature.to_string())
+    };
+    let calls: Vec<String> = imports.iter().filter(is_unknown).map(Signature::to_string).collect();
+    if calls.is_empty() { Ok(()) } else { Err(ModuleError::Unknown { calls }) }
 }
 
 fn signature(module: &str, name: &str, function: Option<&SubType>) -> Option<Signature> {
@@ -124,6 +173,8 @@ mod tests {
         let imports: Vec<String> = module.imports.iter().map(Signature::to_string).collect();
         assert_eq!(imports, ["env.f(iI)F"]);
         assert_eq!(module.check_exports(["go"].into_iter()), Ok(()));
+        assert!(module.has("go", &[], &[]) && !module.has("go", &[ValueType::I32], &[]));
+        assert!(!module.has("stop", &[], &[]));
         let error = module.check_exports(["go", "stop"].into_iter());
         assert_eq!(error, Err(ModuleError::NoExport { name: "stop".to_owned() }));
     }

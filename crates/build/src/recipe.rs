@@ -27,6 +27,10 @@ pub struct Recipe {
     pub environment: BTreeMap<String, String>,
     /// The exports of the module.
     pub entry: Exports,
+    /// The calls that nothing answers and that are no reason to refuse the module:
+    /// their names or signatures, and why.
+    #[serde(default)]
+    pub unknown: BTreeMap<String, String>,
     /// What the steps find in their environment, as `BELLGLASS_<NAME>`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,

@@ -3,6 +3,7 @@
 use crate::error::BuildError;
 use crate::module;
 use crate::recipe::Recipe;
+use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_image::{
     Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part,
@@ -34,14 +35,19 @@ pub(crate) struct CompiledParts {
 impl Seal<'_> {
     /// Checks and compiles the module at `path`.
     pub fn compile(&self, path: &Path) -> Result<CompiledParts, BuildError> {
-        let wasm = match fs::read(path) {
+        let mut wasm = match fs::read(path) {
             Ok(wasm) => wasm,
             Err(_) => return Err(BuildError::NoResult { path: path.to_owned() }),
         };
+        // What `bellglass cc` links has a line before the module.
+        if let Some(offset) = launcher::module_offset(&wasm) {
+            wasm.drain(..offset);
+        }
         let found = module::Module::read(&wasm)?;
         found.check_exports(self.recipe.entry.names())?;
+        module::check_calls(&found.imports, &self.recipe.unknown)?;
         let staging = self.store.stage()?;
-        let module = write_module(&staging, Start::Fresh, &wasm)?;
+        let module = write_module(&staging, Start::Fresh, &wasm, &Interruption::ALL)?;
         Ok(CompiledParts { imports: found.imports, module, staging })
     }
 
@@ -98,15 +104,16 @@ impl Seal<'_> {
 pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
     image.verify()?;
     let staging = store.stage()?;
-    let again = |start: Start| {
+    let again = |start: Start, module: &Module| {
         let path = image.wasm_path(start);
         let wasm = fs::read(&path).map_err(BuildError::io("read", path))?;
-        write_module(&staging, start, &wasm)
+        let kinds: Vec<Interruption> = module.compiled.iter().map(|one| one.interruption).collect();
+        write_module(&staging, start, &wasm, &kinds)
     };
     let mut manifest = image.manifest().clone();
-    manifest.module = again(Start::Fresh)?;
+    manifest.module = again(Start::Fresh, &manifest.module)?;
     if let Some(snapshot) = &mut manifest.snapshot {
-        snapshot.module = again(Start::Snapshot)?;
+        snapshot.module = again(Start::Snapshot, &snapshot.module)?;
     }
     let (from, to) = (image.path().join(FILES_FILE), staging.part(FILES_FILE));
     fs::copy(&from, &to).map_err(BuildError::io("copy", from))?;
@@ -114,9 +121,14 @@ pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
     Ok(store.install(staging, &manifest)?)
 }
 
-/// Writes a module, and all that is compiled of it.
-fn write_module(staging: &Staging, start: Start, wasm: &[u8]) -> Result<Module, BuildError> {
-    let compile = |interruption| {
+/// Writes a module, and what is compiled of it for these kinds of interruption.
+pub(crate) fn write_module(
+    staging: &Staging,
+    start: Start,
+    wasm: &[u8],
+    kinds: &[Interruption],
+) -> Result<Module, BuildError> {
+    let compile = |&interruption: &Interruption| {
         let code = bellglass_engine::compile(wasm, interruption)?;
         let name = start.compiled_file(interruption);
         let Part { sha256, size } = write_part(staging, name, |into| Ok(into.write_all(&code)?))?;
@@ -124,16 +136,16 @@ fn write_module(staging: &Staging, start: Start, wasm: &[u8]) -> Result<Module, 
     };
     Ok(Module {
         wasm: write_part(staging, start.wasm_file(), |into| Ok(into.write_all(wasm)?))?,
-        compiled: Interruption::ALL.into_iter().map(compile).collect::<Result<_, BuildError>>()?,
+        compiled: kinds.iter().map(compile).collect::<Result<_, BuildError>>()?,
     })
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     // A clock before 1970 is wrong; the time is for people to read only.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn write_part(
+pub(crate) fn write_part(
     staging: &Staging,
     name: &str,
     write: impl FnOnce(&mut BufWriter<DigestWriter<File>>) -> Result<(), bellglass_pack::PackError>,

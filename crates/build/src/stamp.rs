@@ -29,6 +29,12 @@ pub(crate) struct Stamps {
     pub toolchain: Sha256Digest,
 }
 
+/// The digest of a toolchain: of all that its packages hold.
+pub(crate) fn toolchain_digest(toolchain: &Toolchain) -> Sha256Digest {
+    let packages: Vec<String> = toolchain.digests().map(|digest| digest.to_string()).collect();
+    digest_of_bytes(packages.join("\n").as_bytes())
+}
+
 impl Stamps {
     /// `folder` is the recipe's own, in which its scripts are.
     pub fn of(
@@ -37,8 +43,7 @@ impl Stamps {
         guests: &Guests,
         folder: &Path,
     ) -> Result<Self, RecipeError> {
-        let packages: Vec<String> = toolchain.digests().map(|digest| digest.to_string()).collect();
-        let toolchain = digest_of_bytes(packages.join("\n").as_bytes());
+        let toolchain = toolchain_digest(toolchain);
         let sources: BTreeMap<&str, Sha256Digest> =
             recipe.sources.iter().map(|source| (source.name.as_str(), source.sha256)).collect();
         let mut by_name: BTreeMap<&str, Sha256Digest> = BTreeMap::new();
@@ -69,8 +74,8 @@ impl Stamps {
             steps.push(stamp);
         }
         let text = format!(
-            "{:?} {:?} {:?} {:?} {:?} {steps:?}",
-            recipe.name, recipe.version, recipe.program, recipe.environment, recipe.entry
+            "{:?} {:?} {:?} {:?} {:?} {:?} {steps:?}",
+            recipe.name, recipe.version, recipe.program, recipe.environment, recipe.entry, recipe.unknown
         );
         Ok(Self { steps, recipe: digest_of_bytes(text.as_bytes()), toolchain })
     }

@@ -9,7 +9,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// Options with these names would hide what the builder tells the scripts.
-pub(crate) const RESERVED: [&str; 6] = ["toolchain", "sources", "work", "out", "guests", "jobs"];
+pub(crate) const RESERVED: [&str; 9] =
+    ["toolchain", "sources", "work", "out", "guests", "jobs", "command", "cache", "options"];
 
 /// How many lines of the log an error shows.
 const SHOWN_LINES: usize = 20;
@@ -55,6 +56,9 @@ pub(crate) struct Surroundings<'a> {
     pub work: &'a Path,
     pub out: &'a Path,
     pub guests: &'a Path,
+    /// The bellglass command, whose `cc` compiles.
+    pub command: &'a Path,
+    pub cache: &'a Path,
     pub jobs: usize,
     pub options: &'a BTreeMap<String, String>,
 }
@@ -79,6 +83,9 @@ impl Surroundings<'_> {
         command.env("BELLGLASS_OUT", self.out);
         command.env("BELLGLASS_GUESTS", self.guests);
         command.env("BELLGLASS_JOBS", self.jobs.to_string());
+        command.env("BELLGLASS_COMMAND", self.command);
+        // The compiler is the one of this build's cache.
+        command.env(bellglass_image::CACHE_VARIABLE, self.cache);
         command
     }
 

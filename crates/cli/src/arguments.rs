@@ -23,7 +23,7 @@ pub(crate) enum Command {
     /// program's own, or else: 124 deadline, 137 memory or output limit, 134 the interpreter
     /// crashed, 126 refused, 125 bellglass failed, 2 usage.
     #[command(
-        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]..."
+        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]...\n       bellglass run [OPTIONS] --wasm MODULE.wasm [ARGS]...\n       bellglass run [OPTIONS] --image NAME -- [ARGS]..."
     )]
     Run(RunArguments),
     /// Type Python at a prompt, in a fresh sandbox
@@ -40,6 +40,21 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a program that `bellglass cc` has linked, as starting the program itself does
+    ///
+    /// The options of `run` may stand in the environment variable BELLGLASS_OPTIONS, with the
+    /// quotes of a shell; those that are typed come after them.
+    #[command(override_usage = "bellglass exec [OPTIONS] FILE [ARGS]...")]
+    Exec(RunArguments),
+    /// Compile C for a guest; takes the options of gcc and clang
+    #[command(disable_help_flag = true)]
+    Cc(ToolArguments),
+    /// Compile C++ for a guest; takes the options of gcc and clang
+    #[command(name = "c++", disable_help_flag = true)]
+    Cxx(ToolArguments),
+    /// The other tools of the compiler: ld, ar, ranlib, nm, strip, objcopy, objdump, size
+    #[command(disable_help_flag = true)]
+    Ar(ToolArguments),
     /// List each external call of an image, and what answers it
     Calls {
         /// The image's name, name@version or folder
@@ -52,6 +67,14 @@ pub(crate) enum Command {
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) options: Options,
+
+    /// The program is a WebAssembly module: a command of WASI preview 1, or what --entry names
+    #[arg(long, help_heading = "Program")]
+    pub(crate) wasm: bool,
+
+    /// Call this export of the module, in place of a command's
+    #[arg(long, value_name = "EXPORT", help_heading = "Program")]
+    pub(crate) entry: Option<String>,
 
     /// Run this code
     #[arg(short = 'c', value_name = "CODE", help_heading = "Program")]
@@ -68,6 +91,15 @@ pub(crate) struct RunArguments {
     /// What to run; found by [`split`], since all that follows it is its own.
     #[arg(skip)]
     pub(crate) payload: Payload,
+}
+
+/// What a tool of the compiler is given; see `commands::tools`, which gets it as
+/// it was typed.
+#[derive(Debug, Args)]
+pub(crate) struct ToolArguments {
+    /// The tool's own options and files
+    #[arg(value_name = "ARGS", allow_hyphen_values = true, trailing_var_arg = true)]
+    _arguments: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +229,29 @@ pub(crate) enum ImageCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Make an image of a program that `bellglass cc` has linked, or of another module
+    Seal {
+        /// The program
+        file: PathBuf,
+        /// The folder to make, NAME.bgi by custom
+        #[arg(short, long, value_name = "FOLDER")]
+        output: PathBuf,
+        /// Put a file or folder of the host into the image, at GUEST of its file tree
+        #[arg(long = "files", value_name = "HOST:GUEST", value_parser = sealed_files)]
+        files: Vec<(PathBuf, String)>,
+        /// Set an environment variable of every guest of the image
+        #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
+        environment: Vec<(String, String)>,
+        /// The image's name and version; without it, the file's name
+        #[arg(long, value_name = "NAME[@VERSION]")]
+        name: Option<String>,
+        /// Call this export of the module, in place of a command's
+        #[arg(long, value_name = "EXPORT")]
+        entry: Option<String>,
+        /// Seal it although nothing answers this call, for a reason
+        #[arg(long, value_name = "CALL=REASON", value_parser = variable)]
+        allow_unknown: Vec<(String, String)>,
+    },
     /// Remove an image
     Remove {
         /// The image's name or name@version
@@ -218,6 +273,26 @@ pub(crate) enum Payload {
     File(OsString, Vec<OsString>),
     /// `-`: the program comes on stdin.
     Stdin(Vec<OsString>),
+    /// `--` and the interpreter's own words.
+    Words(Vec<OsString>),
+}
+
+fn sealed_files(text: &str) -> Result<(PathBuf, String), String> {
+    match text.rsplit_once(':') {
+        Some((host, guest)) if !host.is_empty() && guest.starts_with('/') => {
+            Ok((host.into(), guest.to_owned()))
+        }
+        _ => Err("write HOST:GUEST, where GUEST begins with /".to_owned()),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("write both sides of an =".to_owned()),
+    }
 }
 
 /// A directory or an archive to show.
@@ -269,13 +344,15 @@ impl Directory {
 /// # Errors
 /// What clap says, for help and versions as well.
 pub(crate) fn parse(line: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let is_exec = line.get(1).is_some_and(|word| word == "exec");
     let is_run = line.get(1).is_some_and(|word| word == "run");
-    if !is_run {
+    if !is_run && !is_exec {
         return Arguments::try_parse_from(line);
     }
+    let line = if is_exec { with_environment(line)? } else { line };
     let (own, payload) = split(line);
     let mut arguments = Arguments::try_parse_from(own)?;
-    if let Command::Run(run) = &mut arguments.command {
+    if let Command::Run(run) | Command::Exec(run) = &mut arguments.command {
         run.payload = payload;
         if run.payload == Payload::None {
             let mut command = Arguments::command();
@@ -284,6 +361,21 @@ pub(crate) fn parse(line: Vec<OsString>) -> Result<Arguments, clap::Error> {
         }
     }
     Ok(arguments)
+}
+
+/// The environment variable with options for the programs that are linked.
+pub(crate) const OPTIONS_VARIABLE: &str = "BELLGLASS_OPTIONS";
+
+/// The line of an `exec` with the options of the environment before its own.
+fn with_environment(mut line: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
+    let Some(options) = std::env::var_os(OPTIONS_VARIABLE) else { return Ok(line) };
+    let words = options.to_str().and_then(|options| shell_words::split(options).ok());
+    let Some(words) = words else {
+        let message = format!("{OPTIONS_VARIABLE} is not a line of words as a shell has them: {options:?}");
+        return Err(Arguments::command().error(clap::error::ErrorKind::ValueValidation, message));
+    };
+    line.splice(2..2, words.into_iter().map(OsString::from));
+    Ok(line)
 }
 
 /// Divides the line of a `run` into the command's own words and the payload.
@@ -301,7 +393,7 @@ fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
         let text = word.to_string_lossy().into_owned();
         if let Some(long) = text.strip_prefix("--") {
             if long.is_empty() {
-                return (own, file(words));
+                return (own, verbatim(words.collect()));
             }
             own.push(word);
             if !long.contains('=')
@@ -337,8 +429,19 @@ fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
     (own, Payload::None)
 }
 
-fn file(mut words: impl Iterator<Item = OsString>) -> Payload {
-    words.next().map_or(Payload::None, |program| Payload::File(program, words.collect()))
+/// What follows `--`: a program's file, whatever its name, or the words that the
+/// interpreter itself is given.
+fn verbatim(mut words: Vec<OsString>) -> Payload {
+    match words.first() {
+        Some(first) if first.to_string_lossy().starts_with('-') && !std::path::Path::new(first).exists() => {
+            Payload::Words(words)
+        }
+        Some(_) => {
+            let program = words.remove(0);
+            Payload::File(program, words)
+        }
+        None => Payload::Words(words),
+    }
 }
 
 #[cfg(test)]
@@ -368,7 +471,9 @@ mod tests {
             Payload::Module("json.tool".into(), words(&["-h"]))
         );
         assert_eq!(payload("bellglass run - a"), Payload::Stdin(words(&["a"])));
-        assert_eq!(payload("bellglass run -- -odd.py a"), Payload::File("-odd.py".into(), words(&["a"])));
+        assert_eq!(payload("bellglass run -- odd.py a"), Payload::File("odd.py".into(), words(&["a"])));
+        assert_eq!(payload("bellglass run -- -e x"), Payload::Words(words(&["-e", "x"])));
+        assert_eq!(payload("bellglass run --image lua --"), Payload::Words(vec![]));
     }
 
     #[test]

@@ -15,6 +15,11 @@ use arguments::Command;
 use exit::ExitCode;
 
 fn main() -> std::process::ExitCode {
+    // A configure script starts the compiler hundreds of times, and what follows
+    // is not ours to read.
+    if let Some(code) = commands::tools::run_if_named(std::env::args_os()) {
+        return code.into();
+    }
     let arguments = match arguments::parse(std::env::args_os().collect()) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -29,6 +34,9 @@ fn main() -> std::process::ExitCode {
         Command::Repl(repl) => commands::repl::repl(repl),
         Command::Image(command) => commands::image::image(command),
         Command::Doctor { json } => commands::doctor::doctor(json),
+        Command::Exec(program) => commands::exec::exec(program),
+        // Taken care of above.
+        Command::Cc(_) | Command::Cxx(_) | Command::Ar(_) => Ok(ExitCode::Usage as u8),
         Command::Calls { image } => commands::calls::calls(&image),
     };
     match outcome {

@@ -9,6 +9,8 @@ mod harness;
 mod run;
 // Overlays and what was changed in them, archives, special files, quotas.
 mod files;
+// Programs of C, compiled by `bellglass cc`, and modules from elsewhere.
+mod compiler;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.
 mod limits;
 // A program that tries everything gets exceptions, and the host is untouched.

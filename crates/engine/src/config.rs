@@ -3,10 +3,10 @@
 
 use crate::EngineError;
 use bellglass_wire::{Interruption, caps};
-use wasmtime::{Config, Engine};
+use wasmtime::{Collector, Config, Engine};
 
 /// The engine and its version, as images record it.
-pub const ENGINE: &str = "wasmtime 48";
+pub const ENGINE: &str = "wasmtime 48 with exceptions";
 
 /// Bytes of native stack that a guest may use. C code compiled to wasm keeps its
 /// arrays in linear memory, so this holds return addresses and registers only;
@@ -43,6 +43,11 @@ pub(crate) fn engine(interruption: Interruption) -> Result<Engine, EngineError> 
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(caps::BACKTRACE_LINES))
         .generate_address_map(false)
         .native_unwind_info(false)
+        // What setjmp and longjmp are made of. An exception is the one kind of
+        // object that a guest has; counting references to it frees it at once.
+        .wasm_exceptions(true)
+        .wasm_gc(false)
+        .collector(Collector::DeferredReferenceCounting)
         .compiler_inlining(wasmtime::Inlining::Yes);
     #[cfg(feature = "compiler")]
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);

@@ -1,7 +1,7 @@
 //! From the engine's errors to the protocol's kinds of fault.
 
 use bellglass_wire::{TrapKind, caps};
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{ThrownException, Trap, WasmBacktrace};
 
 /// The kind, a sentence, and the guest's functions, innermost first.
 pub(crate) fn describe(error: &wasmtime::Error) -> (TrapKind, String, Vec<String>) {
@@ -23,6 +23,10 @@ pub(crate) fn describe(error: &wasmtime::Error) -> (TrapKind, String, Vec<String
         TrapKind::StackOverflow => "the guest used up its stack".to_owned(),
         TrapKind::BadFunctionPointer => "the guest called through a wrong function pointer".to_owned(),
         TrapKind::Arithmetic => "the guest divided by zero or overflowed a conversion".to_owned(),
+        _ if error.is::<ThrownException>() => {
+            "the guest threw an exception that nothing catches (a longjmp to a function that has returned?)"
+                .to_owned()
+        }
         _ => cut(&error.root_cause().to_string(), caps::TEXT_BYTES),
     };
     let backtrace = error.downcast_ref::<WasmBacktrace>().map_or_else(Vec::new, |trace| {

@@ -198,3 +198,30 @@ fn what_is_no_module_is_not_compiled() {
         Err(EngineError::Compile { .. })
     ));
 }
+
+#[test]
+fn exceptions_are_caught_and_leave_nothing_behind() {
+    // So many that they would not fit into the memory that the guest may have.
+    let (ending, usage, _) = run(r#"(module (memory (export "memory") 1) (tag $t (param i32))
+        (func $throw (param i32) local.get 0 throw $t)
+        (func (export "run") (result i32) (local $left i32) (local $sum i32)
+          (local.set $left (i32.const 200000))
+          (loop $again
+            (block $caught (result i32)
+              (try_table (catch $t $caught) (call $throw (i32.const 3)))
+              (i32.const 0))
+            (local.set $sum (i32.add (local.get $sum)))
+            (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+            (br_if $again (local.get $left)))
+          (local.get $sum)))"#);
+    assert_eq!(ending, Ending::Returned { results: vec![600_000] });
+    assert!(usage.peak_memory_bytes <= 1 << 20, "{usage:?}");
+}
+
+#[test]
+fn an_exception_that_nothing_catches_is_a_trap() {
+    let (ending, _, _) = run(r#"(module (memory (export "memory") 1) (tag $t)
+        (func (export "run") throw $t))"#);
+    let Ending::Trapped { kind: TrapKind::Other, message, .. } = ending else { panic!("{ending:?}") };
+    assert!(message.contains("exception that nothing catches"), "{message}");
+}

@@ -88,7 +88,8 @@ impl Store {
     }
 
     /// Opens an image by `name` (its newest version), `name@version`, or the path
-    /// of an image's folder, which must hold a `/` or begin with a dot.
+    /// of an image's folder, which must hold a `/`, begin with a dot or end in
+    /// `.bgi`.
     ///
     /// # Errors
     /// [`ImageError::NotFound`], [`ImageError::BadName`], or why the only image of
@@ -292,7 +293,7 @@ pub fn compare_versions(one: &str, other: &str) -> Ordering {
 
 /// Whether the user means a folder rather than a name.
 fn is_path(name: &str) -> bool {
-    name.starts_with('.') || name.contains(['/', std::path::MAIN_SEPARATOR])
+    name.starts_with('.') || name.ends_with(".bgi") || name.contains(['/', std::path::MAIN_SEPARATOR])
 }
 
 /// A name, or a name and a version.

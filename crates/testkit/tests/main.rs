@@ -13,6 +13,8 @@ mod crowd;
 mod lies;
 /// Toy guests in real cells: faults, limits, handlers.
 mod process;
+/// The sysroot's headers and its list of delegated functions agree.
+mod sysroot;
 /// The same toy guests in threads, and what only those could do.
 mod thread;
 /// A cell that its guest has broken out of: what it can still do.

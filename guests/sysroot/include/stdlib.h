@@ -1,5 +1,6 @@
 /* Delegated: system (the command goes to the controller as it is) and
- * pseudo-terminals. In the library: mkstemp and its family, getloadavg. */
+ * pseudo-terminals. In the library: mkstemp and its family, getloadavg,
+ * valloc and memalign. */
 #ifndef BELLGLASS_STDLIB_H
 #define BELLGLASS_STDLIB_H
 #include_next <stdlib.h>
@@ -16,6 +17,12 @@ char *ptsname(int);
 int mkstemp(char *);
 int mkostemp(char *, int);
 char *mkdtemp(char *);
+char *mktemp(char *);
+void *valloc(size_t);
+void *memalign(size_t, size_t);
+#ifdef _GNU_SOURCE
+size_t malloc_usable_size(void *);
+#endif
 #ifdef __cplusplus
 }
 #endif

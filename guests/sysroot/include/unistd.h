@@ -1,6 +1,7 @@
 /* Delegated: everything declared here is an external call. wasi-libc's
  * <unistd.h> hides these because WASI has no such calls.
- * In the library: getlogin, ttyname. */
+ * In the library: getlogin, ttyname, the forms of exec that take a list,
+ * getdtablesize, get_current_dir_name. */
 #ifndef BELLGLASS_UNISTD_H
 #define BELLGLASS_UNISTD_H
 #ifndef _WASI_EMULATED_GETPID
@@ -38,6 +39,9 @@ int execve(const char *, char *const [], char *const []);
 int execv(const char *, char *const []);
 int execvp(const char *, char *const []);
 int fexecve(int, char *const [], char *const []);
+int execl(const char *, const char *, ...);
+int execlp(const char *, const char *, ...);
+int execle(const char *, const char *, ...);
 pid_t getppid(void);
 pid_t getpgrp(void);
 pid_t getpgid(pid_t);
@@ -69,6 +73,8 @@ int setresgid(gid_t, gid_t, gid_t);
 int getresuid(uid_t *, uid_t *, uid_t *);
 int getresgid(gid_t *, gid_t *, gid_t *);
 
+int getdtablesize(void);
+char *get_current_dir_name(void);
 int gethostname(char *, size_t);
 int sethostname(const char *, size_t);
 

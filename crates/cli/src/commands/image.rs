@@ -2,7 +2,7 @@
 
 use crate::arguments::ImageCommand;
 use crate::units::size;
-use bellglass_build::{BuildRequest, Display, build, built_in_recipes, recompile};
+use bellglass_build::{BuildRequest, Display, Executable, Sealing, build, built_in_recipes, recompile, seal};
 use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 use std::collections::BTreeSet;
 use std::io::{BufWriter, Write, stdout};
@@ -15,6 +15,19 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
             let mut request = BuildRequest::new(recipe);
             request.force = fresh;
             let image = build(&request, &Display::new())?;
+            eprintln!("bellglass: {} is in {}", image.manifest().full_name(), image.path().display());
+        }
+        ImageCommand::Seal { file, output, files, environment, name, entry, allow_unknown } => {
+            let mut program = Executable::new(&file);
+            program.entry = entry;
+            let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+            let name = name.or_else(stem).unwrap_or_default();
+            let (name, version) = name.split_once('@').unwrap_or((&name, "1"));
+            let mut sealing = Sealing::new(name, version);
+            sealing.files = files;
+            sealing.environment = environment.into_iter().collect();
+            sealing.allow_unknown = allow_unknown.into_iter().collect();
+            let image = seal(&program, &sealing, &output)?;
             eprintln!("bellglass: {} is in {}", image.manifest().full_name(), image.path().display());
         }
         ImageCommand::List => list()?,

@@ -6,13 +6,18 @@ use crate::exit::{ExitCode, code_of, sentence_of};
 use crate::program::View;
 use crate::{changes, commands, signals, trace};
 use anyhow::Context;
-use bellglass::{Input, Isolation, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls};
+use bellglass::{
+    Image, Input, Isolation, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls,
+};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 
 /// Runs a program and gives the command's exit code.
 pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
+    if arguments.wasm || arguments.entry.is_some() {
+        return commands::exec::exec(arguments);
+    }
     let options = &arguments.options;
     let view = View::new(&options.directories, options.cwd.as_deref())?;
     let (line, mount) = match &arguments.payload {
@@ -20,6 +25,7 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
         Payload::Code(code, rest) => (line([text("-c"), code.clone()], rest), None),
         Payload::Module(module, rest) => (line([text("-m"), module.clone()], rest), None),
         Payload::Stdin(rest) => (line([text("-")], rest), None),
+        Payload::Words(words) => (words.clone(), None),
         Payload::File(program, rest) => {
             let (name, mount) = view.program(program)?;
             (line([name.into()], rest), mount)
@@ -34,17 +40,30 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     if let Some(mount) = mount {
         builder = builder.mount(mount);
     }
+    start(builder, options, &overlays)
+}
+
+/// Runs what was built to its end.
+pub(crate) fn start(builder: SandboxBuilder, options: &Options, overlays: &[Overlaid]) -> anyhow::Result<u8> {
     let sandbox = builder.build()?;
     signals::pass_on(sandbox.controls()).context("cannot listen for Ctrl-C")?;
-    finish(sandbox.run(), options, &overlays)
+    finish(sandbox.run(), options, overlays)
 }
 
 /// A sandbox as the options ask for it, without a program or streams, and the
 /// directories of which changes can be told.
 pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<(SandboxBuilder, Vec<Overlaid>)> {
+    sandbox_of(commands::image::find_or_build(&options.image)?, options, view)
+}
+
+/// The same with an image that is there.
+pub(crate) fn sandbox_of(
+    image: Image,
+    options: &Options,
+    view: &View,
+) -> anyhow::Result<(SandboxBuilder, Vec<Overlaid>)> {
     let (mounts, overlays) = view.mounts();
     changes::check(options, &overlays)?;
-    let image = commands::image::find_or_build(&options.image)?;
     let mut builder = Sandbox::builder(image)
         .limits(limits(options))
         .isolation(match options.isolation {

@@ -77,6 +77,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     fork() "()i" Libc NONE, DENIED, "no process can be started", refused;
     vfork() "()i" Libc NONE, DENIED, "no process can be started", refused;
     system(command: Text) "(i)i" Libc TEXT_0, PARTIAL, "it says that there is no shell", process::system;
+    popen(command: Text, mode: Text) "(ii)i" Libc TEXT_0, DENIED, "no process can be started", refused;
+    pclose(fd: Descriptor) "(i)i" Libc NONE, CHILDLESS, "there are no children", refused;
     wait(status: Result) "(i)i" Libc NONE, CHILDLESS, "there are no children", refused;
     wait3(status: Result, options: Flags, usage: Result) "(iii)i" Libc NONE, CHILDLESS, "there are no children", refused;
     wait4(pid: Signed, status: Result, options: Flags, usage: Result) "(iiii)i" Libc NONE, CHILDLESS, "there are no children", refused;

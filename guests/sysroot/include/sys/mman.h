@@ -6,4 +6,12 @@
 #define _WASI_EMULATED_MMAN 1
 #endif
 #include_next <sys/mman.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+int mlock(const void *, size_t);
+int munlock(const void *, size_t);
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -13,6 +13,13 @@
 #define PF_LOCAL AF_UNIX
 #define SOMAXCONN 128
 
+#ifndef SOCK_RAW
+#define SOCK_RAW 3
+#endif
+#ifndef SOCK_SEQPACKET
+#define SOCK_SEQPACKET 7
+#endif
+
 #define SO_DEBUG 1
 #define SO_REUSEADDR 2
 #define SO_ERROR 4

@@ -1,0 +1,254 @@
+//! Programs that are one file: what `bellglass cc` has linked, or a module that
+//! another compiler made.
+//!
+//! Each is compiled once and kept in the cache by the digest of its bytes, as an
+//! image without base files.
+
+use crate::error::BuildError;
+use crate::module::{Module, ModuleError, check_calls};
+use crate::seal::{now, recompile, write_module, write_part};
+use bellglass_driver::launcher;
+use bellglass_engine::{Interruption, compatibility_key};
+use bellglass_image::{
+    Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Origin, Start, Store,
+    cache_directory, digest_of_bytes,
+};
+use bellglass_pack::Writer;
+use bellglass_wire::ValueType;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// How many compiled programs are kept. A configure script makes hundreds that
+/// run once.
+const KEPT_PROGRAMS: usize = 512;
+
+/// What a command of WASI exports.
+const COMMAND: &str = "_start";
+
+/// A program for a guest, in one file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Executable {
+    /// The file: a module, or what `bellglass cc` has linked.
+    pub file: PathBuf,
+    /// The export to call, in place of the one that a command has. It takes
+    /// nothing, and returns nothing or an exit code.
+    pub entry: Option<String>,
+    /// The cache folder; by default, that of [`cache_directory`].
+    pub cache: Option<PathBuf>,
+}
+
+impl Executable {
+    /// The program in this file.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), entry: None, cache: None }
+    }
+}
+
+/// What an image is called and made of beside its module.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sealing {
+    /// The image's name.
+    pub name: String,
+    /// The image's version.
+    pub version: String,
+    /// What a guest finds as its argument zero.
+    pub argument_zero: String,
+    /// Files and folders of this machine, and where they stand in the guest's
+    /// tree.
+    pub files: Vec<(PathBuf, String)>,
+    /// What a guest's environment holds unless its user says otherwise.
+    pub environment: BTreeMap<String, String>,
+    /// Calls that nothing answers and that are no reason to refuse the module:
+    /// the name or the whole signature, and why.
+    pub allow_unknown: BTreeMap<String, String>,
+}
+
+impl Sealing {
+    /// An image with this name and version and nothing but its module.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            argument_zero: name.clone(),
+            name,
+            version: version.into(),
+            files: Vec::new(),
+            environment: BTreeMap::new(),
+            allow_unknown: BTreeMap::new(),
+        }
+    }
+}
+
+/// The image of a program, compiled for this engine: the one in the cache, or a
+/// new one.
+///
+/// # Errors
+/// [`BuildError`] if the file is no program, or cannot be compiled or kept.
+pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
+    let wasm = read_module(&program.file)?;
+    let cache = match &program.cache {
+        Some(cache) => cache.clone(),
+        None => cache_directory()?,
+    };
+    let entry = program.entry.as_deref().unwrap_or_default();
+    let digest = digest_of_bytes(&[digest_of_bytes(&wasm).to_string().as_bytes(), entry.as_bytes()].concat());
+    let folder = cache.join("programs");
+    let own = folder.join(digest.to_string());
+    let store = Store::new(&own);
+    if let Some(image) = kept(&store)? {
+        return Ok(image);
+    }
+    make_room(&folder);
+    let _lock = FolderLock::take(&own, "compile", || {})?;
+    // Another process may have compiled it while this one waited.
+    if let Some(image) = kept(&store)? {
+        return Ok(image);
+    }
+    let mut sealing = Sealing::new("program", digest.short());
+    let standard = [("HOME", "/home/user"), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
+    sealing.environment = standard.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    install(&store, &wasm, program.entry.as_deref(), &sealing, &[Interruption::Kill])
+}
+
+/// Makes an image of a program, at `output`.
+///
+/// # Errors
+/// [`BuildError`], and `output` is then as it was.
+pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Image, BuildError> {
+    let wasm = read_module(&program.file)?;
+    let output = std::path::absolute(output).map_err(BuildError::io("find", output))?;
+    let parent = output.parent().unwrap_or(Path::new("/"));
+    let staging = tempfile::Builder::new().prefix(".bellglass-seal-").tempdir_in(parent);
+    let staging = staging.map_err(BuildError::io("make a folder in", parent))?;
+    let store = Store::new(staging.path());
+    check_calls(&Module::read(&wasm)?.imports, &sealing.allow_unknown)?;
+    let image = install(&store, &wasm, program.entry.as_deref(), sealing, &Interruption::ALL)?;
+    if output.exists() {
+        // Nothing but an image is replaced.
+        Image::open(&output)?;
+        fs::remove_dir_all(&output).map_err(BuildError::io("replace", &output))?;
+    }
+    fs::rename(image.path(), &output).map_err(BuildError::io("make", &output))?;
+    Ok(Image::open(output)?)
+}
+
+/// The module in a file.
+fn read_module(path: &Path) -> Result<Vec<u8>, BuildError> {
+    let mut bytes = fs::read(path).map_err(BuildError::io("read", path))?;
+    let offset =
+        launcher::module_offset(&bytes).ok_or_else(|| BuildError::NotAProgram { path: path.to_owned() })?;
+    bytes.drain(..offset);
+    Ok(bytes)
+}
+
+/// The image that the store of one program has, if it can be used.
+fn kept(store: &Store) -> Result<Option<Image>, BuildError> {
+    let found = store.list()?.into_iter().find_map(|stored| stored.image.ok());
+    let Some(image) = found else { return Ok(None) };
+    // The time says when it was last used, for `make_room`. A store that cannot
+    // be written to has no room to be made in.
+    let _ = File::open(store.folder()).and_then(|folder| folder.set_modified(SystemTime::now()));
+    if image.is_for_engine(compatibility_key) {
+        return Ok(Some(image));
+    }
+    recompile(&image, store).map(Some)
+}
+
+/// Removes the programs that were not used for the longest time, if there are
+/// many. That it fails is no reason to stop: it is tried again next time.
+fn make_room(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let used = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
+    let mut programs: Vec<_> = entries.flatten().filter_map(used).collect();
+    if programs.len() <= KEPT_PROGRAMS {
+        return;
+    }
+    programs.sort();
+    // Some more than one, so that this is not done at every new program.
+    let surplus = programs.len() - KEPT_PROGRAMS + KEPT_PROGRAMS / 8;
+    for (_, path) in programs.iter().take(surplus) {
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
+/// Compiles a module and installs the image of it.
+fn install(
+    store: &Store,
+    wasm: &[u8],
+    entry: Option<&str>,
+    sealing: &Sealing,
+    kinds: &[Interruption],
+) -> Result<Image, BuildError> {
+    let module = Module::read(wasm)?;
+    let run = entry.unwrap_or(COMMAND);
+    module.check_exports([run].into_iter()).map_err(|error| match (entry, error) {
+        (None, ModuleError::NoExport { .. }) => ModuleError::NoCommand {
+            exports: module.exports.iter().take(20).cloned().collect::<Vec<_>>().join(", "),
+        },
+        (_, error) => error,
+    })?;
+    let staging = store.stage()?;
+    let written = write_module(&staging, Start::Fresh, wasm, kinds)?;
+    let mut writer = Writer::new(0);
+    for (host, guest) in &sealing.files {
+        let guest = guest.trim_start_matches('/');
+        let metadata = fs::metadata(host).map_err(BuildError::io("read", host))?;
+        if metadata.is_dir() {
+            writer.directory(guest, host, &mut |_| true)?;
+        } else {
+            let permissions = if is_executable(&metadata) { 0o755 } else { 0o644 };
+            let bytes = fs::read(host).map_err(BuildError::io("read", host))?;
+            writer.file(guest, bytes, permissions)?;
+        }
+    }
+    let files = write_part(&staging, FILES_FILE, |into| writer.finish(into))?;
+    let manifest = Manifest {
+        format: FORMAT_VERSION,
+        name: sealing.name.clone(),
+        version: sealing.version.clone(),
+        entry: Entry { exports: vec![run.to_owned()], start: None },
+        hooks: hooks(&module),
+        argument_zero: sealing.argument_zero.clone(),
+        environment: sealing.environment.clone(),
+        imports: module.imports,
+        module: written,
+        snapshot: None,
+        files,
+        origin: Origin {
+            recipe: digest_of_bytes(wasm),
+            built_at: now(),
+            built_by: concat!("bellglass ", env!("CARGO_PKG_VERSION")).to_owned(),
+        },
+    };
+    Ok(store.install(staging, &manifest)?)
+}
+
+/// The exports that serve the controller. A module from elsewhere may have some
+/// of the same name and of another kind.
+fn hooks(module: &Module) -> Hooks {
+    const I32: &[ValueType] = &[ValueType::I32];
+    let hook =
+        |name: &str, parameters, results| module.has(name, parameters, results).then(|| name.to_owned());
+    Hooks {
+        allocate: hook("malloc", I32, I32),
+        free: hook("free", I32, &[]),
+        errno_address: hook("bellglass_errno_address", &[], I32),
+        interrupt_table: hook("bellglass_interrupt_table", &[], I32),
+    }
+}
+
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o111 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}

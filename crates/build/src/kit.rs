@@ -1,0 +1,122 @@
+//! The compiler driver's kit in the cache: the toolchain, unpacked, and a sysroot
+//! made of our headers and our library.
+
+use crate::build::unpacked_toolchain;
+use crate::error::BuildError;
+use crate::guests::Guests;
+use crate::progress::Progress;
+use crate::recipe::{RecipeError, Toolchain};
+use crate::stamp::toolchain_digest;
+use bellglass_driver::{Kit, make_library};
+use bellglass_image::{FolderLock, cache_directory, digest_of_bytes};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Raise this when what is made here changes otherwise than by its parts.
+const KIT_VERSION: u32 = 1;
+
+/// The toolchain's file in the folder of guests.
+const TOOLCHAIN: &str = "toolchain.toml";
+
+/// How our library is compiled.
+const LIBRARY_FLAGS: [&str; 4] = ["-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE"];
+
+/// Libraries that programs are linked with by name, and whose functions are in
+/// others: each is an empty one.
+const EMPTY_LIBRARIES: [&str; 2] = ["wasi-emulated-getpid", "wasi-emulated-process-clocks"];
+
+/// The kit in this cache folder, or in that of [`cache_directory`]. What is
+/// missing is fetched and made, which takes a network and a minute the first
+/// time; then this takes a millisecond.
+///
+/// # Errors
+/// [`BuildError`]; what was done until then is kept for the next try.
+pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildError> {
+    let cache = match cache {
+        Some(cache) => std::path::absolute(cache).map_err(BuildError::io("find", cache))?,
+        None => cache_directory()?,
+    };
+    let guests = Guests::built_in();
+    let file = Path::new(TOOLCHAIN);
+    let unreadable = |error: std::io::Error| RecipeError { file: file.to_owned(), reason: error.to_string() };
+    let toolchain = Toolchain::parse(&guests.text(file).map_err(unreadable)?, file)?;
+    let toolchain_digest = toolchain_digest(&toolchain);
+    let sysroot = guests.digest(Path::new("sysroot")).map_err(unreadable)?;
+    let digest = digest_of_bytes(format!("{KIT_VERSION} {toolchain_digest} {sysroot}").as_bytes());
+
+    let parent = cache.join("kits");
+    let folder = parent.join(digest.short());
+    let unpacked = cache.join("toolchains").join(toolchain_digest.short());
+    // Each appears in one step, so it is whole if it is there.
+    if folder.is_dir() && unpacked.is_dir() {
+        return Ok(Kit::new(unpacked, folder));
+    }
+    if toolchain.machine != std::env::consts::ARCH {
+        return Err(BuildError::OtherMachine { needed: toolchain.machine, found: std::env::consts::ARCH });
+    }
+    let unpacked = unpacked_toolchain(&cache, &toolchain, toolchain_digest, progress)?;
+    let _lock = FolderLock::take(&parent, "make", || {})?;
+    if !folder.is_dir() {
+        let staging = tempfile::Builder::new().prefix(".incoming-").tempdir_in(&parent);
+        let staging = staging.map_err(BuildError::io("make a folder in", &parent))?;
+        make(&guests, &Kit::new(&unpacked, staging.path()), staging.path())?;
+        fs::rename(staging.path(), &folder).map_err(BuildError::io("make", &folder))?;
+    }
+    Ok(Kit::new(unpacked, folder))
+}
+
+/// Makes all of a kit but its toolchain in `folder`.
+fn make(guests: &Guests, kit: &Kit, folder: &Path) -> Result<(), BuildError> {
+    let io = |action, path: &Path| BuildError::io(action, path.to_owned());
+    let source = folder.join("source");
+    guests.copy(Path::new("sysroot"), &source).map_err(io("write", &source))?;
+    for (from, to) in [("include", kit.include()), ("delegated.txt", kit.delegated())] {
+        fs::rename(source.join("sysroot").join(from), &to).map_err(io("write", &to))?;
+    }
+
+    // clang looks for its run-time library under the name of the target; the
+    // package has it under an older name.
+    let (resources, packaged) = (kit.resources(), kit.packaged_resources());
+    let library = resources.join("lib/wasm32-unknown-wasip1");
+    fs::create_dir_all(&library).map_err(io("make", &library))?;
+    let links = [
+        (packaged.join("include"), resources.join("include")),
+        (packaged.join("lib/wasi/libclang_rt.builtins-wasm32.a"), library.join("libclang_rt.builtins.a")),
+    ];
+    for (to, at) in links {
+        link(&to, &at).map_err(io("make", &at))?;
+    }
+
+    let (libraries, objects) = (kit.lib(), folder.join("objects"));
+    fs::create_dir_all(&libraries).map_err(io("make", &libraries))?;
+    let files = fs::read_dir(source.join("sysroot/lib")).map_err(io("read", &source))?;
+    let mut sources: Vec<PathBuf> = files
+        .flatten()
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "c"))
+        .collect();
+    sources.sort();
+    let archive = libraries.join("libbellglass.a");
+    if make_library(kit, &sources, &LIBRARY_FLAGS, &objects, &archive)? != 0 {
+        return Err(BuildError::Sysroot);
+    }
+    for name in EMPTY_LIBRARIES {
+        if make_library(kit, &[], &[], &objects, &libraries.join(format!("lib{name}.a")))? != 0 {
+            return Err(BuildError::Sysroot);
+        }
+    }
+    for used in [source, objects] {
+        fs::remove_dir_all(&used).map_err(io("remove", &used))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(to, at)
+}
+
+#[cfg(not(unix))]
+fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    if to.is_dir() { Ok(()) } else { fs::copy(to, at).map(drop) }
+}

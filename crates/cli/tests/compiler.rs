@@ -1,0 +1,384 @@
+//! `bellglass cc` as build systems use it, and the programs that it links.
+
+use crate::harness::Place;
+use crate::harness::process::{self, Finished, Stdin};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a line of the shell in which `bellglass` is the built command.
+fn shell(place: &Place, line: &str, stdin: &[u8]) -> Finished {
+    let own = place.bellglass::<&str>([]);
+    let folder = Path::new(own.get_program()).parent().expect("a folder").to_owned();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).current_dir(place.work()).env_clear();
+    for (name, value) in own.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    command.env("PATH", path);
+    process::finish(
+        &mut command,
+        if stdin.is_empty() { Stdin::Nothing } else { Stdin::Bytes(stdin.to_vec()) },
+    )
+}
+
+/// Compiles a program of one file as `./program` and fails if that fails.
+fn compile(place: &Place, text: &str) {
+    place.write("program.c", text);
+    let finished = shell(place, "bellglass cc -O1 -Wall -o program program.c", b"");
+    let finished = finished.expect(0);
+    assert!(finished.stderr.is_empty(), "{}", finished.all());
+}
+
+#[test]
+fn a_linked_program_runs_in_a_cell_with_arguments_streams_and_exit_code() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"#include <stdio.h>
+        #include <stdlib.h>
+        int main(int argc, char **argv) {
+          char line[100];
+          printf("%s %d %s|%s\n", argv[0], argc, argc > 1 ? argv[1] : "", getenv("HOME"));
+          if (fgets(line, sizeof line, stdin)) printf("read %s", line);
+          fprintf(stderr, "err\n");
+          return fopen("/etc/hostname-of-the-host", "r") ? 1 : 7;
+        }"#,
+    );
+    let finished = shell(&place, "./program 'a b'", b"some words\n").expect(7);
+    assert_eq!(finished.out(), "./program 2 a b|/home/user\nread some words\n");
+    assert_eq!(finished.err(), "err\n");
+}
+
+#[test]
+fn the_environment_says_what_a_program_may() {
+    let place = Place::new();
+    place.write("notes.txt", "secret\n");
+    compile(
+        &place,
+        r#"#include <stdio.h>
+        int main(int argc, char **argv) {
+          FILE *file = fopen(argv[1], "r+");
+          if (!file) { perror(argv[1]); return 1; }
+          char line[100]; fgets(line, sizeof line, file); fputs(line, stdout);
+          fseek(file, 0, SEEK_SET); fputs("SECRET", file);
+          return fclose(file) != 0;
+        }"#,
+    );
+    shell(&place, "./program notes.txt", b"").expect(1).says("notes.txt");
+    let finished = shell(&place, "BELLGLASS_OPTIONS='--dir \".:rw\"' ./program notes.txt", b"").expect(0);
+    assert_eq!(finished.out(), "secret\n");
+    assert_eq!(fs::read_to_string(place.work().join("notes.txt")).expect("there"), "SECRET\n");
+    shell(&place, "BELLGLASS_OPTIONS=\"--dir 'open\" ./program notes.txt", b"")
+        .expect(2)
+        .says("BELLGLASS_OPTIONS");
+}
+
+#[test]
+fn jumps_come_back_with_all_that_they_should_keep() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"#include <setjmp.h>
+        #include <stdio.h>
+        static jmp_buf outer, inner;
+        static int depth;
+        static void leave(int n) { if (n) leave(n - 1); else longjmp(inner, 3); depth++; }
+        int main(void) {
+          volatile int kept = 1;
+          int how = setjmp(outer);
+          if (how == 0) {
+            kept = 2;
+            int again = setjmp(inner);
+            if (again == 0) leave(1000);
+            printf("inner %d\n", again);
+            longjmp(outer, 0);
+          }
+          printf("outer %d kept %d depth %d\n", how, kept, depth);
+          volatile long sum = 0;
+          for (volatile int i = 0; i < 100000; i++) {
+            int value = _setjmp(outer);
+            if (value == 0) { sum++; _longjmp(outer, 1); } else sum += value;
+          }
+          printf("sum %ld\n", sum);
+          sigjmp_buf with_mask;
+          if (!sigsetjmp(with_mask, 1)) siglongjmp(with_mask, 1);
+          return 0;
+        }"#,
+    );
+    let finished = shell(&place, "./program", b"").expect(0);
+    assert_eq!(finished.out(), "inner 3\nouter 1 kept 2 depth 0\nsum 200000\n");
+}
+
+#[test]
+fn signals_are_what_a_process_sends_itself() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"#include <signal.h>
+        #include <stdio.h>
+        #include <unistd.h>
+        static volatile sig_atomic_t seen;
+        static void note(int number) { seen = seen * 10 + (number == SIGUSR1 ? 1 : 2); }
+        static void tell(int number, siginfo_t *info, void *context) {
+          (void)context; printf("%d from %s\n", number == SIGTERM, info->si_pid == getpid() ? "itself" : "others");
+        }
+        int main(void) {
+          signal(SIGUSR1, note); signal(SIGUSR2, note);
+          raise(SIGUSR1);
+          sigset_t set, old; sigemptyset(&set); sigaddset(&set, SIGUSR1);
+          sigprocmask(SIG_BLOCK, &set, &old);
+          kill(getpid(), SIGUSR1); kill(getpid(), SIGUSR2);
+          printf("blocked: %d, waiting: ", (int)seen);
+          sigpending(&set); printf("%d\n", sigismember(&set, SIGUSR1));
+          sigprocmask(SIG_SETMASK, &old, 0);
+          printf("open: %d\n", (int)seen);
+          struct sigaction action = {.sa_flags = SA_SIGINFO | SA_RESETHAND};
+          action.sa_sigaction = tell;
+          sigaction(SIGTERM, &action, 0);
+          raise(SIGTERM); fflush(stdout);
+          raise(SIGTERM);
+          return 1;
+        }"#,
+    );
+    let finished = shell(&place, "./program", b"").expect(143);
+    assert_eq!(finished.out(), "blocked: 12, waiting: 1\nopen: 121\n1 from itself\n");
+}
+
+#[test]
+fn a_function_that_is_not_there_is_a_link_error_and_a_delegated_one_is_not() {
+    let place = Place::new();
+    place.write("probe.c", "char PROBE(void);\nint main(void) { return PROBE(); }\n");
+    for (name, code) in [
+        ("fork", 0),
+        ("getpid", 0),
+        ("strlen", 0),
+        ("sigaction", 0),
+        ("epoll_create1", 1),
+        ("no_such_function", 1),
+    ] {
+        let line = format!("bellglass cc -DPROBE={name} -o probe probe.c 2>messages");
+        let finished = shell(&place, &line, b"");
+        let messages = fs::read_to_string(place.work().join("messages")).expect("messages");
+        assert_eq!(finished.code, code, "{name}: {messages}");
+        assert!(code == 0 || messages.contains(&format!("undefined symbol: {name}")), "{messages}");
+    }
+}
+
+#[test]
+fn libraries_objects_and_response_files_are_as_usual() {
+    let place = Place::new();
+    place.write("one.c", "int one(void) { return 1; }\n");
+    place.write("two.c", "int two(void) { return 2; }\n");
+    place.write(
+        "main.c",
+        "#include <stdio.h>\n#include <math.h>\n#include <pthread.h>\nint one(void), two(void);\nint main(int argc, char **argv) { (void)argv; printf(\"%d %g\\n\", one() + two() * 10, sqrt(argc)); return 0; }\n",
+    );
+    let build = "set -e
+        bellglass cc -fPIC -MMD -c one.c two.c main.c
+        test -s one.d
+        bellglass ar rcs libone.a one.o && bellglass ranlib libone.a
+        bellglass cc -shared -fPIC -Wl,-soname,libtwo.so.1 two.o -o libtwo.so -lm
+        printf '%s' '-L. main.o -lone \"-ltwo\" -lm -ldl -lpthread -lutil -lrt -pthread -rdynamic -Wl,-rpath,/x,-z,relro -o program' > words
+        bellglass cc @words
+        bellglass ld -r one.o two.o -o both.o
+        bellglass cc main.o both.o -o program2
+        bellglass nm program2 | grep -q ' T one'
+        bellglass strip program2
+        ! bellglass nm program2 2>/dev/null | grep -q ' T one'
+        ./program && ./program2";
+    let finished = shell(&place, build, b"").expect(0);
+    assert_eq!(finished.out(), "21 1\n21 1\n");
+    finished.says("libtwo.so becomes a static library");
+}
+
+#[test]
+fn questions_about_the_compiler_are_answered() {
+    let place = Place::new();
+    let ask = |line: &str| shell(&place, line, b"").expect(0).out().to_owned();
+    assert_eq!(ask("bellglass cc -dumpmachine"), "wasm32-unknown-wasip1\n");
+    assert!(ask("bellglass cc --version").contains("clang version 19"));
+    assert!(ask("bellglass cc -print-search-dirs").contains("libraries"));
+    assert!(
+        ask("echo '#include <stdio.h>' | bellglass cc -E - | grep -c printf")
+            .trim()
+            .parse::<u32>()
+            .expect("a count")
+            > 0
+    );
+    assert_eq!(ask("echo 'int x = __unix__;' | bellglass cc -S -x c - -o - | grep -c '^x:'"), "1\n");
+}
+
+/// A configure script decides by what links and what runs.
+#[test]
+fn configure_probes_run() {
+    let place = Place::new();
+    // The probe by which autoconf knows that it does not cross-compile.
+    place.write(
+        "conftest.c",
+        "#include <stdio.h>\nint main(void) { FILE *f = fopen(\"conftest.out\", \"w\"); if (!f) return 1; return ferror(f) || fclose(f) != 0; }\n",
+    );
+    shell(&place, "bellglass cc conftest.c && ./a.out && bellglass cc -o /dev/null conftest.c", b"")
+        .expect(0);
+    assert!(!place.work().join("conftest.out").exists(), "nothing was allowed");
+}
+
+#[test]
+fn a_module_from_elsewhere_runs_and_so_does_a_named_export() {
+    let place = Place::new();
+    place.write(
+        "reactor.c",
+        "#include <stdio.h>\n__attribute__((export_name(\"hello\"))) int hello(void) { puts(\"from an export\"); fflush(stdout); return 5; }\n",
+    );
+    let build = "bellglass cc -mexec-model=reactor reactor.c -o reactor.wasm";
+    shell(&place, build, b"").expect(0);
+    assert!(fs::read(place.work().join("reactor.wasm")).expect("there").starts_with(b"\0asm"));
+    let finished = shell(&place, "bellglass run --wasm reactor.wasm --entry hello", b"");
+    finished.expect(125).says("name the export");
+    let finished = shell(&place, "bellglass run --entry hello --wasm reactor.wasm", b"").expect(5);
+    assert_eq!(finished.out(), "from an export\n");
+    shell(&place, "bellglass run --wasm reactor.c", b"").expect(125).says("no WebAssembly module");
+}
+
+#[test]
+fn a_program_becomes_an_image() {
+    let place = Place::new();
+    place.write("share/greeting", "good day\n");
+    place.write("script", "from a script\n");
+    compile(
+        &place,
+        r#"#include <stdio.h>
+        #include <stdlib.h>
+        int main(int argc, char **argv) {
+          char line[100];
+          FILE *file = fopen("/usr/share/greeting", "r");
+          printf("%s %s", argv[0], file && fgets(line, 100, file) ? line : "nothing\n");
+          file = argc > 1 ? fopen(argv[1], "r") : 0;
+          printf("%s %s", getenv("TONE"), file && fgets(line, 100, file) ? line : "nothing\n");
+          return 0;
+        }"#,
+    );
+    let seal = "bellglass image seal ./program -o greeter.bgi --name greeter@2.5 --files share:/usr/share --env TONE=kind";
+    shell(&place, seal, b"").expect(0);
+    let finished = shell(&place, "bellglass run --image greeter.bgi script", b"").expect(0);
+    assert_eq!(finished.out(), "greeter good day\nkind from a script\n");
+    let finished = shell(&place, "bellglass run --image greeter.bgi -- --version", b"").expect(0);
+    assert_eq!(finished.out(), "greeter good day\nkind nothing\n");
+    shell(&place, "bellglass calls greeter.bgi", b"").expect(0);
+}
+
+#[test]
+fn a_call_that_nothing_answers_keeps_a_program_from_being_sealed() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"__attribute__((import_module("other"), import_name("thing"))) int thing(int);
+        int main(void) { return thing(1) == 0 ? 3 : 4; }"#,
+    );
+    let seal = "bellglass image seal program -o x.bgi";
+    shell(&place, seal, b"").expect(125).says("other.thing(i)i");
+    shell(&place, &format!("{seal} --allow-unknown 'thing=it is only asked'"), b"").expect(0);
+    let finished = shell(&place, "bellglass calls x.bgi", b"").expect(0);
+    assert!(finished.out().contains("other.thing(i)i"), "{}", finished.all());
+}
+
+/// What goes wrong in C goes wrong inside the cell, and says how.
+#[test]
+fn wild_programs_end_clearly() {
+    let place = Place::new();
+    let program = r#"#include <setjmp.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <string.h>
+        static jmp_buf dead;
+        static __attribute__((noinline)) void make(void) { if (setjmp(dead)) puts("back"); }
+        static __attribute__((noinline)) int deep(int n) { volatile char room[4096]; room[n % 4096] = 1; return deep(n + 1) + room[0]; }
+        static __attribute__((noinline)) int calls(int n) { return n < 0 ? 0 : calls(n + 1) + 1; }
+        int main(int argc, char **argv) {
+          volatile char *volatile memory = malloc(10);
+          switch (argv[1][0]) {
+          case 'a': memory[0x7fffffff] = 1; break;
+          case 'b': return deep(0);
+          case 'c': make(); longjmp(dead, 1);
+          case 'd': { double (*volatile wrong)(double, int) = (double (*)(double, int))(void *)&make; return wrong(1.0, 2); }
+          case 'e': { void (*volatile nowhere)(void) = (void (*)(void))123456; nowhere(); break; }
+          case 'f': abort();
+          case 'g': { volatile int zero = 0; return argc / zero; }
+          case 'h': return calls(argc - 2);
+          case 'i': memset((void *)16, 0xa5, 200 << 20); break;
+          case 'j': for (;;) { void *more = malloc(1 << 20); if (!more) { puts("no more"); return 9; } memset(more, 1, 1 << 20); }
+          case 'k': __builtin_trap();
+          }
+          return 0;
+        }"#;
+    place.write("program.c", program);
+    shell(&place, "bellglass cc -O0 -w -o program program.c", b"").expect(0);
+    for which in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "k"] {
+        let finished = shell(&place, &format!("./program {which}"), b"");
+        assert_eq!(finished.code, 134, "{which}: {}", finished.all());
+        finished.says("the interpreter crashed: the guest");
+    }
+    let finished = shell(&place, "BELLGLASS_OPTIONS='--memory 64M' ./program j", b"").expect(9);
+    assert_eq!(finished.out(), "no more\n");
+}
+
+/// Every function that is delegated, with arguments that mean nothing, and with
+/// pointers to everywhere.
+#[test]
+fn wild_arguments_to_every_delegated_function_do_no_harm() {
+    let place = Place::new();
+    // The types of the calls are those of the table, so that each reaches its
+    // handler.
+    let mut text = String::from("#include <stdint.h>\n#include <stdio.h>\n#include <stdlib.h>\n");
+    let mut body = String::new();
+    for row in bellglass_system::rows().map(|row| row.signature).filter(|row| row.starts_with("env.")) {
+        let signature: bellglass::Signature = row.parse().expect("a signature");
+        if ["exit", "_exit", "pause"].contains(&signature.name.as_str()) {
+            continue;
+        }
+        let kind = |value: &bellglass::ValueType| match value {
+            bellglass::ValueType::I32 => "uint32_t",
+            bellglass::ValueType::I64 => "uint64_t",
+            bellglass::ValueType::F32 => "float",
+            bellglass::ValueType::F64 => "double",
+        };
+        let parameters: Vec<&str> = signature.parameters.iter().map(kind).collect();
+        let result = signature.results.first().map_or("void", kind);
+        let parameters_text = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
+        let name = &signature.name;
+        text.push_str(&format!(
+            "{result} wild_{name}({parameters_text}) __attribute__((import_module(\"env\"), import_name(\"{name}\")));\n"
+        ));
+        let arguments: Vec<String> = parameters.iter().map(|kind| format!("({kind})wild()")).collect();
+        body.push_str(&format!("    wild_{name}({});\n", arguments.join(", ")));
+    }
+    text.push_str(
+        "static uint64_t state;
+        static uint64_t wild(void) {
+          static const uint32_t odd[] = {0, 1, 2, 3, 4, 7, 8, 63, 64, 255, 4096, 65535, 65536, 0x7fffffff, 0x80000000u, 0xfffffffeu, 0xffffffffu, 1024, 0xfffff000u};
+          state = state * 6364136223846793005ull + 1442695040888963407ull;
+          uint32_t pick = (uint32_t)(state >> 33);
+          return pick % 5 ? odd[pick % (sizeof odd / sizeof *odd)] : state >> 16;
+        }
+        int main(int argc, char **argv) {
+          state = strtoul(argv[1], 0, 10);
+          for (int round = 0; round < 40; round++) {\n",
+    );
+    text.push_str(&body);
+    text.push_str("  }\n  return 0;\n}\n");
+    place.write("program.c", text);
+    shell(&place, "bellglass cc -O1 -w -o program program.c", b"").expect(0);
+    let before = crate::harness::tree(&place.work());
+    for seed in 0..6 {
+        let options = "BELLGLASS_OPTIONS='--timeout 20s --output-limit 1M'";
+        let finished = shell(&place, &format!("{options} ./program {seed} >/dev/null"), b"");
+        // Killed by itself, ended, crashed by what it let write into itself, or
+        // waiting for ever: all clear. 125 would be our own failure.
+        let clear = [0, 1, 124, 134, 137, 143].contains(&finished.code);
+        assert!(clear, "seed {seed}: {} {}", finished.code, finished.all());
+    }
+    assert_eq!(crate::harness::tree(&place.work()), before);
+}

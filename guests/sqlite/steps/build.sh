@@ -1,0 +1,25 @@
+#!/bin/sh
+# SQLite's own configure and makefile, with the one argument. The amalgamation is
+# made with the toolchain's Tcl.
+set -eu
+
+rm -rf sqlite
+mkdir sqlite
+cd sqlite
+cat > tclsh << 'END'
+#!/bin/sh
+for folder in "$BELLGLASS_TOOLCHAIN"/usr/lib/*-linux-gnu; do
+  LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+done
+export LD_LIBRARY_PATH TCL_LIBRARY="$BELLGLASS_TOOLCHAIN/usr/share/tcltk/tcl8.6"
+exec "$BELLGLASS_TOOLCHAIN/usr/bin/tclsh8.6" "$@"
+END
+chmod +x tclsh
+# One thread, and no other process to share a log with.
+TCLSH_CMD="$PWD/tclsh" CC="$BELLGLASS_COMMAND cc" "$BELLGLASS_SOURCES/sqlite/configure" -q \
+  --disable-tcl --disable-readline --disable-shared --disable-threadsafe --disable-load-extension \
+  CFLAGS="-O2"
+# The generator of its parser is a guest too.
+BELLGLASS_OPTIONS="--dir $PWD:rw" make -s TCLSH_CMD="$PWD/tclsh" sqlite3
+mkdir -p "$BELLGLASS_OUT/files"
+cp sqlite3 "$BELLGLASS_OUT/module.wasm"

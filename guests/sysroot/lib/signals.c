@@ -1,0 +1,282 @@
+/* Signals inside the guest: a process may send them to itself, and nothing else
+ * sends it any. A signal that is not blocked runs its handler at once, in the
+ * call that sends it; one that is blocked waits for its mask to open. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LAST 64
+
+int env_kill(pid_t, int) BELLGLASS_DELEGATED(kill);
+
+/* What SIG_ERR and SIG_IGN are the addresses of. */
+void __SIG_ERR(int signal) {
+  (void)signal;
+  __builtin_trap();
+}
+void __SIG_IGN(int signal) { (void)signal; }
+
+static struct sigaction actions[LAST + 1];
+static siginfo_t information[LAST + 1];
+static sigset_t mask, waiting;
+
+static int known(int signal) {
+  if (signal >= 1 && signal <= LAST)
+    return 1;
+  errno = EINVAL;
+  return 0;
+}
+
+static unsigned long bit(int signal) { return 1ul << ((signal - 1) & 31); }
+static unsigned long *word(sigset_t *set, int signal) { return &set->__bits[(signal - 1) >> 5]; }
+
+int sigemptyset(sigset_t *set) {
+  memset(set, 0, sizeof *set);
+  return 0;
+}
+int sigfillset(sigset_t *set) {
+  memset(set, 0xff, sizeof *set);
+  return 0;
+}
+int sigaddset(sigset_t *set, int signal) {
+  if (!known(signal))
+    return -1;
+  *word(set, signal) |= bit(signal);
+  return 0;
+}
+int sigdelset(sigset_t *set, int signal) {
+  if (!known(signal))
+    return -1;
+  *word(set, signal) &= ~bit(signal);
+  return 0;
+}
+int sigismember(const sigset_t *set, int signal) {
+  if (!known(signal))
+    return -1;
+  return (*word((sigset_t *)set, signal) & bit(signal)) != 0;
+}
+int sigisemptyset(const sigset_t *set) { return !set->__bits[0] && !set->__bits[1]; }
+int sigorset(sigset_t *to, const sigset_t *one, const sigset_t *other) {
+  for (int i = 0; i < 2; i++)
+    to->__bits[i] = one->__bits[i] | other->__bits[i];
+  return 0;
+}
+int sigandset(sigset_t *to, const sigset_t *one, const sigset_t *other) {
+  for (int i = 0; i < 2; i++)
+    to->__bits[i] = one->__bits[i] & other->__bits[i];
+  return 0;
+}
+
+/* What happens to a signal for which there is no handler. */
+static void act_by_default(int signal) {
+  switch (signal) {
+  case SIGCHLD:
+  case SIGURG:
+  case SIGWINCH:
+  case SIGCONT:
+  /* Nothing could continue a process that has stopped. */
+  case SIGSTOP:
+  case SIGTSTP:
+  case SIGTTIN:
+  case SIGTTOU:
+    return;
+  case SIGABRT:
+  case SIGSEGV:
+  case SIGBUS:
+  case SIGILL:
+  case SIGFPE:
+  case SIGTRAP:
+  case SIGSYS:
+    __builtin_trap();
+  default:
+    /* What a shell makes of a program that a signal has ended. */
+    _Exit(128 + signal);
+  }
+}
+
+static void deliver(int signal) {
+  struct sigaction action = actions[signal];
+  *word(&waiting, signal) &= ~bit(signal);
+  if (action.sa_handler == SIG_IGN)
+    return;
+  if (action.sa_handler == SIG_DFL) {
+    act_by_default(signal);
+    return;
+  }
+  if (action.sa_flags & SA_RESETHAND)
+    actions[signal].sa_handler = SIG_DFL;
+  sigset_t before = mask;
+  sigorset(&mask, &mask, &action.sa_mask);
+  if (!(action.sa_flags & SA_NODEFER))
+    *word(&mask, signal) |= bit(signal);
+  /* A handler that leaves by longjmp must not leave its mask behind, and there is
+   * nobody to put it back afterwards: nothing interrupts a handler but itself. */
+  if (action.sa_flags & SA_SIGINFO) {
+    siginfo_t info = information[signal];
+    action.sa_sigaction(signal, &info, 0);
+  } else {
+    action.sa_handler(signal);
+  }
+  mask = before;
+}
+
+static void deliver_waiting(void) {
+  for (int signal = 1; signal <= LAST; signal++)
+    if ((*word(&waiting, signal) & bit(signal)) && !(*word(&mask, signal) & bit(signal)))
+      deliver(signal);
+}
+
+static int send(int signal, int code, union sigval value) {
+  if (!known(signal))
+    return -1;
+  if (signal == SIGKILL)
+    return env_kill(getpid(), SIGKILL);
+  memset(&information[signal], 0, sizeof information[signal]);
+  information[signal].si_signo = signal;
+  information[signal].si_code = code;
+  information[signal].si_pid = getpid();
+  information[signal].si_uid = getuid();
+  information[signal].si_value = value;
+  *word(&waiting, signal) |= bit(signal);
+  deliver_waiting();
+  return 0;
+}
+
+int raise(int signal) { return send(signal, SI_TKILL, (union sigval){0}); }
+
+static int is_self(pid_t process) {
+  return process == 0 || process == -1 || process == getpid() || process == -getpid();
+}
+
+int kill(pid_t process, int signal) {
+  if (signal > 0 && signal <= LAST && is_self(process))
+    return send(signal, SI_USER, (union sigval){0});
+  return env_kill(process, signal);
+}
+
+int sigqueue(pid_t process, int signal, union sigval value) {
+  if (signal > 0 && signal <= LAST && is_self(process))
+    return send(signal, SI_QUEUE, value);
+  return env_kill(process, signal);
+}
+
+int pthread_kill(pthread_t thread, int signal) {
+  (void)thread;
+  if (signal == 0)
+    return 0;
+  return raise(signal) ? errno : 0;
+}
+
+int sigaction(int signal, const struct sigaction *action, struct sigaction *old) {
+  if (!known(signal))
+    return -1;
+  if (old)
+    *old = actions[signal];
+  if (!action)
+    return 0;
+  if (signal == SIGKILL || signal == SIGSTOP) {
+    errno = EINVAL;
+    return -1;
+  }
+  actions[signal] = *action;
+  if (action->sa_handler == SIG_IGN)
+    *word(&waiting, signal) &= ~bit(signal);
+  return 0;
+}
+
+void (*signal(int signal, void (*handler)(int)))(int) {
+  struct sigaction action = {.sa_flags = SA_RESTART}, old;
+  action.sa_handler = handler;
+  return sigaction(signal, &action, &old) ? SIG_ERR : old.sa_handler;
+}
+
+void (*bsd_signal(int number, void (*handler)(int)))(int) { return signal(number, handler); }
+void (*__sysv_signal(int number, void (*handler)(int)))(int) { return signal(number, handler); }
+
+int sigprocmask(int how, const sigset_t *set, sigset_t *old) {
+  sigset_t before = mask;
+  if (set) {
+    sigset_t inverse = {{~set->__bits[0], ~set->__bits[1]}};
+    if (how == SIG_BLOCK)
+      sigorset(&mask, &mask, set);
+    else if (how == SIG_UNBLOCK)
+      sigandset(&mask, &mask, &inverse);
+    else if (how == SIG_SETMASK)
+      mask = *set;
+    else {
+      errno = EINVAL;
+      return -1;
+    }
+    sigdelset(&mask, SIGKILL);
+    sigdelset(&mask, SIGSTOP);
+    deliver_waiting();
+  }
+  if (old)
+    *old = before;
+  return 0;
+}
+
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *old) {
+  return sigprocmask(how, set, old) ? errno : 0;
+}
+
+int sigpending(sigset_t *set) {
+  *set = waiting;
+  return 0;
+}
+
+int sigsuspend(const sigset_t *set) {
+  sigset_t before = mask, opened;
+  sigset_t inverse = {{~set->__bits[0], ~set->__bits[1]}};
+  sigandset(&opened, &waiting, &inverse);
+  int nothing_waits = sigisemptyset(&opened);
+  mask = *set;
+  deliver_waiting();
+  if (nothing_waits)
+    pause();
+  mask = before;
+  deliver_waiting();
+  errno = EINTR;
+  return -1;
+}
+
+int sigwait(const sigset_t *set, int *signal) {
+  for (;;) {
+    for (int number = 1; number <= LAST; number++)
+      if (sigismember(set, number) && sigismember(&waiting, number)) {
+        *word(&waiting, number) &= ~bit(number);
+        *signal = number;
+        return 0;
+      }
+    if (pause() && errno != EINTR)
+      return errno;
+    return EINTR;
+  }
+}
+
+/* The stack of a guest is not one that a handler could leave. */
+int sigaltstack(const stack_t *stack, stack_t *old) {
+  static stack_t kept = {.ss_flags = SS_DISABLE};
+  if (old)
+    *old = kept;
+  if (stack)
+    kept = *stack;
+  return 0;
+}
+
+int siginterrupt(int signal, int flag) {
+  (void)flag;
+  return known(signal) ? 0 : -1;
+}
+
+int sighold(int signal) {
+  sigset_t set = {{0, 0}};
+  return sigaddset(&set, signal) ? -1 : sigprocmask(SIG_BLOCK, &set, 0);
+}
+int sigrelse(int signal) {
+  sigset_t set = {{0, 0}};
+  return sigaddset(&set, signal) ? -1 : sigprocmask(SIG_UNBLOCK, &set, 0);
+}
+int sigignore(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
