@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let signatures = bellglass_system::rows().map(|row| row.signature.parse().expect("a row has a signature")).collect();
-    let hello = FromCell::Hello { version: PROTOCOL_VERSION, signatures, walls: vec![] };
+    let hello = FromCell::Hello { version: PROTOCOL_VERSION, shared_memory: false, signatures, walls: vec![] };
     let mut bytes = Vec::new();
     hello.encode(&mut bytes).expect("within the caps");
     bytes

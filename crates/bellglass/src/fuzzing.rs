@@ -4,6 +4,7 @@
 use crate::monitor::link::Link;
 use crate::monitor::{Monitor, Orders, Routes, Unsupported};
 use crate::{Error, Limits, Outcome};
+use bellglass_channel::{Channel, Side};
 use bellglass_system::{FixedClock, SeededRandom, System, Waiter};
 use bellglass_wire::Hooks;
 use std::collections::BTreeMap;
@@ -23,7 +24,6 @@ const TIME: Duration = Duration::from_millis(50);
 /// Those of a cell that does not start.
 pub fn converse(from_cell: &[u8]) -> Result<Outcome, Error> {
     let (ours, theirs) = UnixStream::pair().map_err(Error::Resource)?;
-    ours.set_nonblocking(true).map_err(Error::Resource)?;
     std::thread::scope(|scope| {
         let mut said = theirs.try_clone().map_err(Error::Resource)?;
         scope.spawn(move || {
@@ -55,7 +55,8 @@ fn answer(stream: UnixStream) -> Result<Outcome, Error> {
         .build()?;
     let deadline = Instant::now() + TIME;
     let waiter = Waiter::new(None).map_err(Error::Resource)?.with_deadline(Some(deadline));
-    let mut monitor = Monitor::new(Link::new(stream), system, waiter, limits);
+    let mut monitor =
+        Monitor::new(Link::new(Channel::new(stream, Side::Controller), None), system, waiter, limits);
     let signatures = monitor.greet()?;
     monitor.answers.routes = Routes::new(signatures, BTreeMap::new(), Vec::new(), Unsupported::Errno);
     let hook = |name: &str| Some(name.to_owned());
@@ -73,7 +74,12 @@ mod tests {
     fn a_conversation_has_an_outcome() {
         let mut said = Vec::new();
         for message in [
-            FromCell::Hello { version: PROTOCOL_VERSION, signatures: vec![], walls: vec![] },
+            FromCell::Hello {
+                version: PROTOCOL_VERSION,
+                shared_memory: false,
+                signatures: vec![],
+                walls: vec![],
+            },
             FromCell::Returned { results: vec![4], usage: Usage::default() },
         ] {
             message.encode(&mut said).expect("within the caps");

@@ -44,7 +44,7 @@ pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
 pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
 pub use bellglass_system::{
-    Access, Answer, Call, Capture, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Stop,
+    Access, Answer, Call, Capture, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Results, Stop,
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
 pub use error::Error;

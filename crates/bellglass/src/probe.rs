@@ -3,7 +3,6 @@
 
 use crate::launch::{CellProcess, find_cell};
 use crate::monitor::Monitor;
-use crate::monitor::link::Link;
 use crate::sandbox::explain;
 use crate::{Error, Limits, Wall};
 use bellglass_system::{System, Waiter};
@@ -32,9 +31,9 @@ pub fn probe(cell: Option<&Path>, compiled: File) -> Result<Probe, Error> {
     let program = find_cell(cell)?;
     let limits = Limits::default();
     let begun = Instant::now();
-    let (mut process, stream) = CellProcess::start(&program, compiled)?;
+    let (mut process, link) = CellProcess::start(&program, compiled)?;
     let waiter = Waiter::new(None).map_err(Error::Resource)?;
-    let mut monitor = Monitor::new(Link::new(stream), System::builder().build()?, waiter, limits.clone());
+    let mut monitor = Monitor::new(link, System::builder().build()?, waiter, limits.clone());
     let greeted = monitor.greet();
     greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
     let start_time = begun.elapsed();

@@ -379,11 +379,11 @@ impl SandboxBuilder {
         // The cell loads its module while this thread sets up the rest.
         let start = choose_start(fresh, &image, &arguments, &system, &limits);
         let compiled = compiled(&image, start, Interruption::Kill)?.try_clone().map_err(Error::Resource)?;
-        let (mut process, stream) = CellProcess::start(&program, compiled)?;
+        let (mut process, link) = CellProcess::start(&program, compiled)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let system = build_system(system, &image, argument_zero, arguments, &limits)?
             .processor_time(process.processor_time());
-        let mut monitor = Monitor::new(Link::new(stream), system.build()?, waiter.clone(), limits.clone());
+        let mut monitor = Monitor::new(link, system.build()?, waiter.clone(), limits.clone());
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
         monitor.walls.push(process.bound_memory(&limits));

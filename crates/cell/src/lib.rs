@@ -14,7 +14,7 @@ mod link;
 
 use bellglass_engine::{Ending, Interruption, NATIVE_STACK_BYTES, Program, Settings};
 use bellglass_wire::{FromCell, PROTOCOL_VERSION, ToCell, Wall};
-use link::{Link, LinkError};
+use link::{Link, LinkError, SharedLink};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::fs::File;
@@ -99,8 +99,8 @@ fn watch_controller() {
 
 fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
     interrupt::install();
-    let stream = duplicate(&std::io::stdin())?;
-    let mut link = Link::new(File::from(stream));
+    let mut link = Link::new(duplicate(&std::io::stdin())?);
+    link.look_for_offer()?;
     let compiled = File::from(duplicate(&std::io::stdout())?);
 
     // SAFETY: the controller opened the compiled module in an image that it
@@ -109,7 +109,6 @@ fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
         Ok(program) => program,
         Err(error) => return link.fail(error.to_string()),
     };
-    let mut last = Link::sharing(&link)?;
     if let Err(error) = program.prepare() {
         return link.fail(error.to_string());
     }
@@ -120,10 +119,18 @@ fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
     walls.extend(bellglass_cage::lock_down(rules));
     link.send(&FromCell::Hello {
         version: PROTOCOL_VERSION,
+        shared_memory: link.is_offered(),
         signatures: program.signatures().to_vec(),
         walls,
     })?;
-    let ToCell::Welcome { limits, hooks, views, .. } = link.receive()? else {
+    link.share();
+    let mut first = link.receive()?;
+    if let ToCell::Offer { .. } = first {
+        // It was not there in time, or had lost its descriptor on the way: what the
+        // hello said holds.
+        first = link.receive()?;
+    }
+    let ToCell::Welcome { limits, hooks, views, .. } = first else {
         return link.fail("the controller did not begin with a welcome".to_owned());
     };
     link.set_views(program.signatures().len(), views);
@@ -132,9 +139,10 @@ fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
     };
 
     let settings = Settings { limits, hooks, exports, watch: None };
-    match program.run(&settings, Box::new(link), interrupt::arm) {
-        Err(error) => last.fail(error.to_string()),
-        Ok((ending, usage, _)) => last.send(&match ending {
+    let link = SharedLink::new(link);
+    match program.run(&settings, Box::new(link.clone()), interrupt::arm) {
+        Err(error) => link.lock().fail(error.to_string()),
+        Ok((ending, usage, _)) => link.lock().send(&match ending {
             Ending::Returned { results } => FromCell::Returned { results, usage },
             Ending::Ended => FromCell::Ended { usage },
             Ending::Trapped { kind, message, backtrace } => {

@@ -2,27 +2,40 @@
 //! controller asks of the guest's memory, and hands the answer back.
 
 use crate::interrupt;
+use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, take_offer};
 use bellglass_engine::{External, GuestMemory, StopGuest};
-use bellglass_wire::{FrameBuffer, FromCell, ToCell, View, Viewed, WireError, Write as Change, caps};
-use std::fs::File;
-use std::io::{Read, Write};
+use bellglass_wire::{CallFrame, FrameBuffer, FromCell, ReturnFrame, ToCell, View, WireError, caps};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many bytes one read from the stream may take.
 const CHUNK_BYTES: usize = 64 << 10;
 
+/// Bytes that an offer may have.
+const OFFER_BYTES: usize = 64;
+
 pub(crate) struct Link {
-    stream: File,
+    channel: Channel,
+    /// What was offered, until the hello has taken it.
+    offered: Option<Shared>,
     incoming: FrameBuffer,
     outgoing: Vec<u8>,
     /// By index of the signature.
     views: Vec<Vec<View>>,
 }
 
+/// The one link of this process: the guest's calls go through it, and then the
+/// cell's last frame.
+#[derive(Clone)]
+pub(crate) struct SharedLink(Arc<Mutex<Link>>);
+
 /// Why the cell cannot go on. None of these is the guest's doing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
     #[error("the controller is gone: {0}")]
     Stream(#[from] std::io::Error),
+    #[error("the controller is gone: {0}")]
+    Channel(#[from] ChannelError),
     #[error("the controller breaks the protocol: {0}")]
     Wire(#[from] WireError),
     #[error("the controller breaks the protocol: {0}")]
@@ -32,18 +45,44 @@ pub(crate) enum LinkError {
 }
 
 impl Link {
-    pub(crate) fn new(stream: File) -> Self {
+    pub(crate) fn new(stream: OwnedFd) -> Self {
         Self {
-            stream,
+            channel: Channel::new(stream, Side::Cell),
+            offered: None,
             incoming: FrameBuffer::new(caps::FRAME_BYTES),
             outgoing: Vec::new(),
             views: Vec::new(),
         }
     }
 
-    /// A second sender on the same stream, for the last frame of a run.
-    pub(crate) fn sharing(other: &Self) -> std::io::Result<Self> {
-        other.stream.try_clone().map(Self::new)
+    /// Looks for an offer of shared memory, which the controller sends before this
+    /// process starts, and maps the memory. That it cannot be had is no fault.
+    pub(crate) fn look_for_offer(&mut self) -> Result<(), LinkError> {
+        let mut message = [0; OFFER_BYTES];
+        let (count, memory) = take_offer(self.channel.socket().as_fd(), &mut message)?;
+        self.incoming.extend(&message[..count]);
+        if count == 0 {
+            return Ok(());
+        }
+        let ToCell::Offer { ring_bytes } = self.receive()? else {
+            return Err(LinkError::Refused("something other than an offer came before the hello"));
+        };
+        if ring_bytes as usize == RING_BYTES {
+            self.offered = memory.and_then(|memory| Shared::open(&memory).ok());
+        }
+        Ok(())
+    }
+
+    /// Whether shared memory was offered and could be mapped.
+    pub(crate) fn is_offered(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// Uses what was offered from now on.
+    pub(crate) fn share(&mut self) {
+        if let Some(memory) = self.offered.take() {
+            self.channel.share(memory);
+        }
     }
 
     pub(crate) fn set_views(&mut self, signatures: usize, views: Vec<(u32, Vec<View>)>) {
@@ -58,8 +97,7 @@ impl Link {
     pub(crate) fn send(&mut self, message: &FromCell) -> Result<(), LinkError> {
         self.outgoing.clear();
         message.encode(&mut self.outgoing)?;
-        self.stream.write_all(&self.outgoing)?;
-        Ok(())
+        Ok(self.channel.send(&self.outgoing, None)?)
     }
 
     /// Tells the controller why the cell gives up, and gives up.
@@ -71,35 +109,23 @@ impl Link {
     }
 
     pub(crate) fn receive(&mut self) -> Result<ToCell, LinkError> {
-        loop {
-            if let Some(frame) = self.incoming.next_frame()? {
-                return Ok(ToCell::decode(frame)?);
-            }
-            let stream = &mut self.stream;
-            match self.incoming.fill_with(CHUNK_BYTES, |buffer| stream.read(buffer)) {
-                Ok(0) => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(ToCell::decode(self.receive_frame()?)?)
     }
 
-    fn viewed(&self, import: usize, arguments: &[u64], memory: &[u8]) -> Vec<Viewed> {
-        let mut pieces = Vec::new();
-        let mut budget = caps::VIEWED_BYTES;
-        for view in self.views.get(import).map_or(&[][..], Vec::as_slice) {
-            let mut used = 0;
-            view.pieces(arguments, memory, budget, &mut |address, bytes| {
-                // BOUND: an iovec may describe IOVEC_BUFFERS pieces.
-                if pieces.len() < caps::VIEWED_PIECES {
-                    used += bytes.len();
-                    pieces.push(Viewed { address, bytes: bytes.to_vec() });
-                }
-            });
-            budget -= used.min(budget);
+    fn receive_frame(&mut self) -> Result<&[u8], LinkError> {
+        while !self.incoming.has_frame()? {
+            let channel = &mut self.channel;
+            self.incoming.fill_with(CHUNK_BYTES, |buffer| channel.receive(buffer, None))?;
         }
-        pieces
+        Ok(self.incoming.next_frame()?.unwrap_or(&[]))
+    }
+
+    fn send_call(&mut self, import: usize, arguments: &[u64], memory: &[u8]) -> Result<(), LinkError> {
+        self.outgoing.clear();
+        let views = self.views.get(import).map_or(&[][..], Vec::as_slice);
+        // Loading has checked the number of imports against a cap.
+        CallFrame::encode(&mut self.outgoing, import as u32, arguments, memory, views)?;
+        Ok(self.channel.send(&self.outgoing, None)?)
     }
 
     /// Serves the controller until it closes the open call.
@@ -109,12 +135,17 @@ impl Link {
         memory: &mut dyn GuestMemory,
     ) -> Result<Result<(), StopGuest>, LinkError> {
         loop {
-            match self.receive()? {
+            let frame = self.receive_frame()?;
+            if let Some(answer) = ReturnFrame::decode(frame)? {
+                close(&answer, results, memory)?;
+                return Ok(Ok(()));
+            }
+            match ToCell::decode(frame)? {
                 ToCell::Read { address, length } => {
                     let bytes = range(memory.bytes(), address, length as usize)?.to_vec();
                     self.send(&FromCell::Data { bytes })?;
                 }
-                ToCell::Write(change) => apply(memory, &change)?,
+                ToCell::Write(change) => apply(memory, change.address, &change.bytes)?,
                 ToCell::Allocate { size } => {
                     let address = match memory.allocate(size) {
                         Ok(address) => address.ok_or(LinkError::Refused("this guest has no allocator"))?,
@@ -128,19 +159,6 @@ impl Link {
                         return Ok(Err(stop));
                     }
                 }
-                ToCell::Return { writes, errno, results: values } => {
-                    for change in &writes {
-                        apply(memory, change)?;
-                    }
-                    if let Some(errno) = errno {
-                        memory.set_errno(errno);
-                    }
-                    if values.len() != results.len() {
-                        return Err(LinkError::Refused("a call was answered with a wrong number of results"));
-                    }
-                    results.copy_from_slice(&values);
-                    return Ok(Ok(()));
-                }
                 ToCell::End => return Ok(Err(StopGuest::End)),
                 _ => return Err(LinkError::Refused("a message that an open call does not allow")),
             }
@@ -148,7 +166,19 @@ impl Link {
     }
 }
 
-impl External for Link {
+impl SharedLink {
+    pub(crate) fn new(link: Link) -> Self {
+        Self(Arc::new(Mutex::new(link)))
+    }
+
+    /// The link. Nobody else waits for it long: the guest stands still in its
+    /// calls, and the last frame comes after them.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Link> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl External for SharedLink {
     fn call(
         &mut self,
         import: usize,
@@ -156,24 +186,41 @@ impl External for Link {
         results: &mut [u64],
         memory: &mut dyn GuestMemory,
     ) -> Result<(), StopGuest> {
-        let call = FromCell::Call {
-            // Loading has checked the number of imports against a cap.
-            signature: import as u32,
-            memory_bytes: memory.bytes().len() as u64,
-            arguments: arguments.to_vec(),
-            viewed: self.viewed(import, arguments, memory.bytes()),
-        };
-        let outcome = self.send(&call).and_then(|()| self.converse(results, memory));
+        let mut link = self.lock();
+        let sent = link.send_call(import, arguments, memory.bytes());
+        let outcome = sent.and_then(|()| link.converse(results, memory));
         interrupt::deliver_pending();
         match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
                 // Without its controller a guest has nobody to run for.
-                let _ = self.fail(error.to_string());
+                let _ = link.fail(error.to_string());
                 crate::leave(1);
             }
         }
     }
+}
+
+/// Carries out the answer that closes a call.
+fn close(
+    answer: &ReturnFrame<'_>,
+    results: &mut [u64],
+    memory: &mut dyn GuestMemory,
+) -> Result<(), LinkError> {
+    for (address, bytes) in answer.writes() {
+        apply(memory, address, bytes)?;
+    }
+    if let Some(errno) = answer.errno {
+        memory.set_errno(errno);
+    }
+    let values = answer.results();
+    if values.len() != results.len() {
+        return Err(LinkError::Refused("a call was answered with a wrong number of results"));
+    }
+    for (slot, value) in results.iter_mut().zip(values) {
+        *slot = value;
+    }
+    Ok(())
 }
 
 fn range(memory: &[u8], address: u32, length: usize) -> Result<&[u8], LinkError> {
@@ -184,9 +231,9 @@ fn range(memory: &[u8], address: u32, length: usize) -> Result<&[u8], LinkError>
         .ok_or(LinkError::Refused("a read beyond the guest's memory"))
 }
 
-fn apply(memory: &mut dyn GuestMemory, change: &Change) -> Result<(), LinkError> {
-    let start = change.address as usize;
-    let target = start.checked_add(change.bytes.len()).and_then(|end| memory.bytes_mut().get_mut(start..end));
-    target.ok_or(LinkError::Refused("a write beyond the guest's memory"))?.copy_from_slice(&change.bytes);
+fn apply(memory: &mut dyn GuestMemory, address: u32, bytes: &[u8]) -> Result<(), LinkError> {
+    let start = address as usize;
+    let target = start.checked_add(bytes.len()).and_then(|end| memory.bytes_mut().get_mut(start..end));
+    target.ok_or(LinkError::Refused("a write beyond the guest's memory"))?.copy_from_slice(bytes);
     Ok(())
 }

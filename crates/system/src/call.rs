@@ -3,7 +3,7 @@
 //! A handler does not know where the guest is: in a cell at the other end of a
 //! pipe, or in the same address space. It sees [`Memory`].
 
-use crate::{Errno, Waiter};
+use crate::{Errno, Results, Waiter};
 use bellglass_wire::Signature;
 
 /// One external call, while it is open.
@@ -54,6 +54,16 @@ pub trait Memory {
     /// [`MemoryError::OutOfBounds`] if not all of it lies in the memory.
     fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), MemoryError>;
 
+    /// Appends what stands from `address` on up to a zero byte, which is left out,
+    /// to `into`: at most `most` bytes, and none beyond the end of the memory.
+    /// Returns whether the zero byte was found.
+    ///
+    /// # Errors
+    /// [`MemoryError::OutOfBounds`] if the address itself is not in the memory.
+    fn read_text(&mut self, address: u32, most: usize, into: &mut Vec<u8>) -> Result<bool, MemoryError> {
+        read_text_in_steps(self, address, most, 64, into)
+    }
+
     /// Copies `bytes` into the guest's memory at `address`. It may be carried out
     /// only when the call is answered, but a later read sees it.
     ///
@@ -74,6 +84,42 @@ pub trait Memory {
     /// # Errors
     /// [`MemoryError::Unsupported`] if the image names no allocator.
     fn free(&mut self, address: u32) -> Result<(), MemoryError>;
+}
+
+/// What [`Memory::read_text`] does, by reading `step` bytes at a time.
+///
+/// # Errors
+/// As [`Memory::read_text`].
+pub fn read_text_in_steps<M: Memory + ?Sized>(
+    memory: &mut M,
+    address: u32,
+    most: usize,
+    step: usize,
+    into: &mut Vec<u8>,
+) -> Result<bool, MemoryError> {
+    let outside = MemoryError::OutOfBounds { address, length: 0, size: memory.size() };
+    let room = memory.size().checked_sub(u64::from(address)).ok_or(outside)?;
+    let mut left = usize::try_from(room).unwrap_or(usize::MAX).min(most);
+    let mut at = address;
+    while left > 0 {
+        // BOUND: `into` grows by one step at a time, and by `most` in all.
+        let start = into.len();
+        into.resize(start + step.clamp(1, left), 0);
+        let bytes = &mut into[start..];
+        if let Err(error) = memory.read(at, bytes) {
+            into.truncate(start);
+            return Err(error);
+        }
+        if let Some(zero) = bytes.iter().position(|byte| *byte == 0) {
+            into.truncate(start + zero);
+            return Ok(true);
+        }
+        let count = into.len() - start;
+        left -= count;
+        // The next step starts inside the memory, hence below 2^32, or there is none.
+        at = at.wrapping_add(count as u32);
+    }
+    Ok(false)
 }
 
 /// Why guest memory could not be used.
@@ -112,7 +158,7 @@ pub enum Answer {
     /// signature.
     Return {
         /// Raw values; a 32-bit value is in the low half.
-        results: Vec<u64>,
+        results: Results,
         /// What to set the guest's errno to, if anything (libc calls only; a WASI
         /// call returns its errno as its result).
         errno: Option<Errno>,
@@ -124,17 +170,17 @@ pub enum Answer {
 impl Answer {
     /// The answer of a call that returns nothing.
     pub fn none() -> Self {
-        Self::Return { results: Vec::new(), errno: None }
+        Self::Return { results: Results::default(), errno: None }
     }
 
     /// The answer of a call that returns one 32-bit value.
     pub fn i32(value: i32) -> Self {
-        Self::Return { results: vec![u64::from(value as u32)], errno: None }
+        Self::Return { results: [u64::from(value as u32)].into(), errno: None }
     }
 
     /// The answer of a call that returns one 64-bit value.
     pub fn i64(value: i64) -> Self {
-        Self::Return { results: vec![value as u64], errno: None }
+        Self::Return { results: [value as u64].into(), errno: None }
     }
 }
 

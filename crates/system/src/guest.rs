@@ -55,24 +55,13 @@ impl Call<'_> {
     /// The C string at `address`, without its zero byte.
     pub(crate) fn c_string(&mut self, address: u32) -> Result<Vec<u8>, Fault> {
         // BOUND: PATH_BYTES and the zero byte.
-        let room = self.memory.size().saturating_sub(u64::from(address));
-        let window = usize::try_from(room).unwrap_or(usize::MAX).min(crate::files::PATH_BYTES + 1);
+        let most = crate::files::PATH_BYTES + 1;
         let mut found = Vec::new();
-        while found.len() < window {
-            // In small steps, as most strings are short and a view holds no more
-            // than the string itself.
-            let at = address.checked_add(found.len() as u32).ok_or(Errno::FAULT)?;
-            let mut step = [0; 1];
-            self.memory.read(at, &mut step)?;
-            if step == [0] {
-                return Ok(found);
-            }
-            found.push(step[0]);
-        }
-        if window > crate::files::PATH_BYTES {
-            Err(Errno::NAMETOOLONG.into())
-        } else {
-            Err(Errno::FAULT.into())
+        match self.memory.read_text(address, most, &mut found)? {
+            true => Ok(found),
+            false if found.len() == most => Err(Errno::NAMETOOLONG.into()),
+            // The memory ends first.
+            false => Err(Errno::FAULT.into()),
         }
     }
 

@@ -244,13 +244,13 @@ mod tests {
     fn a_refusal_speaks_as_the_family_does() {
         let answer = |text| refuse(&signature(text), Errno::NOSYS);
         assert_eq!(answer("wasi_snapshot_preview1.new_call(i)i"), Answer::i32(52));
-        let failed = Answer::Return { results: vec![0xffff_ffff], errno: Some(Errno::NOSYS) };
+        let failed = Answer::Return { results: [0xffff_ffff].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.epoll_create1(i)i"), failed);
-        let long = Answer::Return { results: vec![u64::MAX], errno: Some(Errno::NOSYS) };
+        let long = Answer::Return { results: [u64::MAX].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.lseek64(iIi)I"), long);
-        let null = Answer::Return { results: vec![0], errno: Some(Errno::NOSYS) };
+        let null = Answer::Return { results: [0].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.dlopen(ii)i"), null);
-        let nothing = Answer::Return { results: vec![], errno: Some(Errno::NOSYS) };
+        let nothing = Answer::Return { results: [].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.closelog()"), nothing);
     }
 }

@@ -4,17 +4,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The arrows of ARCHITECTURE.md: what each crate may use, and nothing else.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
+    ("bellglass-channel", &[]),
     ("bellglass-wire", &[]),
     ("bellglass-pack", &[]),
     ("bellglass-image", &["bellglass-wire"]),
     ("bellglass-engine", &["bellglass-wire"]),
     ("bellglass-cage", &["bellglass-wire"]),
-    ("bellglass-cell", &["bellglass-wire", "bellglass-cage", "bellglass-engine"]),
+    ("bellglass-cell", &["bellglass-channel", "bellglass-wire", "bellglass-cage", "bellglass-engine"]),
     ("bellglass-system", &["bellglass-wire", "bellglass-pack"]),
     (
         "bellglass",
-        &["bellglass-wire", "bellglass-image", "bellglass-pack", "bellglass-system", "bellglass-engine"],
+        &[
+            "bellglass-channel",
+            "bellglass-wire",
+            "bellglass-image",
+            "bellglass-pack",
+            "bellglass-system",
+            "bellglass-engine",
+        ],
     ),
     ("bellglass-driver", &[]),
     (

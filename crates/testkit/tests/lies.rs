@@ -98,7 +98,12 @@ fn encoded(message: &FromCell) -> Vec<u8> {
 fn hello() -> FromCell {
     let signature: Signature = "a.b(i)i".parse().expect("a signature");
     let wall = Wall { name: "a wall".to_owned(), active: true, detail: "of bricks".to_owned() };
-    FromCell::Hello { version: PROTOCOL_VERSION, signatures: vec![signature], walls: vec![wall] }
+    FromCell::Hello {
+        version: PROTOCOL_VERSION,
+        shared_memory: false,
+        signatures: vec![signature],
+        walls: vec![wall],
+    }
 }
 
 fn call(argument: u64, memory_bytes: u64, viewed: Vec<Viewed>) -> FromCell {
@@ -347,7 +352,12 @@ fn greedy_cells_under_a_low_limit() {
         results: vec![],
     });
     let walls = vec![Wall { name: "w".repeat(500), active: false, detail: "d".repeat(8000) }; caps::WALLS];
-    let huge = FromCell::Hello { version: PROTOCOL_VERSION, signatures: many.collect(), walls };
+    let huge = FromCell::Hello {
+        version: PROTOCOL_VERSION,
+        shared_memory: false,
+        signatures: many.collect(),
+        walls,
+    };
     let outcome = run(&format!("{}sleep 9000", send(&encoded(&huge))));
     assert!(matches!(outcome, Err(Error::UnknownSignature { .. })), "{outcome:?}");
     // A frame as long as may be, and never whole.

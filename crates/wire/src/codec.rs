@@ -91,6 +91,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list of 64-bit values, as their bytes.
+    pub(crate) fn values(
+        &mut self,
+        list: &'static str,
+        value: &'static str,
+    ) -> Result<&'a [[u8; 8]], WireError> {
+        let count = self.count(list, crate::caps::VALUES)?;
+        let bytes = self.take(value, count * 8)?;
+        Ok(bytes.as_chunks().0)
+    }
+
+    /// What was not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn finish(self) -> Result<(), WireError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -115,6 +131,30 @@ impl<'a> Writer<'a> {
         Self { stream, start, error: None }
     }
 
+    /// Goes on with a frame that begins at `start` and was left open.
+    pub(crate) fn resume(stream: &'a mut Vec<u8>, start: usize) -> Self {
+        Self { stream, start, error: None }
+    }
+
+    /// Where the next field will stand.
+    pub(crate) fn position(&self) -> usize {
+        self.stream.len()
+    }
+
+    /// Fills in a number that was not known when its place was written.
+    pub(crate) fn set_u32(&mut self, position: usize, value: u32) {
+        if let Some(place) = self.stream.get_mut(position..position + 4) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// Holds a count or length that stands in the frame already to its cap.
+    pub(crate) fn check(&mut self, field: &'static str, count: usize, cap: usize) {
+        if count > cap {
+            self.error.get_or_insert(WireError::TooLong { field, length: count as u64, cap: cap as u64 });
+        }
+    }
+
     pub(crate) fn u8(&mut self, value: u8) {
         self.stream.push(value);
     }
@@ -132,9 +172,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn count(&mut self, field: &'static str, count: usize, cap: usize) {
-        if count > cap {
-            self.error.get_or_insert(WireError::TooLong { field, length: count as u64, cap: cap as u64 });
-        }
+        self.check(field, count, cap);
         // An overlong count is never sent: `finish` takes the frame back.
         self.u32(u32::try_from(count).unwrap_or(u32::MAX));
     }

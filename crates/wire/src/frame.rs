@@ -58,6 +58,14 @@ impl FrameBuffer {
         &mut self.room[self.filled..end]
     }
 
+    /// Whether the next frame has come whole.
+    ///
+    /// # Errors
+    /// As [`next_frame`](Self::next_frame).
+    pub fn has_frame(&self) -> Result<bool, WireError> {
+        Ok(self.frame_length()?.is_some())
+    }
+
     /// The next whole frame without its length field, or `None` until more
     /// bytes have come.
     ///
@@ -65,6 +73,14 @@ impl FrameBuffer {
     /// [`WireError::TooLong`] if the frame claims more than the cap, and
     /// [`WireError::Truncated`] if it is empty: a frame has at least its kind.
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, WireError> {
+        let Some(length) = self.frame_length()? else { return Ok(None) };
+        let start = self.taken + 4;
+        self.taken = start + length;
+        Ok(Some(&self.room[start..self.taken]))
+    }
+
+    /// The length of the next frame, once it has come whole.
+    fn frame_length(&self) -> Result<Option<usize>, WireError> {
         let waiting = &self.room[self.taken..self.filled];
         let Some((prefix, rest)) = waiting.split_first_chunk::<4>() else {
             return Ok(None);
@@ -80,12 +96,7 @@ impl FrameBuffer {
         if untrusted_length == 0 {
             return Err(WireError::Truncated { field: "kind" });
         }
-        if rest.len() < untrusted_length {
-            return Ok(None);
-        }
-        let start = self.taken + 4;
-        self.taken = start + untrusted_length;
-        Ok(Some(&self.room[start..self.taken]))
+        Ok((rest.len() >= untrusted_length).then_some(untrusted_length))
     }
 
     /// Bytes that have come and belong to no frame yet.

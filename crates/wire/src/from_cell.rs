@@ -1,7 +1,7 @@
 //! The frames that a cell sends.
 
 use crate::codec::{Reader, Writer};
-use crate::{PROTOCOL_VERSION, Signature, WireError, caps};
+use crate::{CallFrame, PROTOCOL_VERSION, Signature, WireError, call, caps};
 
 /// The first bytes of a cell's hello, so that a peer that is no cell at all is
 /// known as such.
@@ -15,6 +15,9 @@ pub enum FromCell {
     Hello {
         /// The protocol that the cell speaks.
         version: u16,
+        /// Whether the cell takes the shared memory that it was offered: all that
+        /// follows goes through it, both ways.
+        shared_memory: bool,
         /// Each import of the module, in the order that calls refer to.
         signatures: Vec<Signature>,
         /// What the operating system adds to the isolation of this cell.
@@ -171,6 +174,12 @@ fn flag(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, WireError>
 }
 
 impl FromCell {
+    /// Whether a frame, given without its length field, is that of a call: for
+    /// readers that leave a call where it stands, see [`CallFrame`].
+    pub fn is_call(frame: &[u8]) -> bool {
+        frame.first() == Some(&call::KIND)
+    }
+
     /// Appends this frame, with its length field, to `stream`.
     ///
     /// # Errors
@@ -178,10 +187,11 @@ impl FromCell {
     /// was.
     pub fn encode(&self, stream: &mut Vec<u8>) -> Result<(), WireError> {
         match self {
-            Self::Hello { version, signatures, walls } => {
+            Self::Hello { version, shared_memory, signatures, walls } => {
                 let mut writer = Writer::new(stream, 1);
                 writer.u32(MAGIC);
                 writer.u16(*version);
+                writer.u8(u8::from(*shared_memory));
                 writer.list("signatures", signatures, caps::SIGNATURES, |writer, one| one.encode(writer));
                 writer.list("walls", walls, caps::WALLS, |writer, wall| {
                     writer.text("wall's name", &wall.name, caps::NAME_BYTES);
@@ -191,7 +201,7 @@ impl FromCell {
                 writer.finish()
             }
             Self::Call { signature, memory_bytes, arguments, viewed } => {
-                let mut writer = Writer::new(stream, 2);
+                let mut writer = Writer::new(stream, call::KIND);
                 writer.u32(*signature);
                 writer.u64(*memory_bytes);
                 writer.list("arguments", arguments, caps::VALUES, |writer, value| writer.u64(*value));
@@ -246,6 +256,17 @@ impl FromCell {
     /// # Errors
     /// What is wrong with it; see [`WireError`].
     pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
+        if let Some(call) = CallFrame::decode(frame)? {
+            return Ok(Self::Call {
+                signature: call.signature,
+                memory_bytes: call.memory_bytes,
+                arguments: call.arguments().collect(),
+                viewed: call
+                    .viewed()
+                    .map(|(address, bytes)| Viewed { address, bytes: bytes.to_vec() })
+                    .collect(),
+            });
+        }
         let mut reader = Reader::new(frame);
         let message = match reader.u8("kind")? {
             1 => {
@@ -256,10 +277,12 @@ impl FromCell {
                 let version = reader.u16("version")?;
                 if version != PROTOCOL_VERSION {
                     // What follows is of another version's shape.
-                    return Ok(Self::Hello { version, signatures: Vec::new(), walls: Vec::new() });
+                    let (signatures, walls) = Default::default();
+                    return Ok(Self::Hello { version, shared_memory: false, signatures, walls });
                 }
                 Self::Hello {
                     version,
+                    shared_memory: flag(&mut reader, "shared memory")?,
                     signatures: reader.list("signatures", caps::SIGNATURES, Signature::decode)?,
                     walls: reader.list("walls", caps::WALLS, |reader| {
                         Ok(Wall {
@@ -269,19 +292,6 @@ impl FromCell {
                         })
                     })?,
                 }
-            }
-            2 => {
-                let signature = reader.u32("signature")?;
-                let memory_bytes = reader.u64("memory size")?;
-                let arguments = reader.list("arguments", caps::VALUES, |reader| reader.u64("argument"))?;
-                let mut budget = caps::VIEWED_BYTES;
-                let viewed = reader.list("viewed memory", caps::VIEWED_PIECES, |reader| {
-                    let address = reader.u32("viewed address")?;
-                    let bytes = reader.bytes("viewed bytes", budget)?.to_vec();
-                    budget -= bytes.len();
-                    Ok(Viewed { address, bytes })
-                })?;
-                Self::Call { signature, memory_bytes, arguments, viewed }
             }
             3 => Self::Data { bytes: reader.bytes("data", caps::TRANSFER_BYTES)?.to_vec() },
             4 => {

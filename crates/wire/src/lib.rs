@@ -22,24 +22,30 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer;
+mod call;
 pub mod caps;
 mod codec;
 mod error;
 mod frame;
 mod from_cell;
 mod interruption;
+mod pieces;
 mod signature;
 mod to_cell;
 mod view;
 
+pub use answer::{OpenReturn, ReturnFrame};
+pub use call::CallFrame;
 pub use error::WireError;
 pub use frame::FrameBuffer;
 pub use from_cell::{FromCell, TrapKind, Usage, Viewed, Wall};
 pub use interruption::Interruption;
+pub use pieces::Pieces;
 pub use signature::{ParseSignatureError, Signature, ValueType};
 pub use to_cell::{GuestLimits, Hooks, ToCell, Write};
 pub use view::View;
 
 /// The version of the protocol that this crate speaks. A peer of another
 /// version is refused at the handshake.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;

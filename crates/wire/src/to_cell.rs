@@ -1,7 +1,7 @@
 //! The frames that a controller sends.
 
 use crate::codec::{Reader, Writer};
-use crate::{PROTOCOL_VERSION, View, WireError, caps};
+use crate::{OpenReturn, PROTOCOL_VERSION, ReturnFrame, View, WireError, answer, caps};
 
 /// A frame from a controller to a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,12 @@ pub enum ToCell {
     },
     /// Closes the open call and ends the guest: an exit.
     End,
+    /// Offers shared memory, whose descriptor comes with this frame. It is sent
+    /// before the cell's process starts, or not at all.
+    Offer {
+        /// Bytes of each ring.
+        ring_bytes: u32,
+    },
 }
 
 /// A change to guest memory.
@@ -153,7 +159,7 @@ impl ToCell {
                 writer.finish()
             }
             Self::Write(write) => {
-                let mut writer = Writer::new(stream, 4);
+                let mut writer = Writer::new(stream, answer::WRITE_KIND);
                 write.encode(&mut writer);
                 writer.finish()
             }
@@ -168,13 +174,18 @@ impl ToCell {
                 writer.finish()
             }
             Self::Return { writes, errno, results } => {
-                let mut writer = Writer::new(stream, 7);
-                writer.list("writes", writes, caps::WRITES, |writer, write| write.encode(writer));
-                writer.optional(errno.as_ref(), |writer, errno| writer.u32(*errno as u32));
-                writer.list("results", results, caps::VALUES, |writer, value| writer.u64(*value));
-                writer.finish()
+                let mut open = OpenReturn::begin(stream);
+                for write in writes {
+                    open.write(stream, write.address, &write.bytes);
+                }
+                open.finish(stream, *errno, results)
             }
             Self::End => Writer::new(stream, 8).finish(),
+            Self::Offer { ring_bytes } => {
+                let mut writer = Writer::new(stream, 9);
+                writer.u32(*ring_bytes);
+                writer.finish()
+            }
         }
     }
 
@@ -183,6 +194,16 @@ impl ToCell {
     /// # Errors
     /// What is wrong with it; see [`WireError`].
     pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
+        if let Some(answer) = ReturnFrame::decode(frame)? {
+            return Ok(Self::Return {
+                writes: answer
+                    .writes()
+                    .map(|(address, bytes)| Write { address, bytes: bytes.to_vec() })
+                    .collect(),
+                errno: answer.errno,
+                results: answer.results().collect(),
+            });
+        }
         let mut reader = Reader::new(frame);
         let message = match reader.u8("kind")? {
             1 => {
@@ -215,21 +236,8 @@ impl ToCell {
             4 => Self::Write(Write::decode(&mut reader, caps::TRANSFER_BYTES)?),
             5 => Self::Allocate { size: reader.u32("size")? },
             6 => Self::Free { address: reader.u32("address")? },
-            7 => {
-                let mut budget = caps::TRANSFER_BYTES;
-                let writes = reader.list("writes", caps::WRITES, |reader| {
-                    let write = Write::decode(reader, budget)?;
-                    budget -= write.bytes.len();
-                    Ok(write)
-                })?;
-                Self::Return {
-                    writes,
-                    errno: reader
-                        .optional("errno", |reader| reader.u32("errno").map(|value| value as i32))?,
-                    results: reader.list("results", caps::VALUES, |reader| reader.u64("result"))?,
-                }
-            }
             8 => Self::End,
+            9 => Self::Offer { ring_bytes: reader.u32("ring size")? },
             value => {
                 return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
             }

@@ -1,8 +1,8 @@
 //! Every frame survives the way there and back; no other bytes do harm.
 
 use bellglass_wire::{
-    FrameBuffer, FromCell, GuestLimits, Hooks, Signature, ToCell, TrapKind, Usage, ValueType, View, Viewed,
-    Wall, Write, caps,
+    CallFrame, FrameBuffer, FromCell, GuestLimits, Hooks, OpenReturn, Signature, ToCell, TrapKind, Usage,
+    ValueType, View, Viewed, Wall, Write, caps,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -54,11 +54,14 @@ fn trap_kind() -> impl Strategy<Value = TrapKind> {
 fn from_cell() -> impl Strategy<Value = FromCell> {
     let viewed = (any::<u32>(), bytes()).prop_map(|(address, bytes)| Viewed { address, bytes });
     prop_oneof![
-        (vec(signature(), 0..5), vec(wall(), 0..3)).prop_map(|(signatures, walls)| FromCell::Hello {
-            version: bellglass_wire::PROTOCOL_VERSION,
-            signatures,
-            walls
-        }),
+        (any::<bool>(), vec(signature(), 0..5), vec(wall(), 0..3)).prop_map(
+            |(shared_memory, signatures, walls)| FromCell::Hello {
+                version: bellglass_wire::PROTOCOL_VERSION,
+                shared_memory,
+                signatures,
+                walls
+            }
+        ),
         (any::<u32>(), any::<u64>(), values(), vec(viewed, 0..4)).prop_map(
             |(signature, memory_bytes, arguments, viewed)| FromCell::Call {
                 signature,
@@ -127,6 +130,7 @@ fn to_cell() -> impl Strategy<Value = ToCell> {
         (vec(write(), 0..4), of(any::<i32>()), values())
             .prop_map(|(writes, errno, results)| ToCell::Return { writes, errno, results }),
         Just(ToCell::End),
+        any::<u32>().prop_map(|ring_bytes| ToCell::Offer { ring_bytes }),
     ]
 }
 
@@ -217,6 +221,67 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_call_written_in_place_is_the_same_frame(
+        signature in any::<u32>(),
+        arguments in values(),
+        memory in bytes(),
+        views in vec(view(), 0..4),
+    ) {
+        let mut viewed = Vec::new();
+        let mut budget = caps::VIEWED_BYTES;
+        for view in &views {
+            view.pieces(&arguments, &memory, budget, &mut |address, bytes| {
+                viewed.push(Viewed { address, bytes: bytes.to_vec() });
+            });
+            budget = caps::VIEWED_BYTES - viewed.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+        }
+        let memory_bytes = memory.len() as u64;
+        let message = FromCell::Call { signature, memory_bytes, arguments: arguments.clone(), viewed };
+        let (mut stream, mut in_place) = (Vec::new(), Vec::new());
+        message.encode(&mut stream).expect("within the caps");
+        CallFrame::encode(&mut in_place, signature, &arguments, &memory, &views).expect("within the caps");
+        prop_assert_eq!(stream, in_place);
+    }
+
+    #[test]
+    fn an_answer_written_in_place_becomes_writes_of_the_same_bytes(writes in vec(write(), 0..5)) {
+        let mut stream = b"before".to_vec();
+        let mut open = OpenReturn::begin(&mut stream);
+        for write in &writes {
+            open.write(&mut stream, write.address, &write.bytes);
+        }
+        open.into_writes(&mut stream).expect("within the caps");
+        let mut frames = FrameBuffer::new(caps::FRAME_BYTES);
+        frames.extend(stream.strip_prefix(b"before").expect("what stood before"));
+        for write in writes {
+            let frame = frames.next_frame().expect("a right frame").expect("a frame");
+            prop_assert_eq!(ToCell::decode(frame), Ok(ToCell::Write(write)));
+        }
+        prop_assert_eq!(frames.pending(), 0);
+    }
+}
+
+#[test]
+fn an_answer_above_a_cap_is_taken_back() {
+    let mut stream = b"before".to_vec();
+    let mut open = OpenReturn::begin(&mut stream);
+    for _ in 0..caps::WRITES {
+        assert!(open.has_room(1));
+        open.write(&mut stream, 0, &[1]);
+    }
+    assert!(!open.has_room(1));
+    open.write(&mut stream, 0, &[1]);
+    assert!(open.finish(&mut stream, None, &[]).is_err());
+    assert_eq!(stream, b"before");
+    let mut open = OpenReturn::begin(&mut stream);
+    assert!(!open.has_room(caps::TRANSFER_BYTES + 1));
+    open.write(&mut stream, 0, &vec![0; caps::TRANSFER_BYTES + 1]);
+    assert!(open.finish(&mut stream, None, &[]).is_err());
+    assert_eq!(stream, b"before");
+}
+
 #[test]
 fn a_count_far_above_its_cap_is_refused_without_memory_for_it() {
     // A call whose list of arguments claims four thousand million values.
@@ -240,16 +305,21 @@ fn what_is_above_its_cap_is_not_sent_either() {
 fn the_bytes_are_those_of_the_document() {
     let mut stream = Vec::new();
     let message = FromCell::Hello {
-        version: 1,
+        version: 2,
+        shared_memory: false,
         signatures: vec!["env.getpid()i".parse().expect("a signature")],
         walls: vec![],
     };
     message.encode(&mut stream).expect("within the caps");
-    let mut expected = vec![41, 0, 0, 0, 1];
-    expected.extend(b"BGLS\x01\x00\x01\x00\x00\x00");
+    let mut expected = vec![42, 0, 0, 0, 1];
+    expected.extend(b"BGLS\x02\x00\x00\x01\x00\x00\x00");
     expected.extend(b"\x03\x00\x00\x00env\x06\x00\x00\x00getpid\x00\x00\x00\x00\x01\x00\x00\x00i");
     expected.extend([0, 0, 0, 0]);
     assert_eq!(stream, expected);
+
+    let mut stream = Vec::new();
+    ToCell::Offer { ring_bytes: 65536 }.encode(&mut stream).expect("within the caps");
+    assert_eq!(stream, [5, 0, 0, 0, 9, 0, 0, 1, 0]);
 
     let mut stream = Vec::new();
     let message = ToCell::Return { writes: vec![], errno: None, results: vec![7] };

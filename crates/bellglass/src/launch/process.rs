@@ -1,8 +1,11 @@
 //! One cell as a process: started with nothing, killed and reaped for sure.
 
+use crate::monitor::link::Link;
 use crate::walls::MEMORY_BOUND;
 use crate::words::printable;
 use crate::{Error, Limits, Wall};
+use bellglass_channel::{Channel, RING_BYTES, Shared, Side, offer};
+use bellglass_wire::ToCell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{
@@ -68,10 +71,10 @@ impl CellProcess {
     ///
     /// # Errors
     /// [`Error::Launch`] if the operating system refuses.
-    pub(crate) fn start(program: &Path, compiled: File) -> Result<(Self, UnixStream), Error> {
+    pub(crate) fn start(program: &Path, compiled: File) -> Result<(Self, Link), Error> {
         let refused = |source| Error::Launch { program: program.to_owned(), source };
         let (ours, theirs) = UnixStream::pair().map_err(refused)?;
-        ours.set_nonblocking(true).map_err(refused)?;
+        let offered = offer_memory(&ours);
         let mut child = Command::new(program)
             .env_clear()
             .current_dir("/")
@@ -85,7 +88,10 @@ impl CellProcess {
             .map_err(refused)?;
         let last_words = child.stderr.take();
         let alive = Arc::new(Mutex::new(Pid::from_raw(i32::try_from(child.id()).unwrap_or(0))));
-        Ok((Self { child: Some(child), alive, last_words, usage: None }, ours))
+        Ok((
+            Self { child: Some(child), alive, last_words, usage: None },
+            Link::new(Channel::new(ours, Side::Controller), offered),
+        ))
     }
 
     /// Tells how much processor time this cell has used until now, as long as it
@@ -189,6 +195,18 @@ impl Drop for CellProcess {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Offers memory to share to the cell that will be started on the other end. That
+/// there is none, on this system or at this moment, is no fault: all goes over the
+/// socket then.
+fn offer_memory(socket: &UnixStream) -> Option<Shared> {
+    let (memory, descriptor) = Shared::create().ok()?;
+    let mut message = Vec::new();
+    // It fits in 32 bits.
+    ToCell::Offer { ring_bytes: RING_BYTES as u32 }.encode(&mut message).ok()?;
+    offer(socket, &message, &descriptor).ok()?;
+    Some(memory)
 }
 
 /// Signals a cell, as long as it lives.

@@ -5,7 +5,7 @@
 use super::routes::{Route, Routes};
 use crate::Limits;
 use crate::report::{Outcome, crash};
-use bellglass_system::{Answer, Call, Ending, Errno, Memory, Stop, System, Waiter};
+use bellglass_system::{Answer, Call, Ending, Errno, Memory, Results, Stop, System, Waiter};
 use bellglass_wire::{TrapKind, Usage};
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub(crate) struct Answers {
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// As many as the signature has.
-    pub(crate) results: Vec<u64>,
+    pub(crate) results: Results,
     /// What the guest's errno becomes, if anything.
     pub(crate) errno: Option<Errno>,
 }

@@ -1,12 +1,8 @@
 //! The controller's end of the stream: whole frames in and out, never longer
 //! than the deadline, whatever the cell does.
 
+use bellglass_channel::{Channel, ChannelError, Shared};
 use bellglass_wire::{FrameBuffer, FromCell, ToCell, WireError, caps};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use std::io::{ErrorKind, Read, Write};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 /// How many bytes one read from the stream may take.
@@ -21,15 +17,41 @@ pub(crate) enum LinkError {
     TimedOut,
     #[error("the cell breaks the protocol: {0}")]
     Wire(#[from] WireError),
+    #[error("the cell breaks the protocol: {0}")]
+    Breach(&'static str),
     #[error("the stream to the cell failed: {0}")]
     Stream(String),
 }
 
+impl From<ChannelError> for LinkError {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::Closed => Self::Closed,
+            ChannelError::TimedOut => Self::TimedOut,
+            ChannelError::Counts => Self::Breach("its count of bytes in the shared memory cannot be right"),
+            error => Self::Stream(error.to_string()),
+        }
+    }
+}
+
+/// What came from a cell.
+pub(crate) enum Received {
+    /// A call; its frame is at [`Link::take_call`].
+    Call,
+    /// Anything else.
+    Message(FromCell),
+}
+
 /// One cell's stream.
 pub(crate) struct Link {
-    stream: UnixStream,
+    channel: Channel,
+    /// What the cell was offered, until its hello says whether it takes it.
+    offered: Option<Shared>,
     incoming: FrameBuffer,
     outgoing: Vec<u8>,
+    /// The frame of the last call. It is kept apart, for more may come in before
+    /// the call is answered.
+    call: Vec<u8>,
     deadline: Option<Instant>,
     /// Set once the stream has failed; nothing is tried after that.
     broken: Option<LinkError>,
@@ -38,16 +60,28 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// `stream` must not block.
-    pub(crate) fn new(stream: UnixStream) -> Self {
+    /// A link to a cell that was offered this memory, if any.
+    pub(crate) fn new(channel: Channel, offered: Option<Shared>) -> Self {
         Self {
-            stream,
+            channel,
+            offered,
             incoming: FrameBuffer::new(caps::FRAME_BYTES),
             outgoing: Vec::new(),
+            call: Vec::new(),
             deadline: None,
             broken: None,
             round_trips: 0,
         }
+    }
+
+    /// Does as the hello says: talks through shared memory from now on, or never.
+    pub(crate) fn share(&mut self, taken: bool) -> Result<(), LinkError> {
+        match (taken, self.offered.take()) {
+            (true, Some(memory)) => self.channel.share(memory),
+            (true, None) => return Err(LinkError::Breach("it takes shared memory that was not offered")),
+            (false, _) => {}
+        }
+        Ok(())
     }
 
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
@@ -59,41 +93,62 @@ impl Link {
         Ok(message.encode(&mut self.outgoing)?)
     }
 
+    /// What waits to be sent, to put whole frames behind it.
+    pub(crate) fn outgoing(&mut self) -> &mut Vec<u8> {
+        &mut self.outgoing
+    }
+
     /// Sends all that is queued.
     pub(crate) fn flush(&mut self) -> Result<(), LinkError> {
         self.intact()?;
-        let mut sent = 0;
-        while sent < self.outgoing.len() {
-            match self.stream.write(&self.outgoing[sent..]) {
-                Ok(0) => return Err(self.breaks(LinkError::Closed)),
-                Ok(count) => sent += count,
-                Err(error) => self.wait_after(error, PollFlags::OUT)?,
-            }
-        }
+        let sent = self.channel.send(&self.outgoing, self.deadline);
         self.outgoing.clear();
-        Ok(())
+        sent.map_err(|error| self.breaks(error.into()))
+    }
+
+    /// The next message of the cell, of which a call is left in its frame.
+    pub(crate) fn next(&mut self) -> Result<Received, LinkError> {
+        self.wait_for_frame()?;
+        let frame = self.incoming.next_frame().ok().flatten().unwrap_or(&[]);
+        if FromCell::is_call(frame) {
+            self.call.clear();
+            self.call.extend_from_slice(frame);
+            return Ok(Received::Call);
+        }
+        FromCell::decode(frame).map(Received::Message).map_err(|error| self.breaks(error.into()))
     }
 
     /// The next message of the cell.
     pub(crate) fn receive(&mut self) -> Result<FromCell, LinkError> {
+        self.wait_for_frame()?;
+        let frame = self.incoming.next_frame().ok().flatten().unwrap_or(&[]);
+        FromCell::decode(frame).map_err(|error| self.breaks(error.into()))
+    }
+
+    /// The frame of the last call, to be given back when it is answered so that
+    /// its room is used again.
+    pub(crate) fn take_call(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.call)
+    }
+
+    pub(crate) fn give_back_call(&mut self, frame: Vec<u8>) {
+        self.call = frame;
+    }
+
+    fn wait_for_frame(&mut self) -> Result<(), LinkError> {
         self.intact()?;
         self.round_trips += 1;
         loop {
-            match self.incoming.next_frame() {
-                Ok(Some(frame)) => {
-                    return FromCell::decode(frame).map_err(|error| self.breaks(error.into()));
-                }
-                Ok(None) => {}
+            match self.incoming.has_frame() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
                 Err(error) => return Err(self.breaks(error.into())),
             }
-            let stream = &mut self.stream;
-            match self.incoming.fill_with(CHUNK_BYTES, |buffer| stream.read(buffer)) {
-                Ok(0) => return Err(self.breaks(LinkError::Closed)),
-                // BOUND: a cell that drips bytes for ever is ended by the
-                // deadline, which each pass looks at.
-                Ok(_) => self.in_time()?,
-                Err(error) => self.wait_after(error, PollFlags::IN)?,
-            }
+            // BOUND: a cell that drips bytes for ever is ended by the deadline,
+            // which each receive looks at.
+            let (channel, deadline) = (&mut self.channel, self.deadline);
+            let filled = self.incoming.fill_with(CHUNK_BYTES, |buffer| channel.receive(buffer, deadline));
+            filled.map_err(|error| self.breaks(error.into()))?;
         }
     }
 
@@ -104,7 +159,7 @@ impl Link {
 
     /// Closes this end, which an honest cell leaves for.
     pub(crate) fn close(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.channel.close();
     }
 
     fn intact(&self) -> Result<(), LinkError> {
@@ -113,29 +168,5 @@ impl Link {
 
     fn breaks(&mut self, error: LinkError) -> LinkError {
         self.broken.get_or_insert(error).clone()
-    }
-
-    fn in_time(&mut self) -> Result<(), LinkError> {
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(self.breaks(LinkError::TimedOut)),
-            _ => Ok(()),
-        }
-    }
-
-    fn wait_after(&mut self, error: std::io::Error, ready: PollFlags) -> Result<(), LinkError> {
-        match error.kind() {
-            ErrorKind::WouldBlock => {}
-            ErrorKind::Interrupted => return Ok(()),
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => return Err(self.breaks(LinkError::Closed)),
-            _ => return Err(self.breaks(LinkError::Stream(error.to_string()))),
-        }
-        self.in_time()?;
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // A time too long for the kernel is as good as none.
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut [PollFd::new(&self.stream, ready)], timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(errno) => Err(self.breaks(LinkError::Stream(errno.to_string()))),
-        }
     }
 }

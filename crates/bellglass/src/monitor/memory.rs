@@ -1,11 +1,18 @@
 //! The memory of a guest in another process, while a call is open.
 
-use super::link::Link;
+use super::link::{Link, LinkError};
 use bellglass_system::{Memory, MemoryError};
-use bellglass_wire::{FromCell, ToCell, Viewed, Write, caps};
+use bellglass_wire::{FromCell, OpenReturn, Pieces, ToCell, caps};
 
-/// Reads come from what the call's views brought, and else by message; writes
-/// wait for the call's answer, and travel with it.
+/// Places that a call may write to before none of its views is believed in any
+/// more: a handler that writes more than that seldom reads.
+const WRITTEN_PLACES: usize = 64;
+
+/// Bytes of one step through a text of which no view is there.
+const TEXT_STEP: usize = 256;
+
+/// Reads come from what the call's views brought, and else by message; writes go
+/// straight into the frame that will close the call.
 pub(crate) struct RemoteMemory<'a> {
     link: &'a mut Link,
     size: u64,
@@ -13,27 +20,85 @@ pub(crate) struct RemoteMemory<'a> {
     limit: u64,
     /// Whether the image names a malloc and a free.
     allocator: bool,
-    viewed: Vec<Viewed>,
-    writes: Vec<Write>,
-    written_bytes: usize,
+    views: Views<'a>,
+    /// The frame that will close the call, once something stands in it.
+    answer: Option<OpenReturn>,
     /// What the cell did wrong, if it did.
     pub(crate) breach: Option<String>,
 }
 
+/// What came with the call, as far as it is still what stands in the memory.
+struct Views<'a> {
+    pieces: Pieces<'a>,
+    /// Where the last piece was found: reads go through the pieces in order.
+    cursor: Pieces<'a>,
+    /// Starts and ends of what was written since.
+    written: &'a mut Vec<(u64, u64)>,
+    are_stale: bool,
+}
+
+impl<'a> Views<'a> {
+    /// The viewed bytes from `address` on, at least `length`.
+    fn at(&mut self, address: u32, length: usize) -> Option<&'a [u8]> {
+        let (start, end) = (u64::from(address), u64::from(address) + length as u64);
+        if self.are_stale || self.written.iter().any(|(from, to)| start < *to && *from < end) {
+            return None;
+        }
+        for mut rest in [self.cursor, self.pieces] {
+            loop {
+                let here = rest;
+                let Some((piece, bytes)) = rest.next() else { break };
+                let offset = address.checked_sub(piece).map(|offset| offset as usize);
+                let found =
+                    offset.and_then(|offset| bytes.get(offset..)).filter(|found| found.len() >= length);
+                if found.is_some() {
+                    self.cursor = here;
+                    return found;
+                }
+            }
+        }
+        None
+    }
+
+    fn note_write(&mut self, address: u32, length: usize) {
+        if self.written.len() >= WRITTEN_PLACES {
+            self.are_stale = true;
+        } else {
+            self.written.push((u64::from(address), u64::from(address) + length as u64));
+        }
+    }
+}
+
 impl<'a> RemoteMemory<'a> {
+    /// The memory during a call that brought these pieces. `written` is room that
+    /// is used again from call to call.
     pub(crate) fn new(
         link: &'a mut Link,
         size: u64,
         limit: u64,
         allocator: bool,
-        viewed: Vec<Viewed>,
+        pieces: Pieces<'a>,
+        written: &'a mut Vec<(u64, u64)>,
     ) -> Self {
-        Self { link, size, limit, allocator, viewed, writes: Vec::new(), written_bytes: 0, breach: None }
+        written.clear();
+        let views = Views { pieces, cursor: pieces, written, are_stale: false };
+        Self { link, size, limit, allocator, views, answer: None, breach: None }
     }
 
-    /// The writes that have not been sent yet, for the call's answer.
-    pub(crate) fn into_writes(self) -> Vec<Write> {
-        self.writes
+    /// Closes the call: sends what was written and these results.
+    pub(crate) fn answer(self, errno: Option<i32>, results: &[u64]) -> Result<(), LinkError> {
+        let answer = self.answer.unwrap_or_else(|| OpenReturn::begin(self.link.outgoing()));
+        answer.finish(self.link.outgoing(), errno, results)?;
+        self.link.flush()
+    }
+
+    /// Forgets what was written: the guest does not go on. Gives back what the
+    /// cell did wrong, if it did.
+    pub(crate) fn abandon(self) -> Option<String> {
+        if let Some(answer) = self.answer {
+            answer.abandon(self.link.outgoing());
+        }
+        self.breach
     }
 
     fn check(&self, address: u32, length: usize) -> Result<(), MemoryError> {
@@ -44,13 +109,13 @@ impl<'a> RemoteMemory<'a> {
         Err(MemoryError::OutOfBounds { address, length: length as u64, size: self.size })
     }
 
-    /// Sends the waiting writes, so that what is asked next comes after them.
+    /// Makes frames of their own of the waiting writes, so that what is asked next
+    /// comes after them.
     fn queue_writes(&mut self) -> Result<(), MemoryError> {
-        self.written_bytes = 0;
-        for write in self.writes.drain(..) {
-            self.link.queue(&ToCell::Write(write)).map_err(|_| MemoryError::Lost)?;
+        match self.answer.take() {
+            None => Ok(()),
+            Some(answer) => answer.into_writes(self.link.outgoing()).map_err(|_| MemoryError::Lost),
         }
-        self.link.flush().map_err(|_| MemoryError::Lost)
     }
 
     fn ask(&mut self, question: &ToCell) -> Result<FromCell, MemoryError> {
@@ -66,15 +131,9 @@ impl<'a> RemoteMemory<'a> {
     }
 
     fn read_piece(&mut self, address: u32, into: &mut [u8]) -> Result<(), MemoryError> {
-        for piece in &self.viewed {
-            let offset = address.checked_sub(piece.address).map(|offset| offset as usize);
-            let end = offset.and_then(|offset| offset.checked_add(into.len()));
-            if let (Some(start), Some(end)) = (offset, end)
-                && let Some(bytes) = piece.bytes.get(start..end)
-            {
-                into.copy_from_slice(bytes);
-                return Ok(());
-            }
+        if let Some(bytes) = self.views.at(address, into.len()).and_then(|bytes| bytes.get(..into.len())) {
+            into.copy_from_slice(bytes);
+            return Ok(());
         }
         // The caller cuts pieces to the cap, which fits in 32 bits.
         match self.ask(&ToCell::Read { address, length: into.len() as u32 })? {
@@ -113,22 +172,34 @@ impl Memory for RemoteMemory<'_> {
         Ok(())
     }
 
+    fn read_text(&mut self, address: u32, most: usize, into: &mut Vec<u8>) -> Result<bool, MemoryError> {
+        self.check(address, 0)?;
+        // A view of a text ends with its zero byte.
+        if let Some(viewed) = self.views.at(address, 1) {
+            let length = viewed.iter().take(most).position(|byte| *byte == 0);
+            // What was written since may be anywhere in it.
+            if let Some(length) = length
+                && self.views.at(address, length + 1).is_some()
+            {
+                into.extend_from_slice(&viewed[..length]);
+                return Ok(true);
+            }
+        }
+        bellglass_system::read_text_in_steps(self, address, most, TEXT_STEP, into)
+    }
+
     fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), MemoryError> {
         self.check(address, bytes.len())?;
+        self.views.note_write(address, bytes.len());
         let mut at = address;
         for piece in bytes.chunks(caps::TRANSFER_BYTES) {
-            if self.written_bytes + piece.len() > caps::TRANSFER_BYTES || self.writes.len() >= caps::WRITES {
+            if self.answer.is_some_and(|answer| !answer.has_room(piece.len())) {
                 self.queue_writes()?;
+                // Not kept until the call is answered: they may be many.
+                self.link.flush().map_err(|_| MemoryError::Lost)?;
             }
-            // A piece that came by view would be stale from now on.
-            let start = u64::from(at);
-            let end = start + piece.len() as u64;
-            self.viewed.retain(|viewed| {
-                let from = u64::from(viewed.address);
-                end <= from || from + viewed.bytes.len() as u64 <= start
-            });
-            self.written_bytes += piece.len();
-            self.writes.push(Write { address: at, bytes: piece.to_vec() });
+            let answer = self.answer.get_or_insert_with(|| OpenReturn::begin(self.link.outgoing()));
+            answer.write(self.link.outgoing(), at, piece);
             at = at.wrapping_add(piece.len() as u32);
         }
         Ok(())
@@ -144,8 +215,10 @@ impl Memory for RemoteMemory<'_> {
                     return Err(self.breaks(&lie));
                 }
                 // The guest's malloc is the guest's code: what it returns is
-                // checked at each use, like any other pointer of the guest.
+                // checked at each use, like any other pointer of the guest, and
+                // it may have changed any memory.
                 self.size = memory_bytes;
+                self.views.are_stale = true;
                 if address == 0 { Err(MemoryError::Exhausted { size }) } else { Ok(address) }
             }
             _ => Err(self.breaks("it did not answer an allocation")),
@@ -157,6 +230,7 @@ impl Memory for RemoteMemory<'_> {
             return Err(MemoryError::Unsupported);
         }
         self.queue_writes()?;
+        self.views.are_stale = true;
         self.link.queue(&ToCell::Free { address }).map_err(|_| MemoryError::Lost)
     }
 }

@@ -15,9 +15,12 @@ pub use routes::{Next, Observation, Unsupported};
 use crate::report::{Outcome, Wall};
 use crate::words::printable;
 use crate::{Error, Limits};
+use bellglass_channel::Busy;
 use bellglass_system::{Memory, System, Waiter};
-use bellglass_wire::{FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, Usage, Viewed};
-use link::{Link, LinkError};
+use bellglass_wire::{
+    CallFrame, FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, Usage, caps,
+};
+use link::{Link, LinkError, Received};
 use memory::{RemoteMemory, lie_about_size};
 use std::time::{Duration, Instant};
 
@@ -38,6 +41,8 @@ pub(crate) struct Monitor {
     allocator: bool,
     /// The guest's memory at its last call.
     memory_bytes: u64,
+    /// Room for the places that a call writes to, used again from call to call.
+    written: Vec<(u64, u64)>,
 }
 
 /// What the controller tells the cell before anything runs.
@@ -49,7 +54,7 @@ pub(crate) struct Orders {
 impl Monitor {
     pub(crate) fn new(link: Link, system: System, waiter: Waiter, limits: Limits) -> Self {
         let answers = Answers { system, routes: Routes::default(), waiter, limits };
-        Self { link, answers, walls: Vec::new(), allocator: false, memory_bytes: 0 }
+        Self { link, answers, walls: Vec::new(), allocator: false, memory_bytes: 0, written: Vec::new() }
     }
 
     /// Hears the cell's hello, checks it, and gives back the signatures in the
@@ -60,7 +65,9 @@ impl Monitor {
     pub(crate) fn greet(&mut self) -> Result<Vec<Signature>, Error> {
         self.link.set_deadline(Some(Instant::now() + self.answers.limits.start_time));
         match self.link.receive() {
-            Ok(FromCell::Hello { version: PROTOCOL_VERSION, signatures, walls }) => {
+            Ok(FromCell::Hello { version: PROTOCOL_VERSION, shared_memory, signatures, walls }) => {
+                let shared = self.link.share(shared_memory);
+                shared.map_err(|error| Error::Start { reason: error.to_string() })?;
                 self.walls = walls.into_iter().map(Wall::from).collect();
                 Ok(signatures)
             }
@@ -78,6 +85,7 @@ impl Monitor {
 
     /// Starts the guest and answers its calls until the run is over.
     pub(crate) fn converse(&mut self, orders: Orders, deadline: Option<Instant>) -> Ending {
+        let _busy = Busy::begin();
         self.link.set_deadline(deadline);
         self.allocator = orders.hooks.allocate.is_some() && orders.hooks.free.is_some();
         let welcome = ToCell::Welcome {
@@ -95,71 +103,88 @@ impl Monitor {
             return self.lost(error);
         }
         loop {
-            let ending = match self.link.receive() {
-                Ok(FromCell::Call { signature, memory_bytes, arguments, viewed }) => {
-                    match self.answer(signature, memory_bytes, &arguments, viewed) {
-                        Ok(()) => continue,
-                        Err(ending) => ending,
+            let message = match self.link.next() {
+                Ok(Received::Call) => {
+                    // The frame's room is used for the next call.
+                    let frame = self.link.take_call();
+                    match self.answer(&frame) {
+                        Ok(()) => self.link.give_back_call(frame),
+                        Err(ending) => return ending,
                     }
+                    continue;
                 }
-                Ok(
-                    FromCell::Returned { usage, .. }
-                    | FromCell::Trapped { usage, .. }
-                    | FromCell::Ended { usage },
-                ) if usage.peak_memory_bytes > self.answers.limits.memory_bytes => {
+                Ok(Received::Message(message)) => message,
+                Err(error) => return self.lost(error),
+            };
+            return match message {
+                FromCell::Returned { usage, .. }
+                | FromCell::Trapped { usage, .. }
+                | FromCell::Ended { usage }
+                    if usage.peak_memory_bytes > self.answers.limits.memory_bytes =>
+                {
                     let peak = usage.peak_memory_bytes;
                     breach(format!("the cell claims to have used {peak} bytes of memory, beyond its limit"))
                 }
-                Ok(FromCell::Returned { results, usage }) => {
+                FromCell::Returned { results, usage } => {
                     Ending { outcome: Answers::returned(&results), usage }
                 }
-                Ok(FromCell::Trapped { kind, message, backtrace, usage }) => {
+                FromCell::Trapped { kind, message, backtrace, usage } => {
                     Ending { outcome: self.answers.trapped(kind, message, backtrace, usage), usage }
                 }
-                Ok(FromCell::Failed { message }) => {
-                    breach(format!("the cell gave up: {}", printable(&message)))
-                }
-                Ok(_) => breach("the cell sent an answer to a question that was not asked".to_owned()),
-                Err(error) => self.lost(error),
+                FromCell::Failed { message } => breach(format!("the cell gave up: {}", printable(&message))),
+                _ => breach("the cell sent an answer to a question that was not asked".to_owned()),
             };
-            return ending;
         }
     }
 
     /// Answers one call, or says how the run ends in it.
-    fn answer(
-        &mut self,
-        index: u32,
-        memory_bytes: u64,
-        arguments: &[u64],
-        viewed: Vec<Viewed>,
-    ) -> Result<(), Ending> {
+    fn answer(&mut self, frame: &[u8]) -> Result<(), Ending> {
+        let call = match CallFrame::decode(frame) {
+            Ok(Some(call)) => call,
+            Ok(None) => return Err(breach("the cell sent no call".to_owned())),
+            Err(error) => return Err(self.lost(error.into())),
+        };
+        let mut values = [0; caps::VALUES];
+        // Reading the frame has held the count to its cap.
+        let arguments = &mut values[..call.arguments().len()];
+        for (slot, value) in arguments.iter_mut().zip(call.arguments()) {
+            *slot = value;
+        }
         let limit = self.answers.limits.memory_bytes;
-        if let Some(lie) = lie_about_size(memory_bytes, self.memory_bytes, limit) {
+        if let Some(lie) = lie_about_size(call.memory_bytes, self.memory_bytes, limit) {
             return Err(breach(lie));
         }
-        let mut memory = RemoteMemory::new(&mut self.link, memory_bytes, limit, self.allocator, viewed);
-        let answer = self.answers.answer(index, arguments, &mut memory);
+        let mut memory = RemoteMemory::new(
+            &mut self.link,
+            call.memory_bytes,
+            limit,
+            self.allocator,
+            call.viewed(),
+            &mut self.written,
+        );
+        let answer = self.answers.answer(call.signature, arguments, &mut memory);
         self.memory_bytes = memory.size();
-        let breach_reason = memory.breach.take();
-        let writes = memory.into_writes();
         match answer {
             Ok(Reply { results, errno }) => {
                 let errno = errno.map(|errno| i32::from(errno.number()));
-                let reply = ToCell::Return { writes, errno, results };
-                let sent = self.link.queue(&reply).and_then(|()| self.link.flush());
+                let sent = memory.answer(errno, &results);
                 sent.map_err(|error| self.lost(error))
             }
-            Err(Closed::End(outcome)) => Err(self.close(outcome)),
-            Err(Closed::Breach(reason)) => Err(breach(reason)),
-            Err(Closed::Lost) => Err(match breach_reason {
-                Some(reason) => breach(reason),
-                // The link says again what went wrong with it.
-                None => match self.link.flush() {
-                    Err(error) => self.lost(error),
-                    Ok(()) => breach("the cell no longer answers".to_owned()),
-                },
-            }),
+            Err(closed) => {
+                let breach_reason = memory.abandon();
+                Err(match closed {
+                    Closed::End(outcome) => self.close(outcome),
+                    Closed::Breach(reason) => breach(reason),
+                    Closed::Lost => match breach_reason {
+                        Some(reason) => breach(reason),
+                        // The link says again what went wrong with it.
+                        None => match self.link.flush() {
+                            Err(error) => self.lost(error),
+                            Ok(()) => breach("the cell no longer answers".to_owned()),
+                        },
+                    },
+                })
+            }
         }
     }
 

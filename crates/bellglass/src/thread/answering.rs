@@ -60,7 +60,7 @@ impl External for Answering {
                     memory.set_errno(i32::from(errno.number()));
                 }
                 // The number of results has been checked against the signature.
-                for (slot, value) in results.iter_mut().zip(reply.results) {
+                for (slot, value) in results.iter_mut().zip(reply.results.iter().copied()) {
                     *slot = value;
                 }
                 Ok(())

@@ -149,7 +149,7 @@ fn relay(stream: &mut File, words: &[&str]) {
 
 fn hello() -> FromCell {
     let signatures = vec!["a.b(i)i".parse().expect("a signature")];
-    FromCell::Hello { version: PROTOCOL_VERSION, signatures, walls: vec![] }
+    FromCell::Hello { version: PROTOCOL_VERSION, shared_memory: false, signatures, walls: vec![] }
 }
 
 fn call(signature: u32, arguments: &[u64]) -> FromCell {

@@ -1,0 +1,93 @@
+//! The frame of a call, written and read where it stands: the one frame that
+//! matters for speed, beside its answer. It is the same frame as
+//! [`FromCell::Call`](crate::FromCell::Call).
+
+use crate::codec::{Reader, Writer};
+use crate::pieces::{Pieces, check_pieces};
+use crate::{View, WireError, caps};
+
+/// The kind of a call's frame.
+pub(crate) const KIND: u8 = 2;
+
+/// A call as it stands in its frame. Nothing of it is copied or reserved.
+#[derive(Clone, Copy, Debug)]
+pub struct CallFrame<'a> {
+    /// Index into the hello's signatures.
+    pub signature: u32,
+    /// Bytes of the guest's memory now.
+    pub memory_bytes: u64,
+    arguments: &'a [[u8; 8]],
+    viewed: Pieces<'a>,
+}
+
+impl<'a> CallFrame<'a> {
+    /// Reads a frame, given without its length field; `None` if it is of another
+    /// kind.
+    ///
+    /// # Errors
+    /// What is wrong with it; see [`WireError`].
+    pub fn decode(frame: &'a [u8]) -> Result<Option<Self>, WireError> {
+        let mut reader = Reader::new(frame);
+        if reader.u8("kind")? != KIND {
+            return Ok(None);
+        }
+        let signature = reader.u32("signature")?;
+        let memory_bytes = reader.u64("memory size")?;
+        let arguments = reader.values("arguments", "argument")?;
+        let viewed = check_pieces(
+            &mut reader,
+            ["viewed memory", "viewed address", "viewed bytes"],
+            caps::VIEWED_PIECES,
+            caps::VIEWED_BYTES,
+        )?;
+        reader.finish()?;
+        Ok(Some(Self { signature, memory_bytes, arguments, viewed }))
+    }
+
+    /// The raw arguments.
+    pub fn arguments(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.arguments.iter().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// The guest memory that came along, each piece with its address.
+    pub fn viewed(&self) -> Pieces<'a> {
+        self.viewed
+    }
+
+    /// Appends the frame of a call, with its length field, to `stream`: with the
+    /// memory that the signature's `views` describe, as far as the caps allow.
+    ///
+    /// # Errors
+    /// [`WireError::TooLong`] for too many arguments; `stream` is then as it was.
+    pub fn encode(
+        stream: &mut Vec<u8>,
+        signature: u32,
+        arguments: &[u64],
+        memory: &[u8],
+        views: &[View],
+    ) -> Result<(), WireError> {
+        let mut writer = Writer::new(stream, KIND);
+        writer.u32(signature);
+        writer.u64(memory.len() as u64);
+        writer.list("arguments", arguments, caps::VALUES, |writer, value| writer.u64(*value));
+        let count_at = writer.position();
+        writer.u32(0);
+        let mut count = 0;
+        let mut budget = caps::VIEWED_BYTES;
+        for view in views {
+            let mut used = 0;
+            view.pieces(arguments, memory, budget, &mut |address, bytes| {
+                // BOUND: an iovec may describe IOVEC_BUFFERS pieces.
+                if (count as usize) < caps::VIEWED_PIECES {
+                    used += bytes.len();
+                    count += 1;
+                    writer.u32(address);
+                    writer.bytes("viewed bytes", bytes, caps::VIEWED_BYTES);
+                }
+            });
+            budget -= used.min(budget);
+        }
+        writer.set_u32(count_at, count);
+        writer.finish()
+    }
+}
