@@ -1,17 +1,21 @@
 /* The entry of the CPython guest. The module is a reactor: the cell calls
  * _initialize once, then
  *
- *   bellglass_start   optionally: starts the interpreter without a program, so
- *                     that the memory of a started interpreter can be kept
+ *   bellglass_start   while the image is built: starts the interpreter without a
+ *                     program and imports the modules that its arguments name.
+ *                     The memory that is there then is the snapshot
  *   bellglass_run     fetches arguments and environment through the WASI calls,
  *                     runs the program, returns its exit code
  *
- * Without bellglass_start, bellglass_run is what the program "python" is:
- * every option and every PYTHON* variable works.
+ * Without bellglass_start, bellglass_run is what the program "python" is: every
+ * option and every PYTHON* variable works. After it, the first argument is what
+ * to run: -c, -m, - or a path. Whoever starts the guest sees to that; the rule is
+ * in the recipe, under [snapshot].
  */
 #define Py_BUILD_CORE 1
 #include <Python.h>
 #include <internal/pycore_ceval.h>
+#include <internal/pycore_fileutils.h>
 #include <internal/pycore_initconfig.h>
 #include <internal/pycore_interp.h>
 #include <internal/pycore_pystate.h>
@@ -20,9 +24,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 #include <wasi/api.h>
 #include <wasi/libc-environ.h>
 
@@ -112,20 +118,103 @@ static PyStatus initialize(int count, char **list) {
   return status;
 }
 
+/* --- the snapshot -------------------------------------------------------- */
+
+/* Python code that the entry runs; see there. */
+static const char snapshot_file[] = "/usr/local/lib/bellglass/snapshot.py";
+
+/* What it gave for each run. This reference is never given back, and so neither
+ * are the modules that it keeps: no run spends time on them at its end. */
+static PyObject *begin;
+
+static char *read_file(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file)
+    return 0;
+  size_t size = 0, room = 1 << 16;
+  char *text = malloc(room);
+  while (text && (size += fread(text + size, 1, room - size - 1, file)) == room - 1)
+    text = realloc(text, room *= 2);
+  fclose(file);
+  if (text)
+    text[size] = 0;
+  return text;
+}
+
+/* Imports the modules of these names, and hides them until they are asked for. */
+static int prepare(int count, char **names) {
+  char *text = read_file(snapshot_file);
+  if (!text) {
+    fprintf(stderr, "cannot read %s\n", snapshot_file);
+    return -1;
+  }
+  PyObject *code = Py_CompileString(text, "<frozen importlib._bootstrap>", Py_file_input);
+  free(text);
+  PyObject *globals = PyDict_New(), *list = PyList_New(0), *done = 0;
+  int failed = !code || !globals || !list ||
+               PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0;
+  for (int i = 0; i < count && !failed; i++) {
+    PyObject *name = PyUnicode_FromString(names[i]);
+    failed = !name || PyList_Append(list, name) < 0;
+    Py_XDECREF(name);
+  }
+  if (!failed)
+    done = PyEval_EvalCode(code, globals, globals);
+  if (done)
+    begin = PyObject_CallFunctionObjArgs(PyDict_GetItemString(globals, "prepare"), list, NULL);
+  Py_XDECREF(done);
+  Py_XDECREF(code);
+  Py_XDECREF(globals);
+  Py_XDECREF(list);
+  return begin ? 0 : -1;
+}
+
+/* What is there now stays for good: a collection need neither look at it nor
+ * write to its pages, which live guests share. */
+static int freeze_objects(void) {
+  PyObject *gc = PyImport_ImportModule("gc");
+  PyGC_Collect();
+  PyObject *done = gc ? PyObject_CallMethod(gc, "freeze", NULL) : 0;
+  if (gc)
+    PyDict_DelItemString(PyImport_GetModuleDict(), "gc");
+  PyErr_Clear();
+  Py_XDECREF(done);
+  Py_XDECREF(gc);
+  return done ? 0 : -1;
+}
+
+/* What the start has left below the stack need not be kept. */
+extern unsigned char __stack_low;
+
+__attribute__((noinline)) static void clear_dead_stack(void) {
+  unsigned char here;
+  uintptr_t low = (uintptr_t)&__stack_low, high = (uintptr_t)&here;
+  const uintptr_t own_frames = 1024;
+  if (high > low + own_frames)
+    memset(&__stack_low, 0, high - low - own_frames);
+}
+
 EXPORT(bellglass_start) void bellglass_start(void) {
-  static char *nobody[] = {"/usr/local/bin/python3", 0};
-  PyStatus status = initialize(1, nobody);
+  fetch_arguments();
+  PyStatus status = initialize(1, arguments);
   if (PyStatus_Exception(status))
     Py_ExitStatusException(status);
+  if (prepare(argument_count - 1, arguments + 1) < 0 || freeze_objects() < 0) {
+    PyErr_Print();
+    abort();
+  }
   started = 1;
+  argument_count = 0;
+  arguments = 0;
+  __wasilibc_deinitialize_environ();
+  clear_dead_stack();
 }
 
 /* --- a started interpreter becomes this run's --------------------------- */
 
 /* os.environ was filled when os was imported; fill it again. */
 static int refresh_environment(void) {
-  __wasilibc_deinitialize_environ();
-  __wasilibc_initialize_environ();
+  __wasilibc_ensure_environ();
   PyObject *os = PyImport_ImportModule("os");
   PyObject *mapping = os ? PyObject_GetAttrString(os, "environ") : 0;
   PyObject *data = mapping ? PyObject_GetAttrString(mapping, "_data") : 0;
@@ -149,32 +238,97 @@ static int refresh_environment(void) {
   return failed ? -1 : 0;
 }
 
-/* Gives the running interpreter the configuration that these arguments and
- * this environment make. */
-static PyStatus reconfigure(void) {
-  PyConfig config;
-  PyConfig_InitPythonConfig(&config);
-  PyStatus status = PyConfig_SetBytesArgv(&config, argument_count, arguments);
-  if (!PyStatus_Exception(status))
-    status = PyConfig_Read(&config);
-  if (!PyStatus_Exception(status)) {
-    if (refresh_environment() < 0 || _PyInterpreterState_SetConfig(&config) < 0) {
-      PyErr_Print();
-      status = PyStatus_Error("cannot give a started interpreter its program");
+/* The list of these, and sys.`name` the same. */
+static int set_list(PyConfig *config, PyWideStringList *list, const char *name, int count, wchar_t **items) {
+  PyStatus status = PyConfig_SetWideStringList(config, list, count, items);
+  if (PyStatus_Exception(status))
+    return -1;
+  PyObject *texts = PyList_New(count);
+  for (int i = 0; texts && i < count; i++) {
+    PyObject *text = PyUnicode_FromWideChar(items[i], -1);
+    if (!text) {
+      Py_CLEAR(texts);
+      break;
     }
+    PyList_SET_ITEM(texts, i, text);
   }
-  PyConfig_Clear(&config);
-  return status;
+  int failed = !texts || PySys_SetObject(name, texts) < 0;
+  Py_XDECREF(texts);
+  return failed ? -1 : 0;
+}
+
+static int set_text(PyConfig *config, wchar_t **field, const wchar_t *text) {
+  return PyStatus_Exception(PyConfig_SetString(config, field, text)) ? -1 : 0;
+}
+
+/* What CPython's own reading of the command line makes of `-c CODE`, `-m MODULE`,
+ * `-` or a path, with what follows. */
+static int set_program(void) {
+  wchar_t **words = calloc(argument_count + 1, sizeof *words);
+  if (!words)
+    return -1;
+  for (int i = 0; i < argument_count; i++)
+    if (!(words[i] = Py_DecodeLocale(arguments[i], 0)))
+      return -1;
+  PyConfig *config = (PyConfig *)_PyInterpreterState_GetConfig(_PyInterpreterState_GET());
+  if (set_list(config, &config->orig_argv, "orig_argv", argument_count, words) < 0)
+    return -1;
+
+  int first = 1;
+  wchar_t *what = words[1], *operand = argument_count > 2 ? words[2] : L"";
+  int failed = 0;
+  if (!wcscmp(what, L"-c")) {
+    size_t length = wcslen(operand);
+    wchar_t *line = malloc((length + 2) * sizeof *line);
+    if (!line)
+      return -1;
+    wmemcpy(line, operand, length);
+    wmemcpy(line + length, L"\n", 2);
+    failed = set_text(config, &config->run_command, line);
+    free(line);
+    first = 2;
+  } else if (!wcscmp(what, L"-m")) {
+    failed = set_text(config, &config->run_module, operand);
+    first = 2;
+  } else if (wcscmp(what, L"-")) {
+    wchar_t *path = 0;
+    if (_Py_isabs(what))
+      failed = set_text(config, &config->run_filename, what);
+    else if (_Py_abspath(what, &path) == 0 && path)
+      failed = set_text(config, &config->run_filename, path);
+    else
+      failed = -1;
+    PyMem_RawFree(path);
+  }
+  /* sys.argv[0] is the option for the two that have an operand. */
+  if (first == 2 && argument_count > 2)
+    words[2] = what;
+  if (!failed)
+    failed = set_list(config, &config->argv, "argv", argument_count - first, words + first);
+  return failed;
+}
+
+static PyStatus resume(void) {
+  if (argument_count < 2)
+    return PyStatus_Error("a started interpreter needs a program");
+  PyObject *done = 0;
+  if (refresh_environment() == 0 && set_program() == 0)
+    done = PyObject_CallNoArgs(begin);
+  if (!done) {
+    PyErr_Print();
+    return PyStatus_Error("cannot give a started interpreter its program");
+  }
+  Py_DECREF(done);
+  return PyStatus_Ok();
 }
 
 /* --- running ------------------------------------------------------------ */
 
 EXPORT(bellglass_run) int bellglass_run(void) {
   fetch_arguments();
-  if (started)
-    __wasilibc_ensure_environ();
+  __wasilibc_ensure_environ();
   enter_working_directory();
-  PyStatus status = started ? reconfigure() : initialize(argument_count, arguments);
+  PyStatus status = started ? resume() : initialize(argument_count, arguments);
   if (PyStatus_IsExit(status))
     return status.exitcode;
   if (PyStatus_Exception(status))

@@ -128,7 +128,7 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
     }
     let build = Build {
         folder: cache.join("build").join(name),
-        steps: recipe.steps.len() + 4,
+        steps: recipe.steps.len() + 4 + usize::from(recipe.snapshot.is_some()),
         request,
         recipe: &recipe,
         recipe_folder: folder,
@@ -265,14 +265,22 @@ impl Build<'_> {
             })?;
         }
         let seal = Seal { recipe: self.recipe, digest: self.stamps.recipe, store };
-        let number = self.recipe.steps.len() + 3;
-        self.started(number, "compile to native code");
-        let start = Instant::now();
-        let parts = seal.compile(&out.join("module.wasm"))?;
+        let mut number = self.recipe.steps.len() + 3;
+        let mut last = |name: &str| {
+            self.started(number, name);
+            number += 1;
+            Instant::now()
+        };
+        let start = last("compile to native code");
+        let mut parts = seal.compile(&out.join("module.wasm"), &out.join("files"))?;
         self.progress.event(Event::Finished { elapsed: start.elapsed() });
-        self.started(number + 1, "seal the image");
-        let start = Instant::now();
-        let image = seal.install(parts, &out.join("files"))?;
+        if let Some(snapshot) = &self.recipe.snapshot {
+            let start = last("start the interpreter and keep it");
+            seal.snapshot(snapshot, &mut parts)?;
+            self.progress.event(Event::Finished { elapsed: start.elapsed() });
+        }
+        let start = last("seal the image");
+        let image = seal.install(parts)?;
         self.progress.event(Event::Finished { elapsed: start.elapsed() });
         Ok(image)
     }

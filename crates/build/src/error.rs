@@ -4,6 +4,7 @@ use crate::fetch::FetchError;
 use crate::guests::FindError;
 use crate::module::ModuleError;
 use crate::recipe::RecipeError;
+use crate::snapshot::SnapshotError;
 use crate::step::StepError;
 use crate::tools::MissingTools;
 use crate::unpack::UnpackError;
@@ -63,6 +64,9 @@ pub enum BuildError {
     /// The module cannot be compiled.
     #[error("cannot compile the module: {0}")]
     Compile(#[from] EngineError),
+    /// No snapshot can be made.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The base files cannot be packed.
     #[error("cannot pack the base files: {0}")]
     Pack(#[from] PackError),

@@ -138,6 +138,18 @@ pub(crate) fn check_calls(
     if calls.is_empty() { Ok(()) } else { Err(ModuleError::Unknown { calls }) }
 }
 
+/// The exported globals of a module that [`Module::read`] has read: the names of
+/// the exports by the numbers of the globals.
+pub(crate) fn global_exports(wasm: &[u8]) -> BTreeMap<u32, String> {
+    let sections = Parser::new(0).parse_all(wasm).filter_map(Result::ok);
+    let exports = sections.filter_map(|payload| match payload {
+        Payload::ExportSection(section) => Some(section),
+        _ => None,
+    });
+    let globals = exports.flatten().filter_map(Result::ok).filter(|one| one.kind == ExternalKind::Global);
+    globals.map(|one| (one.index, one.name.to_owned())).collect()
+}
+
 fn signature(module: &str, name: &str, function: Option<&SubType>) -> Option<Signature> {
     let wasmparser::CompositeInnerType::Func(function) = &function?.composite_type.inner else { return None };
     let values = |types: &[ValType]| {

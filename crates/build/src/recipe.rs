@@ -31,6 +31,9 @@ pub struct Recipe {
     /// their names or signatures, and why.
     #[serde(default)]
     pub unknown: BTreeMap<String, String>,
+    /// What the image's snapshot is made of, if it is to have one.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotRecipe>,
     /// What the steps find in their environment, as `BELLGLASS_<NAME>`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
@@ -60,6 +63,22 @@ pub struct Exports {
     pub allocate: Option<String>,
     /// The guest's free.
     pub free: Option<String>,
+}
+
+/// What a snapshot is made of, and which runs it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotRecipe {
+    /// What the guest finds as its arguments, after argument zero, while it is
+    /// started.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// See [`Serves::first_arguments`](bellglass_image::Serves::first_arguments).
+    #[serde(default)]
+    pub first_arguments: Vec<String>,
+    /// See [`Serves::fixed_environment`](bellglass_image::Serves::fixed_environment).
+    #[serde(default)]
+    pub fixed_environment: Vec<String>,
 }
 
 impl Exports {
@@ -124,7 +143,16 @@ pub struct RecipeError {
     pub reason: String,
 }
 
+/// The option that says which time the base files bear, and a snapshot's clock
+/// shows, in seconds since 1970.
+const TIME_OPTION: &str = "source_date_epoch";
+
 impl Recipe {
+    /// The time that an image of this recipe shows, in seconds since 1970.
+    pub(crate) fn time(&self) -> u64 {
+        self.options.get(TIME_OPTION).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
     /// Reads a recipe; `file` is named in errors.
     ///
     /// # Errors
@@ -183,6 +211,9 @@ impl Recipe {
                     "the option '{option}' has the name of a variable that the builder sets"
                 ));
             }
+        }
+        if self.snapshot.is_some() && self.entry.start.is_none() {
+            return Err("a snapshot needs the export that [entry] calls 'start'".to_owned());
         }
         let mut sources = BTreeSet::new();
         for source in &self.sources {
@@ -317,6 +348,7 @@ mod tests {
             ("\"sysroot\"", "\"../sysroot\""),
             ("name = \"second\"", "name = \"first\""),
             ("toolchain.toml", "../toolchain.toml"),
+            ("[options]", "[snapshot]\n[options]"),
         ] {
             let text = RECIPE.replacen(from, to, 1);
             assert_ne!(text, RECIPE, "{from}");

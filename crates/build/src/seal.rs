@@ -1,22 +1,19 @@
 //! Making an image of what the steps have made.
 
 use crate::error::BuildError;
-use crate::module;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, SnapshotRecipe};
+use crate::{module, snapshot};
 use bellglass_driver::launcher;
-use bellglass_engine::{Interruption, compatibility_key};
+use bellglass_engine::{Interruption, Program, compatibility_key};
 use bellglass_image::{
     Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part,
-    Sha256Digest, Staging, Start, Store,
+    Serves, Sha256Digest, Snapshot, Staging, Start, Store,
 };
 use bellglass_pack::Writer;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The option that says which time the base files bear, in seconds since 1970.
-const TIME_OPTION: &str = "source_date_epoch";
 
 /// An image in the making.
 pub(crate) struct Seal<'a> {
@@ -25,16 +22,22 @@ pub(crate) struct Seal<'a> {
     pub store: &'a Store,
 }
 
-/// The parts that compiling has made.
-pub(crate) struct CompiledParts {
+/// The parts that have been made.
+pub(crate) struct Parts {
     staging: Staging,
     imports: Vec<bellglass_wire::Signature>,
+    wasm: Vec<u8>,
+    /// The module as a snapshot starts it.
+    program: Program,
     module: Module,
+    files: Part,
+    snapshot: Option<Snapshot>,
 }
 
 impl Seal<'_> {
-    /// Checks and compiles the module at `path`.
-    pub fn compile(&self, path: &Path) -> Result<CompiledParts, BuildError> {
+    /// Checks and compiles the module at `path`, and packs the base files in
+    /// `folder`.
+    pub fn compile(&self, path: &Path, folder: &Path) -> Result<Parts, BuildError> {
         let mut wasm = match fs::read(path) {
             Ok(wasm) => wasm,
             Err(_) => return Err(BuildError::NoResult { path: path.to_owned() }),
@@ -46,26 +49,46 @@ impl Seal<'_> {
         let found = module::Module::read(&wasm)?;
         found.check_exports(self.recipe.entry.names())?;
         module::check_calls(&found.imports, &self.recipe.unknown)?;
-        let staging = self.store.stage()?;
-        let module = write_module(&staging, Start::Fresh, &wasm, &Interruption::ALL)?;
-        Ok(CompiledParts { imports: found.imports, module, staging })
-    }
-
-    /// Packs the base files in `folder` and installs the image.
-    pub fn install(&self, parts: CompiledParts, folder: &Path) -> Result<Image, BuildError> {
         if !folder.is_dir() {
             return Err(BuildError::NoResult { path: folder.to_owned() });
         }
-        let seconds: u64 =
-            self.recipe.options.get(TIME_OPTION).and_then(|text| text.parse().ok()).unwrap_or(0);
-        let mut writer = Writer::new(seconds.saturating_mul(1_000_000_000));
+        let staging = self.store.stage()?;
+        let mut writer = Writer::new(self.recipe.time().saturating_mul(1_000_000_000));
         writer.directory("", folder, &mut |_| true)?;
-        let files = write_part(&parts.staging, FILES_FILE, |into| writer.finish(into))?;
-        let manifest = self.manifest(&parts, files);
+        let files = write_part(&staging, FILES_FILE, |into| writer.finish(into))?;
+        // A snapshot runs what is compiled for processes.
+        let (program, code) = Program::compile(&wasm, Interruption::Kill)?;
+        let for_processes = write_code(&staging, Start::Fresh, Interruption::Kill, &code)?;
+        let mut module = write_module(&staging, Start::Fresh, &wasm, &[Interruption::Epoch])?;
+        module.compiled.insert(0, for_processes);
+        Ok(Parts { imports: found.imports, wasm, program, module, files, snapshot: None, staging })
+    }
+
+    /// Adds a snapshot of the started interpreter.
+    pub fn snapshot(&self, recipe: &SnapshotRecipe, parts: &mut Parts) -> Result<(), BuildError> {
+        let path = parts.staging.part(FILES_FILE);
+        let files = File::open(&path).map_err(BuildError::io("open", path))?;
+        let started = snapshot::take(self.recipe, recipe, &parts.wasm, &parts.program, &files)?;
+        let module = write_module(&parts.staging, Start::Snapshot, &started.wasm, &Interruption::ALL)?;
+        parts.snapshot = Some(Snapshot {
+            module,
+            exports: vec![self.recipe.entry.run.clone()],
+            memory_bytes: started.memory_bytes,
+            serves: Serves {
+                first_arguments: recipe.first_arguments.clone(),
+                fixed_environment: recipe.fixed_environment.clone(),
+            },
+        });
+        Ok(())
+    }
+
+    /// Installs the image.
+    pub fn install(&self, parts: Parts) -> Result<Image, BuildError> {
+        let manifest = self.manifest(&parts);
         Ok(self.store.install(parts.staging, &manifest)?)
     }
 
-    fn manifest(&self, parts: &CompiledParts, files: Part) -> Manifest {
+    fn manifest(&self, parts: &Parts) -> Manifest {
         let Recipe { name, version, entry, .. } = self.recipe;
         Manifest {
             format: FORMAT_VERSION,
@@ -85,8 +108,8 @@ impl Seal<'_> {
             environment: self.recipe.environment.clone(),
             imports: parts.imports.clone(),
             module: parts.module.clone(),
-            snapshot: None,
-            files,
+            snapshot: parts.snapshot.clone(),
+            files: parts.files.clone(),
             origin: Origin {
                 recipe: self.digest,
                 built_at: now(),
@@ -129,15 +152,23 @@ pub(crate) fn write_module(
     kinds: &[Interruption],
 ) -> Result<Module, BuildError> {
     let compile = |&interruption: &Interruption| {
-        let code = bellglass_engine::compile(wasm, interruption)?;
-        let name = start.compiled_file(interruption);
-        let Part { sha256, size } = write_part(staging, name, |into| Ok(into.write_all(&code)?))?;
-        Ok(Compiled { interruption, engine: compatibility_key(interruption), sha256, size })
+        write_code(staging, start, interruption, &bellglass_engine::compile(wasm, interruption)?)
     };
     Ok(Module {
         wasm: write_part(staging, start.wasm_file(), |into| Ok(into.write_all(wasm)?))?,
         compiled: kinds.iter().map(compile).collect::<Result<_, BuildError>>()?,
     })
+}
+
+fn write_code(
+    staging: &Staging,
+    start: Start,
+    interruption: Interruption,
+    code: &[u8],
+) -> Result<Compiled, BuildError> {
+    let name = start.compiled_file(interruption);
+    let Part { sha256, size } = write_part(staging, name, |into| Ok(into.write_all(code)?))?;
+    Ok(Compiled { interruption, engine: compatibility_key(interruption), sha256, size })
 }
 
 pub(crate) fn now() -> u64 {

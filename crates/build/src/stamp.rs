@@ -74,8 +74,14 @@ impl Stamps {
             steps.push(stamp);
         }
         let text = format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {steps:?}",
-            recipe.name, recipe.version, recipe.program, recipe.environment, recipe.entry, recipe.unknown
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {steps:?}",
+            recipe.name,
+            recipe.version,
+            recipe.program,
+            recipe.environment,
+            recipe.entry,
+            recipe.unknown,
+            recipe.snapshot
         );
         Ok(Self { steps, recipe: digest_of_bytes(text.as_bytes()), toolchain })
     }

@@ -22,6 +22,8 @@ mod watch;
 
 #[cfg(feature = "compiler")]
 mod compile;
+#[cfg(feature = "compiler")]
+mod state;
 
 pub use bellglass_wire::Interruption;
 #[cfg(feature = "compiler")]
@@ -30,4 +32,6 @@ pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
 pub use error::EngineError;
 pub use guest::{External, GuestMemory, Interrupt};
 pub use program::{Ending, Program, Settings, StopGuest};
+#[cfg(feature = "compiler")]
+pub use state::{GlobalValue, State};
 pub use watch::{Attention, Watch};

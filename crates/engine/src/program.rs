@@ -84,6 +84,20 @@ impl Program {
     /// The file is native code and is run as such: it must be what the image
     /// builder wrote, and nothing may change it while it is loaded.
     pub unsafe fn load(compiled: File, interruption: Interruption) -> Result<Self, EngineError> {
+        let engine = config::engine(interruption)?;
+        // SAFETY: the caller vouches for the file, as this function's own
+        // contract asks.
+        let module = unsafe { Module::deserialize_open_file(&engine, compiled) }
+            .map_err(|error| EngineError::Load { reason: format!("{error:#}") })?;
+        Self::of(engine, &module, interruption)
+    }
+
+    /// The program of a module that was loaded.
+    pub(crate) fn of(
+        engine: Engine,
+        module: &Module,
+        interruption: Interruption,
+    ) -> Result<Self, EngineError> {
         let stack = match interruption {
             Interruption::Kill => Stack::Callers,
             #[cfg(feature = "fibers")]
@@ -94,14 +108,9 @@ impl Program {
                 return Err(EngineError::Setup { reason });
             }
         };
-        let engine = config::engine(interruption)?;
-        // SAFETY: the caller vouches for the file, as this function's own
-        // contract asks.
-        let module = unsafe { Module::deserialize_open_file(&engine, compiled) }
-            .map_err(|error| EngineError::Load { reason: format!("{error:#}") })?;
         let signatures =
             module.imports().map(|import| signature_of(&import)).collect::<Result<Vec<_>, _>>()?;
-        let instance = link(&engine, &module, &signatures)?;
+        let instance = link(&engine, module, &signatures)?;
         Ok(Self { engine, stack, interruption, instance, signatures })
     }
 
@@ -163,6 +172,20 @@ impl Program {
         external: Box<dyn External>,
         ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<(Ending, Usage, Box<dyn External>), EngineError> {
+        let (mut store, _, ending) = self.execute(settings, external, ready)?;
+        let usage = store.data().usage();
+        let external = store.data_mut().external.take();
+        external.map(|external| (ending, usage, external)).ok_or_else(left_open)
+    }
+
+    /// Runs a fresh guest to its end, and gives it with all that it has left; no
+    /// instance, if it was ended before it began.
+    pub(crate) fn execute(
+        &self,
+        settings: &Settings,
+        external: Box<dyn External>,
+        ready: impl FnOnce(Option<Interrupt>),
+    ) -> Result<(Store<Host>, Option<wasmtime::Instance>, Ending), EngineError> {
         let host = Host::new(settings.limits, self.stack, external, settings.watch.clone());
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
@@ -171,9 +194,7 @@ impl Program {
             store.set_epoch_deadline(1);
             // From here on no ring is missed; what came before is looked at now.
             if attend(store.as_context_mut()).is_err() {
-                let usage = store.data().usage();
-                let external = store.data_mut().external.take().ok_or_else(left_open)?;
-                return Ok((Ending::Ended, usage, external));
+                return Ok((store, None, Ending::Ended));
             }
         }
         let instance = self
@@ -191,9 +212,7 @@ impl Program {
                 Ending::Trapped { kind, message, backtrace }
             }
         };
-        let usage = store.data().usage();
-        let external = store.data_mut().external.take();
-        external.map(|external| (ending, usage, external)).ok_or_else(left_open)
+        Ok((store, Some(instance), ending))
     }
 
     fn call_exports(

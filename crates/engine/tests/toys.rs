@@ -1,7 +1,8 @@
 //! Toy guests, one for each thing that a guest can do to its engine.
 
 use bellglass_engine::{
-    Ending, EngineError, External, GuestMemory, Interruption, Program, Settings, StopGuest, compile,
+    Ending, EngineError, External, GlobalValue, GuestMemory, Interruption, Program, Settings, StopGuest,
+    compile,
 };
 use bellglass_wire::{GuestLimits, Hooks, TrapKind, Usage};
 use std::io::{Seek, Write};
@@ -189,6 +190,28 @@ fn code_of_one_interruption_is_not_loaded_under_the_other() {
     // SAFETY: the file was compiled just above and nobody else has it.
     let error = unsafe { Program::load(file, Interruption::Kill) }.err();
     assert!(matches!(error, Some(EngineError::Load { .. })));
+}
+
+#[test]
+fn what_a_guest_leaves_is_kept() {
+    let program = load(
+        r#"(module (memory (export "memory") 1) (global (export "g") (mut i32) (i32.const 1))
+            (global $hidden (mut i32) (i32.const 1))
+            (func (export "run") (global.set 0 (i32.const 7)) (i32.store8 (i32.const 9) (i32.const 5))
+                (drop (memory.grow (i32.const 1)))))"#,
+    )
+    .expect("a module that loads");
+    let settings = Settings {
+        limits: GuestLimits { memory_bytes: 1 << 20, table_elements: 0 },
+        hooks: Hooks::default(),
+        exports: vec!["run".to_owned()],
+        watch: None,
+    };
+    let (ending, state) =
+        program.run_and_keep(&settings, Box::new(Recorder(Seen::default()))).expect("a guest that starts");
+    assert_eq!(ending, Ending::Returned { results: vec![] });
+    assert_eq!(state.globals.into_iter().collect::<Vec<_>>(), [("g".to_owned(), GlobalValue::I32(7))]);
+    assert_eq!((state.memory.len(), state.memory[9]), (2 << 16, 5));
 }
 
 #[test]

@@ -189,6 +189,11 @@ impl Descriptors {
         self.limit
     }
 
+    /// How many are open.
+    pub(crate) fn open(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+
     pub(crate) fn get(&self, number: u32) -> Result<&Descriptor, Errno> {
         self.slots.get(number as usize).and_then(Option::as_ref).ok_or(Errno::BADF)
     }
@@ -253,6 +258,7 @@ mod tests {
             assert_eq!(table.insert(null(), 0), Ok(number));
         }
         assert_eq!(table.insert(null(), 0), Err(Errno::MFILE));
+        assert_eq!(table.open(), 3);
         table.close(1).expect("it is open");
         assert_eq!(table.close(1).err(), Some(Errno::BADF));
         assert_eq!(table.insert(null(), 0), Ok(1));

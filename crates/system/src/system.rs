@@ -107,6 +107,11 @@ impl System {
         table::settle(call.signature, result)
     }
 
+    /// How many descriptors the guest has open.
+    pub fn open_descriptors(&self) -> usize {
+        self.descriptors.open()
+    }
+
     /// Bytes that standard output and error have written together.
     pub fn output_bytes(&self) -> u64 {
         self.budget.written()

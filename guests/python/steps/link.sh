@@ -13,9 +13,10 @@ bellglass-cc $BELLGLASS_CFLAGS -Wall -c "$BELLGLASS_GUESTS/python/entry.c" -o be
   -I. -I"$BELLGLASS_WORK/cpython/Include" -I"$BELLGLASS_WORK/cpython/Include/internal"
 
 # The shadow stack lies below the data, so that an overflow traps instead of
-# overwriting it. The names of functions stay, for the report of a crash.
+# overwriting it. The names of functions stay, for the report of a crash. A
+# snapshot needs every global that changes; the stack pointer is the only one.
 # shellcheck disable=SC2046
 bellglass-cc -mexec-model=reactor $BELLGLASS_CFLAGS $BELLGLASS_LDFLAGS \
   -Wl,--stack-first -Wl,-z,stack-size="$BELLGLASS_STACK_SIZE" \
-  -Wl,--export=malloc -Wl,--export=free -Wl,--strip-debug \
+  -Wl,--export=malloc -Wl,--export=free -Wl,--export=__stack_pointer -Wl,--strip-debug \
   bellglass_entry.o $(cat bellglass.libs) -o "$BELLGLASS_OUT/module.wasm"

@@ -62,6 +62,11 @@ def main():
     os.symlink(version, programs / "python3")
     os.symlink(version, programs / "python")
 
+    # What the entry runs while it makes the snapshot.
+    own = files / "usr/local/lib/bellglass"
+    own.mkdir()
+    shutil.copy(recipe / "snapshot.py", own)
+
     # Unchecked: the files of an image never change, so nobody needs to compare.
     ok = compileall.compile_dir(
         library, maxlevels=99, quiet=1, force=True, workers=int(os.environ["BELLGLASS_JOBS"]),

@@ -1,0 +1,245 @@
+"""What a snapshot of the started interpreter needs in Python.
+
+While the image is built, the entry calls prepare(): it imports the modules that
+the recipe lists, and hides them again. In each run the entry calls begin(),
+which makes the kept interpreter this run's own. When the program then imports a
+module that was prepared, it gets it at once, but only where an ordinary import
+would have found the very same: a program's own module of that name, a changed
+sys.meta_path or the like come first, as ever. What was not imported is in
+nobody's sys.modules, and nobody's time is spent to take it down at the end.
+
+The entry runs this file under the name of importlib's own bootstrap, so that
+its frames are left out of tracebacks as that one's are.
+"""
+
+import _frozen_importlib as bootstrap
+import _frozen_importlib_external as external
+import builtins
+import posix
+import sys
+
+# Every module that was prepared, in the order of their first import.
+prepared = {}
+# Those of them that this run has not yet imported.
+hidden = set()
+# For each, itself and all that importing it imports.
+needs = {}
+# For each, what the files of a module that hides one of its needs are called.
+shadows = {}
+# Where they were found.
+library = None
+find_and_load = bootstrap._find_and_load_unlocked
+meta_path = path_hooks = None
+site_folders = None
+
+MISSING = object()
+
+
+def prepare(names):
+    """Imports the modules and hides them. Gives the function for each run."""
+    global library, meta_path, path_hooks, site_folders
+    library = sys._stdlib_dir
+    own = set(sys.modules)
+    imported, added = watch_imports(names)
+    new = [name for name in sys.modules if name not in own]
+    prepared.update((name, sys.modules[name]) for name in new)
+    order = {name: number for number, name in enumerate(prepared)}
+    for name in prepared:
+        needs[name] = tuple(sorted(closure(name, imported, added), key=order.__getitem__))
+    for name in prepared:
+        shadows[name] = frozenset(
+            top + suffix for top in {need.partition(".")[0] for need in needs[name] if is_from_path(need)}
+            for suffix in ("", *external.SOURCE_SUFFIXES, *external.BYTECODE_SUFFIXES))
+    for name in reversed(prepared):
+        hide(name)
+    meta_path, path_hooks = list(sys.meta_path), list(sys.path_hooks)
+    site_folders = list_sites()
+    sys.path_importer_cache.clear()
+    bootstrap._find_and_load_unlocked = find_or_restore
+    return begin
+
+
+def watch_imports(names):
+    """Imports the modules. Gives which modules each has imported, itself or by
+    what it called, while it was loaded; and which were added meanwhile."""
+    imported, added, loading = {}, {}, []
+    original = builtins.__import__
+
+    def import_(name, globals=None, locals=None, fromlist=(), level=0):
+        module = original(name, globals, locals, fromlist, level)
+        if loading:
+            if level:
+                name = bootstrap._resolve_name(name, bootstrap._calc___package__(globals), level)
+            found = imported.setdefault(loading[-1], set())
+            found.add(name)
+            found.update(f"{name}.{item}" for item in fromlist or () if f"{name}.{item}" in sys.modules)
+        return module
+
+    def load(name, import_):
+        before = set(sys.modules)
+        loading.append(name)
+        try:
+            module = find_and_load(name, import_)
+        finally:
+            loading.pop()
+        added[name] = set(sys.modules) - before
+        return module
+
+    builtins.__import__ = import_
+    bootstrap._find_and_load_unlocked = load
+    try:
+        for name in names:
+            __import__(name)
+    finally:
+        builtins.__import__ = original
+        bootstrap._find_and_load_unlocked = find_and_load
+    return imported, added
+
+
+def closure(name, imported, added):
+    """The prepared modules that are there once this one is imported."""
+    found, waiting = set(), [name]
+    while waiting:
+        one = waiting.pop()
+        if one in found or one not in prepared:
+            continue
+        found.add(one)
+        waiting.append(one.rpartition(".")[0])
+        for others in imported.get(one, ()), added.get(one, ()):
+            for other in others:
+                waiting.append(other)
+                waiting.append(other.rpartition(".")[0])
+    return found
+
+
+def is_from_path(name):
+    """Whether an import looks for this module in the folders of sys.path."""
+    spec = prepared[name].__spec__
+    return spec is None or spec.origin not in ("built-in", "frozen")
+
+
+def hide(name):
+    module = sys.modules.pop(name)
+    parent, _, child = name.rpartition(".")
+    if parent:
+        parent = prepared.get(parent) or sys.modules[parent]
+        if parent.__dict__.get(child) is module:
+            delattr(parent, child)
+    hidden.add(name)
+
+
+def find_or_restore(name, import_):
+    """Stands in for importlib's function of loading what is not there yet."""
+    if name in hidden and restore(name):
+        return sys.modules[name]
+    return find_and_load(name, import_)
+
+
+def restore(name):
+    """Brings a hidden module out with all that it needs, if an import would have
+    found the very same."""
+    modules = sys.modules
+    for need in needs[name]:
+        expected = MISSING if need in hidden else prepared[need]
+        if modules.get(need, MISSING) is not expected:
+            return False
+    if not same(sys.meta_path, meta_path) or not same(sys.path_hooks, path_hooks):
+        return False
+    if is_shadowed(name):
+        return False
+    wanted = [need for need in needs[name] if need in hidden]
+    hidden.difference_update(wanted)
+    # A package comes after its modules in this order, as it does in an import.
+    modules.update((need, prepared[need]) for need in wanted)
+    for need in wanted:
+        parent, _, child = need.rpartition(".")
+        if parent:
+            setattr(modules[parent], child, prepared[need])
+        if need in RENEW:
+            RENEW[need](prepared[need])
+    return True
+
+
+def same(these, those):
+    return len(these) == len(those) and all(map(lambda one, other: one is other, these, those))
+
+
+def is_shadowed(name):
+    """Whether a folder that is searched before the library has a module of the
+    name of one that is needed."""
+    names = shadows[name]
+    if not names:
+        return False
+    for entry in sys.path:
+        if entry == library:
+            return False
+        if not isinstance(entry, str):
+            continue
+        finder = external.PathFinder._path_importer_cache(entry)
+        if finder is None:
+            continue
+        if type(finder) is not external.FileFinder:
+            return True
+        # This makes it read its folder, if that has changed.
+        finder.find_spec(name)
+        if not names.isdisjoint(finder._path_cache):
+            return True
+    return True
+
+
+def renew_random(module):
+    module.seed()
+
+
+def renew_logging(module):
+    import time
+    start = time.time_ns()
+    # It was a number of seconds until 3.13.
+    module._startTime = start if isinstance(module._startTime, int) else start / 1e9
+
+
+# What a module has computed when it was imported, and that is another one's in
+# each run.
+RENEW = {"random": renew_random, "logging": renew_logging}
+
+
+def list_sites():
+    """What stands in the folders for a user's own modules."""
+    site = sys.modules.get("site")
+    if site is None:
+        return None
+    site.USER_BASE = site.USER_SITE = None
+    found = []
+    for folder in [site.getusersitepackages(), *site.getsitepackages()]:
+        try:
+            found.append((folder, sorted(posix.listdir(folder))))
+        except OSError:
+            found.append((folder, None))
+    return found
+
+
+def begin():
+    """Makes the kept interpreter this run's own. The entry has set arguments,
+    environment and working directory."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        try:
+            is_terminal = posix.isatty(fd)
+        except OSError:
+            is_terminal = False
+        if is_terminal and not stream.line_buffering:
+            stream.reconfigure(line_buffering=True)
+    if site_folders is not None and [entry[1] for entry in list_sites()] != [entry[1] for entry in site_folders]:
+        add_sites()
+
+
+def add_sites():
+    """Does again what site did, now that there is something."""
+    import site
+    folders = site.getsitepackages()
+    sys.path[:] = [entry for entry in sys.path if entry not in folders]
+    known = site.addusersitepackages(site.removeduppaths())
+    site.addsitepackages(known)
+    site.execsitecustomize()
+    if site.ENABLE_USER_SITE:
+        site.execusercustomize()
