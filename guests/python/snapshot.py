@@ -211,6 +211,9 @@ def list_sites():
     site.USER_BASE = site.USER_SITE = None
     found = []
     for folder in [site.getusersitepackages(), *site.getsitepackages()]:
+        # Where homes are unknown, as to CPython in WebAssembly, a user has none.
+        if folder is None:
+            continue
         try:
             found.append((folder, sorted(posix.listdir(folder))))
         except OSError:
@@ -229,7 +232,7 @@ def begin():
             is_terminal = False
         if is_terminal and not stream.line_buffering:
             stream.reconfigure(line_buffering=True)
-    if site_folders is not None and [entry[1] for entry in list_sites()] != [entry[1] for entry in site_folders]:
+    if list_sites() != site_folders:
         add_sites()
 
 

@@ -17,6 +17,8 @@ mod limits;
 mod isolation;
 // The same in threads, where it would break the command itself.
 mod threads;
+// What begins from the image's snapshot is like what starts from nothing.
+mod snapshot;
 // The command itself: usage, options, exit codes, reports, traces, the prompt.
 mod command;
 // Each module of the standard library imports, or says in a line why not.

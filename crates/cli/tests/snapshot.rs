@@ -1,0 +1,175 @@
+//! Programs that begin from the snapshot of a started interpreter are like those
+//! that start one: nothing of the snapshot's own making may show.
+
+use crate::harness::{Place, Stdin, cache, difference, process};
+
+/// Everything that a program can see of how it was started.
+const PROBE: &str = r#"
+import sys
+print(sorted(sys.modules))
+import os, site, locale, warnings, gc, signal
+print(sys.argv, sys.orig_argv, sys.path, sys.flags, sys.executable, sys.prefix, sys.warnoptions, sys._xoptions)
+print(sorted(os.environ.items()), os.getcwd(), os.getpid(), locale.getlocale(), sys.getfilesystemencoding())
+print(site.USER_SITE, site.USER_BASE, site.ENABLE_USER_SITE, warnings.filters)
+print(globals().get('__file__'), __name__, __package__, __spec__ and __spec__.name, sys.stdin is sys.__stdin__)
+for stream in sys.stdin, sys.stdout, sys.stderr:
+    raw = stream.buffer.raw
+    print(stream, stream.errors, stream.newlines, stream.line_buffering, stream.write_through, stream.buffer, raw,
+          stream.isatty(), stream.seekable(), raw.closefd, stream.fileno())
+print(gc.isenabled(), gc.get_threshold(), signal.getsignal(signal.SIGINT), sys.meta_path, sys.path_hooks)
+import json, asyncio, collections.abc, xml.etree, logging, random, importlib.util, concurrent.futures, unittest
+print(sorted(sys.modules), [name for name in dir(xml.etree) if name[0] != '_'], vars(logging.getLogger()).keys())
+"#;
+
+fn probe() -> String {
+    // Addresses of objects are nobody's business.
+    PROBE.replace("print(", "show(").replacen(
+        "import sys\n",
+        "import sys\n\
+             def show(*values):\n    \
+             import re\n    \
+             print(*(re.sub('0x[0-9a-f]+', '0x', str(value)) for value in values), sep='\\n')\n",
+        1,
+    )
+}
+
+#[track_caller]
+fn alike(place: &Place, words: &[&str], stdin: &str) {
+    let run = |options: &[&str]| {
+        let mut command = place.bellglass(["run"]);
+        command.args(options).args(["--env", "SOME=value", "--dir", "."]).args(words);
+        process::finish(&mut command, Stdin::Bytes(stdin.as_bytes().to_vec()))
+    };
+    let (kept, fresh) = (run(&[]), run(&["--no-snapshot"]));
+    assert!(kept.out().contains("meta_path") || kept.out().contains("FileFinder"), "{}", kept.all());
+    assert!(
+        (kept.out(), kept.err(), kept.code) == (fresh.out(), fresh.err(), fresh.code),
+        "{words:?}: {}{}",
+        difference(&fresh.out(), &kept.out()),
+        difference(&fresh.err(), &kept.err())
+    );
+}
+
+#[test]
+fn a_program_finds_what_it_would_find_after_a_start_of_its_own() {
+    let place = Place::new();
+    place.write("program.py", probe());
+    place.write("folder/__main__.py", probe());
+    place.write("package/__init__.py", "");
+    place.write("package/__main__.py", probe());
+    alike(&place, &["-c", &probe(), "one", "-x"], "");
+    alike(&place, &["program.py", "one", "--two"], "input\n");
+    alike(&place, &["folder", "one"], "");
+    alike(&place, &["-m", "package", "-c"], "");
+    alike(&place, &["-", "one"], &probe());
+}
+
+fn start_of(place: &Place, options: &[&str], code: &str) -> String {
+    place.code(&[options, &["--report", "report.json"]].concat(), code);
+    let report = std::fs::read(place.work().join("report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
+    report["start"].as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn what_the_snapshot_cannot_serve_is_started() {
+    let place = Place::new();
+    assert_eq!(start_of(&place, &[], "pass"), "snapshot");
+    assert_eq!(start_of(&place, &["--env", "HOME=/elsewhere", "--env", "LANG=C.UTF-8"], "pass"), "snapshot");
+    for fresh in [
+        &["--no-snapshot"][..],
+        &["--env", "PYTHONHASHSEED=1"],
+        &["--env", "LC_ALL=C"],
+        &["--env", "TZ=Asia/Tokyo"],
+        &["--memory", "36M"],
+    ] {
+        assert_eq!(start_of(&place, fresh, "pass"), "fresh", "{fresh:?}");
+    }
+    place.code(&["--env", "PYTHONOPTIMIZE=1"], "assert False").expect(0);
+}
+
+#[test]
+fn two_runs_differ_in_what_must_differ() {
+    let place = Place::new();
+    let code = "import logging, os, random, secrets, tempfile, time, uuid\n\
+                print(random.random(), random.SystemRandom().random(), secrets.token_hex(), uuid.uuid4(), uuid.uuid1(),\
+                tempfile.mktemp(), os.urandom(8), time.time(), logging._startTime, id is None, sep='\\n')\n\
+                assert abs(time.time() - logging._startTime / 1e9) < 100\n\
+                print(hash('word'))";
+    let lines = || place.code(&[], code).expect(0).out().lines().map(str::to_owned).collect::<Vec<_>>();
+    let (one, other) = (lines(), lines());
+    assert_eq!(one.len(), 11, "{one:?}");
+    for at in 0..9 {
+        assert_ne!(one[at], other[at], "line {at}");
+    }
+    // The seed of string hashes is the snapshot's: `docs/images.md` says why.
+    assert_eq!(one[10], other[10]);
+    let seeded =
+        |seed: &str| place.code(&["--env", &format!("PYTHONHASHSEED={seed}")], "print(hash('word'))").out();
+    assert_ne!(seeded("random"), seeded("random"));
+}
+
+#[test]
+fn a_programs_own_modules_come_before_those_that_are_kept() {
+    let place = Place::new();
+    place.write("json.py", "print('my own json')");
+    place.write("re/__init__.py", "print('my own re')");
+    place.write("program.py", "import json, string, sys; sys.exit(1)\n");
+    let own = "my own json\nmy own re\n";
+    place.run(["--dir", ".", "program.py"]).expect(1).prints(own);
+    place.code(&["--dir", "."], "import json\n").expect(0).prints("my own json\n");
+    // Elsewhere they are nobody's.
+    let text = place.code(&[], "import json; print(json.dumps([1]))").expect(0);
+    text.prints("[1]\n");
+    // So do an import hook, and a module that stands in sys.modules.
+    place
+        .code(
+            &[],
+            "import sys\nclass Finder:\n def find_spec(name, path, target=None):\n  print('asked for', name)\n\
+             sys.meta_path.insert(0, Finder)\nimport bisect\n",
+        )
+        .expect(0)
+        .prints("asked for bisect\nasked for _bisect\n");
+    place
+        .code(&[], "import sys; sys.modules['re'] = None\ntry: import json\nexcept ImportError as error: print(error)")
+        .expect(0)
+        .prints("import of re halted; None in sys.modules\n");
+}
+
+#[test]
+fn site_packages_that_are_shown_count() {
+    let place = Place::new();
+    place.write("packages/extra.pth", "import sys; sys.from_pth = 1\n/somewhere\n");
+    place.write("packages/extra.py", "print('extra')");
+    place.write("packages/sitecustomize.py", "print('customized')");
+    let folder = "packages:/usr/local/lib/python3.13/site-packages";
+    let code = "import sys, extra; print(sys.from_pth)";
+    place.code(&["--dir", folder], code).expect(0).prints("customized\nextra\n1\n");
+}
+
+#[test]
+fn nothing_of_the_machine_that_built_it_is_in_it() {
+    let store = bellglass_image::Store::open_default().expect("a store");
+    let image = store.find("python").expect("the image");
+    let wasm = std::fs::read(image.wasm_path(bellglass_image::Start::Snapshot)).expect("the snapshot");
+    let has = |needle: &[u8]| wasm.windows(needle.len()).any(|window| window == needle);
+    assert!(has(b"/usr/local/lib/python3.13"), "the search finds what is there");
+    let mut private = vec![cache().to_string_lossy().into_owned()];
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    private.push(host.trim().to_owned());
+    private.push(std::env::current_dir().expect("a folder").to_string_lossy().into_owned());
+    let variables: Vec<String> = std::env::vars().map(|(_, value)| value).collect();
+    private.extend(
+        variables
+            .iter()
+            .flat_map(|value| value.split(':'))
+            .filter(|one| one.starts_with('/'))
+            .map(str::to_owned),
+    );
+    // Short words are everywhere, and each system has some of the folders.
+    let common = ["/usr", "/bin", "/sbin", "/etc", "/lib", "/dev", "/tmp"];
+    let known = |text: &String| text.len() < 8 || common.iter().any(|folder| text.starts_with(folder));
+    for text in private.iter().filter(|text| !known(text)) {
+        assert!(!has(text.as_bytes()), "{text}");
+    }
+}
