@@ -40,6 +40,7 @@ pub fn version() -> String {
 /// `rules` allow are those of the running guest; the program says [`POLICY`].
 pub fn run(rules: &'static [Rule]) -> ExitCode {
     let walls = bellglass_cage::enter();
+    keep_memory();
     end_at_panics();
     // The guest runs on a thread of its own because only there the stack can be
     // as large as the engine promises. That leaves this one to watch for the
@@ -62,6 +63,17 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
 pub(crate) fn leave(code: i32) -> ! {
     // SAFETY: it only ends the process; no output is buffered in it.
     unsafe { libc::_exit(code) }
+}
+
+/// Keeps glibc's allocator from giving memory of a thread back in small pieces: it
+/// would read a file of the kernel's first, for which the last walls end the
+/// process. Other allocators do not.
+fn keep_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it sets one number of the allocator's, before any other thread runs.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+    }
 }
 
 /// Set by the first thread when nothing but watching is left for it to do: until
