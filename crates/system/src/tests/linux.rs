@@ -37,6 +37,9 @@ enum Operation {
     WriteAt(u64, usize),
     ReadAt(u64, usize),
     SetSize(u64),
+    Allocate(u64, u64),
+    /// Path, whether to follow, and seconds: shows the time that is told then.
+    SetTime(String, bool, u64),
 }
 
 /// What an operation showed.
@@ -105,6 +108,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0u64..9000, 0usize..5000).prop_map(|(offset, count)| Operation::WriteAt(offset, count)),
         1 => (0u64..9000, 0usize..5000).prop_map(|(offset, count)| Operation::ReadAt(offset, count)),
         1 => (0u64..9000).prop_map(Operation::SetSize),
+        1 => (0u64..9000, 0u64..5000).prop_map(|(offset, length)| Operation::Allocate(offset, length)),
+        1 => (path(), any::<bool>(), 0u64..1_000_000).prop_map(|(path, follow, time)| Operation::SetTime(path, follow, time)),
     ]
 }
 
@@ -210,6 +215,14 @@ impl Virtual {
                     _ => Shown::Stat(self.guest.get_u64(64 + 32), file_type, self.guest.get_u64(64 + 24)),
                 })
             }
+            Operation::SetTime(path, follow, seconds) => {
+                let (path, length) = self.path(path);
+                let (follow, time) = (u64::from(*follow), *seconds * 1_000_000_000 + 5);
+                let arguments = [self.base, follow, path, length, 0, time, 4];
+                self.guest.wasi("path_filestat_set_times", &arguments)?;
+                self.guest.wasi("path_filestat_get", &[self.base, follow, path, length, 64])?;
+                Ok(Shown::Number(self.guest.get_u64(64 + 48)))
+            }
             Operation::List(path) => {
                 let fd = self.open(path, true, 2, !WRITING, 0)?;
                 let names = self.guest.list_from(fd, 0, 300);
@@ -275,6 +288,9 @@ impl Virtual {
             }
             Operation::SetSize(size) => {
                 self.guest.wasi("fd_filestat_set_size", &[fd, *size]).map(|()| Shown::Nothing)
+            }
+            Operation::Allocate(offset, length) => {
+                self.guest.wasi("fd_allocate", &[fd, *offset, *length]).map(|()| Shown::Nothing)
             }
             other => unreachable!("{other:?} needs no held file"),
         }
@@ -356,6 +372,16 @@ impl Real {
                     _ => Shown::Stat(stat.st_size as u64, 4, stat.st_nlink as u64),
                 })
             }
+            Operation::SetTime(path, follow, seconds) => {
+                let flags = if *follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+                let times = rustix::fs::Timestamps {
+                    last_access: rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
+                    last_modification: rustix::fs::Timespec { tv_sec: *seconds as i64, tv_nsec: 5 },
+                };
+                rustix::fs::utimensat(base, path.as_str(), &times, flags)?;
+                let stat = rustix::fs::statat(base, path.as_str(), flags)?;
+                Ok(Shown::Number(stat.st_mtime as u64 * 1_000_000_000 + stat.st_mtime_nsec as u64))
+            }
             Operation::List(path) => {
                 let fd = self.open(path, true, 2, OFlags::RDONLY, false)?;
                 let mut names: Vec<String> = rustix::fs::Dir::new(fd)
@@ -422,6 +448,10 @@ fn on_held(operation: &Operation, fd: &OwnedFd, seed: usize) -> Outcome {
         Operation::ReadAt(offset, count) => bytes(*count, &|into| rustix::io::pread(fd, into, *offset)),
         Operation::SetSize(size) => {
             rustix::fs::ftruncate(fd, *size)?;
+            Ok(Shown::Nothing)
+        }
+        Operation::Allocate(offset, length) => {
+            rustix::fs::fallocate(fd, rustix::fs::FallocateFlags::empty(), *offset, *length)?;
             Ok(Shown::Nothing)
         }
         other => unreachable!("{other:?} needs no held file"),
