@@ -106,12 +106,12 @@ pub enum SystemError {
         source: std::io::Error,
     },
     /// A file of the host cannot be shown as an archive.
-    #[error("cannot mount the archive {}: {source}", path.display())]
+    #[error("cannot mount the archive {}: {reason}", path.display())]
     Archive {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: ArchiveError,
+        reason: ArchiveError,
     },
     /// A mount's path in the guest is no absolute path without `.` and `..`.
     #[error("'{path}' cannot be a mount's path in the guest: write an absolute path without '.' and '..'")]
@@ -553,7 +553,7 @@ impl Opening<'_> {
                     return Err(wrong(path, std::io::ErrorKind::InvalidInput).into());
                 }
                 let root = ArchiveDirectory::open(file, self.device)
-                    .map_err(|source| SystemError::Archive { path, source })?;
+                    .map_err(|reason| SystemError::Archive { path, reason })?;
                 Graft::Tree(Arc::new(root), BTreeMap::new())
             }
             Source::Bytes(bytes) => Graft::File(Arc::new(BytesFile::new(bytes, self.device, 1))),

@@ -68,7 +68,7 @@ fn try_mount(bytes: &[u8]) -> Result<FakeGuest, SystemError> {
 
 fn refused(bytes: &[u8]) -> ArchiveError {
     match try_mount(bytes).err() {
-        Some(SystemError::Archive { source, .. }) => source,
+        Some(SystemError::Archive { reason, .. }) => reason,
         Some(other) => panic!("{other}"),
         None => panic!("it was taken"),
     }
