@@ -56,7 +56,7 @@ fn one(name: &str, seconds: &str) -> Result<(), String> {
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={INPUT_BYTES}"))
         // An input that takes ten seconds, or a gigabyte, is a failure too.
-        .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=0", "-verbosity=0"])
+        .args(["-timeout=10", "-rss_limit_mb=1024", "-print_funcs=0", "-verbosity=0"])
         .arg(format!("-artifact_prefix={}/failure-{name}-", target().join("fuzz").display()))
         .args([found, seeds])
         .envs([("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", FLAGS)])

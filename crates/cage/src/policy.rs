@@ -42,9 +42,6 @@ const fn rule(name: &'static str, number: libc::c_long, checks: &'static [Check]
 /// Memory that can be written may never be run, and no more code is loaded.
 const NOT_EXECUTABLE: &[Check] = &[Check::NoneOf { argument: 2, bits: libc::PROT_EXEC as u64 }];
 
-/// Giving pages back, and nothing that changes how memory is shared or merged.
-const GIVE_BACK: &[Check] = &[Check::OneOf { argument: 2, values: &[libc::MADV_DONTNEED as u64] }];
-
 /// What a cell that holds a guest may call.
 pub const GUEST: &[Rule] = &[
     // The link: frames from and to the controller; the cell's last words.
@@ -58,7 +55,6 @@ pub const GUEST: &[Rule] = &[
     rule("mprotect", libc::SYS_mprotect, NOT_EXECUTABLE),
     rule("munmap", libc::SYS_munmap, &[]),
     rule("mremap", libc::SYS_mremap, &[]),
-    rule("madvise", libc::SYS_madvise, GIVE_BACK),
     // (Not brk: the guest's thread has an arena of its own, which is mapped. Not
     // futex: the two threads share no lock that either ever waits for.)
     // The end of a signal handler: an interrupt, or a trap of the guest.

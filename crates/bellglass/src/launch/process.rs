@@ -136,6 +136,10 @@ impl CellProcess {
                 let timeout = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
                 match poll(&mut waiting, Some(&timeout)) {
                     Err(rustix::io::Errno::INTR) => {}
+                    Ok(1..) => {
+                        self.await_end();
+                        break;
+                    }
                     _ => break,
                 }
             }
@@ -146,11 +150,23 @@ impl CellProcess {
     /// Waits a moment for a cell that has closed its stream to be dead, so that
     /// what ended it is known, then ends it.
     pub(crate) fn expire(&mut self) -> CellUsage {
-        let until = Instant::now() + EXPIRE_TIME;
-        while !self.has_ended() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.await_end();
         self.end()
+    }
+
+    /// Waits a moment for a process whose descriptors are closed already: what is
+    /// left of its end takes microseconds, or the whole time if it goes on.
+    fn await_end(&self) {
+        let until = Instant::now() + EXPIRE_TIME;
+        for attempt in 0.. {
+            if self.has_ended() || Instant::now() >= until {
+                return;
+            }
+            match attempt {
+                0..100 => std::thread::yield_now(),
+                _ => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Whether the process has ended, by whatever it was, and only waits to be

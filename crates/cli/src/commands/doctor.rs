@@ -1,8 +1,9 @@
 //! `bellglass doctor`
 
 use crate::units::size;
-use bellglass::{Probe, Store, Wall, probe, walls};
+use bellglass::{ImageError, Probe, Store, Wall, probe, walls};
 use bellglass_engine::{ENGINE, Interruption, compatibility_key, compile};
+use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write, stdout};
@@ -15,9 +16,13 @@ const MODULE: &[u8] = b"\0asm\x01\0\0\0\
     \x07\x10\x02\x06memory\x02\0\x03run\0\0\
     \x0a\x06\x01\x04\0\x41\0\x0b";
 
+/// Address space that a cell needs: 4 GiB for the guest's memory, of which most is
+/// never used, and as much as it takes to run it.
+const ADDRESS_SPACE_BYTES: u64 = 5 << 30;
+
 /// One thing that was looked at.
 struct Finding {
-    /// What it belongs to: `program`, `cell`, `walls` or `images`.
+    /// What it belongs to: `program`, `machine`, `cell`, `walls` or `images`.
     part: &'static str,
     name: String,
     state: State,
@@ -37,6 +42,7 @@ enum State {
 /// Prints what was found; the exit code is 0 if nothing is bad.
 pub(crate) fn doctor(json: bool) -> anyhow::Result<u8> {
     let mut findings = versions();
+    findings.extend(machine());
     findings.extend(cell());
     findings.extend(images());
     let bad = findings.iter().filter(|finding| finding.state == State::Bad).count();
@@ -56,18 +62,45 @@ fn finding(part: &'static str, name: impl Into<String>, state: State, detail: im
 }
 
 fn versions() -> Vec<Finding> {
-    let note = |name: &str, detail: String| finding("program", name, State::Note, detail);
+    let note = |name: &str, detail: &str| finding("program", name, State::Note, detail);
+    vec![note("bellglass", env!("CARGO_PKG_VERSION")), note("engine", ENGINE)]
+}
+
+/// What of the machine and of this user's limits a run depends on.
+fn machine() -> Vec<Finding> {
+    let kernel = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let system = format!("{} {} {}", std::env::consts::ARCH, std::env::consts::OS, kernel("osrelease"));
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let note = |name: &str, detail: String| finding("machine", name, State::Note, detail);
+    let files = match getrlimit(Resource::Nofile).current {
+        Some(most) => format!("at most {most} (ulimit -n)"),
+        None => "any number".to_owned(),
+    };
     vec![
-        note("bellglass", env!("CARGO_PKG_VERSION").to_owned()),
-        note("engine", ENGINE.to_owned()),
-        note("machine", machine()),
+        note("system", system),
+        note("processors", processors.to_string()),
+        note("seccomp", kernel("seccomp/actions_avail")),
+        address_space(getrlimit(Resource::As).current),
+        note("open files", files),
     ]
 }
 
-/// The processor family, the operating system and its version.
-fn machine() -> String {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{} {} {}", std::env::consts::ARCH, std::env::consts::OS, release.trim())
+/// A guest's memory is reserved whole, long before it is used.
+fn address_space(most: Option<u64>) -> Finding {
+    let (state, detail) = match most {
+        None => (State::Good, "unlimited".to_owned()),
+        Some(most) if most >= ADDRESS_SPACE_BYTES => {
+            (State::Good, format!("at most {} (ulimit -v)", size(most)))
+        }
+        Some(most) => {
+            let (most, needed) = (size(most), size(ADDRESS_SPACE_BYTES));
+            (State::Bad, format!("at most {most} (ulimit -v), and a cell reserves up to {needed}"))
+        }
+    };
+    finding("machine", "address space", state, detail)
 }
 
 /// Starts a cell on a module that is made here, so that it needs no image.
@@ -120,6 +153,10 @@ fn images() -> Vec<Finding> {
             findings.push(finding("images", "images", State::Note, detail));
         }
         Ok(stored) => findings.extend(stored.into_iter().map(|one| match one.image {
+            // What an older or newer version left there is no fault.
+            Err(error @ ImageError::WrongFormat { .. }) => {
+                finding("images", one.full_name, State::Note, error.to_string())
+            }
             Err(error) => finding("images", one.full_name, State::Bad, error.to_string()),
             Ok(image) => match image.verify() {
                 Err(error) => finding("images", one.full_name, State::Bad, error.to_string()),
@@ -178,6 +215,17 @@ mod tests {
     #[test]
     fn the_smallest_guest_is_a_right_module() {
         compile(MODULE, Interruption::Kill).expect("it compiles");
+    }
+
+    #[test]
+    fn too_little_address_space_is_bad() {
+        assert!(address_space(None).state == State::Good);
+        let small = address_space(Some(2 << 30));
+        assert!(
+            small.state == State::Bad && small.detail.contains("reserves up to 5 GiB"),
+            "{}",
+            small.detail
+        );
     }
 
     #[test]
