@@ -5,6 +5,7 @@ use crate::monitor::link::Link;
 use crate::monitor::{
     Answers, Ending, Handle, Monitor, Next, Observation, Observe, Orders, Routes, Unsupported,
 };
+use crate::pool::{Pool, Stock};
 use crate::shared;
 use crate::thread::{Ended, Ringer, ThreadGuest, ThreadTime};
 use crate::{
@@ -17,6 +18,7 @@ use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One guest, ready to run. Dropping it ends it.
@@ -57,6 +59,7 @@ pub struct SandboxBuilder {
     fresh: bool,
     required_walls: Vec<String>,
     isolation: Isolation,
+    pool: Option<Arc<Stock>>,
 }
 
 impl Sandbox {
@@ -81,6 +84,7 @@ impl Sandbox {
             fresh: false,
             required_walls: Vec::new(),
             isolation: Isolation::default(),
+            pool: None,
         }
     }
 
@@ -340,6 +344,17 @@ impl SandboxBuilder {
         self
     }
 
+    /// Takes a cell of this pool, which need not be started any more, if the pool
+    /// is of the same image and has one ready; otherwise one is started as without
+    /// a pool.
+    ///
+    /// A cell of a pool is like any other: behind the same walls, for one guest
+    /// only.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = Some(pool.stock());
+        self
+    }
+
     /// Where the guest runs: in a process of its own, unless this says otherwise.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
@@ -372,14 +387,28 @@ impl SandboxBuilder {
             cell,
             fresh,
             required_walls,
+            pool,
             ..
         } = self;
-        let program = find_cell(cell.as_deref())?;
         let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
         let start = choose_start(fresh, &image, &arguments, &system, &limits);
-        let compiled = compiled(&image, start, Interruption::Kill)?.try_clone().map_err(Error::Resource)?;
-        let (mut process, link) = CellProcess::start(&program, compiled)?;
+        let warm = match (&cell, &pool) {
+            (None, Some(stock)) => stock.take(&image, start),
+            // A cell's program that was named must be that of the run.
+            _ => None,
+        };
+        let (mut process, link) = match warm {
+            Some(cell) => cell,
+            None => {
+                let program = match (cell, pool) {
+                    (None, Some(stock)) => stock.program().to_owned(),
+                    (told, _) => find_cell(told.as_deref())?,
+                };
+                let compiled = compiled(&image, start, Interruption::Kill)?;
+                CellProcess::start(&program, compiled.try_clone().map_err(Error::Resource)?)?
+            }
+        };
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let system = build_system(system, &image, argument_zero, arguments, &limits)?
             .processor_time(process.processor_time());
@@ -442,7 +471,8 @@ fn choose_start(
     image.manifest().start_for(arguments, system.variables(), limits.memory_bytes)
 }
 
-fn compiled(image: &Image, start: Start, interruption: Interruption) -> Result<&File, Error> {
+/// The compiled module that a cell or a thread begins with.
+pub(crate) fn compiled(image: &Image, start: Start, interruption: Interruption) -> Result<&File, Error> {
     image.compiled(start, interruption).ok_or_else(|| Error::NotCompiled {
         image: image.manifest().full_name(),
         part: start.compiled_file(interruption),

@@ -11,6 +11,8 @@ mod crowd;
 /// Lies without an end: each field of each frame, each byte of a real
 /// conversation, and what the controller reserves meanwhile.
 mod lies;
+/// Warm cells: nothing of one guest is in another's, and none is left behind.
+mod pool;
 /// Toy guests in real cells: faults, limits, handlers.
 mod process;
 /// The sysroot's headers and its list of delegated functions agree.

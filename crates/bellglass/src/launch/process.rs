@@ -171,7 +171,7 @@ impl CellProcess {
 
     /// Whether the process has ended, by whatever it was, and only waits to be
     /// reaped.
-    fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         alive.is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
@@ -240,6 +240,12 @@ impl Signaller {
     /// Kills the cell.
     pub(crate) fn kill(&self) {
         self.send(Signal::KILL);
+    }
+
+    /// Whether there is still a process to signal.
+    #[cfg(test)]
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn send(&self, signal: Signal) {
