@@ -43,7 +43,8 @@ def said(command, timeout=60):
 
 
 def version_of(command):
-    return said(command + ["-c", "import platform as p; print(p.python_implementation(), p.python_version())"])
+    told = said(command + ["-c", "import sys; print(sys.implementation.name, sys.version.split()[0])"])
+    return told and told.replace("cpython", "CPython").replace("pypy", "PyPy")
 
 
 def native(options):
