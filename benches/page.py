@@ -17,7 +17,11 @@ def write(result, path, text):
     names = {key: one["name"] for key, one in result["contestants"].items()}
     machine = result["machine"]
     lines = [f"Measured {result['when'][:10]} on {machine['cores']} cores of {machine['processor']}, "
-             f"{machine['system']}; {result['seconds']:.0f} seconds.", ""]
+             f"{machine['system']}; {result['seconds']:.0f} seconds"
+             + (", with `--quick`: few turns and few sandboxes" if result["quick"] else "") + ".", ""]
+    if result["load"] > 0.5 * machine["cores"]:
+        lines += [f"**The machine was busy** (load {result['load']} before the start): times are too long, and "
+                  "ratios are what can be read here.", ""]
     lines += ["![The figures as bars](performance.svg)", ""]
     lines += ["| who | version |", "| --- | --- |"]
     lines += [f"| {one['name']} | {one['version']} |" for one in result["contestants"].values()]

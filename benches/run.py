@@ -72,7 +72,7 @@ def main():
     parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its charts")
     options = parser.parse_args()
 
-    begun = time.time()
+    begun, load = time.time(), os.getloadavg()[0]
     there, absent = contestants.find(options)
     names = {key: one.name for key, one in there.items()}
     for one in there.values():
@@ -115,6 +115,8 @@ def main():
 
     result = {
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "load": round(load, 1),
         "machine": {"system": platform.platform(), "processor": page.processor(), "cores": os.cpu_count()},
         "contestants": {key: {"name": one.name, "version": one.version} for key, one in there.items()},
         "left_out": absent,

@@ -58,7 +58,8 @@ fn a_loop_without_calls_ends_at_the_deadline() {
     let report = with(&body("(loop $l (br $l)) (i32.const 0)"), |builder| builder.limits(limits));
     assert_eq!(report.outcome, Outcome::Deadline { timeout: Duration::from_millis(300) });
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert!(report.cpu_time > Duration::from_millis(50), "{:?}", report.cpu_time);
+    // On a machine that is busy with other tests it gets little of it.
+    assert!(report.cpu_time > Duration::from_millis(5), "{:?}", report.cpu_time);
 }
 
 #[test]
