@@ -11,6 +11,8 @@ mod run;
 mod files;
 // Programs of C, compiled by `bellglass cc`, and modules from elsewhere.
 mod compiler;
+// Other interpreters than Python, each built by its recipe.
+mod interpreters;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.
 mod limits;
 // A program that tries everything gets exceptions, and the host is untouched.

@@ -58,7 +58,8 @@ pub(crate) fn run(
             let mut words = line.words;
             words.extend(link_words(kit, line.without_libraries, line.has_stack_size));
             linked::make(&output, launcher, line.keeps_roots, |temporary| {
-                command.arg("-o").arg(temporary);
+                // A -l finds what -shared has made, under the name that it has.
+                command.args(["-Xlinker", "-Bdynamic", "-o"]).arg(temporary);
                 finish(&mut command, &words)
             })
         }
