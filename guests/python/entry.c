@@ -21,8 +21,8 @@
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
 
+#include <bellglass/signals.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +38,13 @@
 
 EXPORT(bellglass_errno_address) int *bellglass_errno_address(void) { return &errno; }
 
-/* Words that a signal handler of the cell sets to interrupt the program:
- * CPython's own signal handler sets the same ones. Empty until the interpreter
- * is up. */
+/* What an interrupt does, as docs/protocol.md has it: the numbers are signals,
+ * and the words that one sets make the evaluation loop take it. Empty until the
+ * interpreter is up. */
 static struct {
-  uint32_t count;
+  uint32_t numbers, actions, words;
   struct {
-    uint32_t address, mask;
+    uint32_t address, mask, stride;
   } word[4];
 } interrupt_table;
 
@@ -52,25 +52,26 @@ EXPORT(bellglass_interrupt_table) void *bellglass_interrupt_table(void) {
   return &interrupt_table;
 }
 
-static void add_interrupt_word(volatile void *address, uint32_t mask) {
-  uint32_t at = interrupt_table.count++;
+static void add_interrupt_word(volatile void *address, uint32_t mask, uint32_t stride) {
+  uint32_t at = interrupt_table.words++;
   interrupt_table.word[at].address = (uint32_t)(uintptr_t)address;
   interrupt_table.word[at].mask = mask;
+  interrupt_table.word[at].stride = stride;
 }
 
 static void fill_interrupt_table(void) {
-  interrupt_table.count = 0;
+  interrupt_table.words = 0;
+  interrupt_table.actions = (uint32_t)(uintptr_t)bellglass_signals.action;
+  add_interrupt_word(bellglass_signals.pending, 1, sizeof bellglass_signals.pending[0]);
+  add_interrupt_word(&bellglass_signals.any, 1, 0);
+  /* The last word makes the evaluation loop look at the others. */
 #if PY_VERSION_HEX >= 0x030D0000
-  /* The last word makes the evaluation loop look at the first two. */
-  add_interrupt_word(&_PyRuntime.signals.handlers[SIGINT].tripped, 1);
-  add_interrupt_word(&_PyRuntime.signals.is_tripped, 1);
-  add_interrupt_word(&_PyRuntime.main_tstate->eval_breaker, _PY_SIGNALS_PENDING_BIT);
+  add_interrupt_word(&_PyRuntime.main_tstate->eval_breaker, _PY_SIGNALS_PENDING_BIT, 0);
 #elif PY_VERSION_HEX >= 0x030C0000
-  add_interrupt_word(&_PyRuntime.signals.handlers[SIGINT].tripped, 1);
-  add_interrupt_word(&_PyRuntime.signals.is_tripped, 1);
-  add_interrupt_word(&_PyRuntime.ceval.signals_pending, 1);
-  add_interrupt_word(&_PyInterpreterState_Main()->ceval.eval_breaker, 1);
+  add_interrupt_word(&_PyRuntime.ceval.signals_pending, 1, 0);
+  add_interrupt_word(&_PyInterpreterState_Main()->ceval.eval_breaker, 1, 0);
 #endif
+  interrupt_table.numbers = BELLGLASS_SIGNALS;
 }
 
 /* --- arguments, environment, working directory -------------------------- */
@@ -335,7 +336,7 @@ EXPORT(bellglass_run) int bellglass_run(void) {
     Py_ExitStatusException(status);
   fill_interrupt_table();
   int code = Py_RunMain();
-  interrupt_table.count = 0;
+  interrupt_table.numbers = 0;
   fflush(0);
   return code;
 }

@@ -39,20 +39,22 @@ mod sandbox;
 mod shared;
 mod thread;
 pub mod walls;
+mod watchdog;
 mod words;
 
 pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
 pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
 pub use bellglass_system::{
-    Access, Answer, Call, Capture, Errno, Fault, Input, Memory, MemoryError, Mount, Output, Results, Stop,
+    Access, Answer, Call, Capture, Errno, Fault, Identity, Input, Memory, MemoryError, Mount, Output,
+    ParseSignalError, Results, Signal, Stop,
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
 pub use error::Error;
 pub use isolation::Isolation;
-pub use limits::Limits;
+pub use limits::{LimitKind, Limits};
 pub use monitor::{Next, Observation, Unsupported};
 pub use pool::{Pool, PoolBuilder};
 pub use probe::{Probe, probe};
-pub use report::{CallCount, Outcome, Report, Wall};
+pub use report::{CallCount, Outcome, RefusedCall, Report, Wall};
 pub use sandbox::{Controls, Sandbox, SandboxBuilder};

@@ -1,5 +1,7 @@
 //! What a run may use.
 
+use bellglass_system::Signal;
+use serde::{Serialize, Serializer};
 use std::time::Duration;
 
 /// The limits of one run. The defaults suit a public service that runs small
@@ -11,15 +13,28 @@ use std::time::Duration;
 ///
 /// let limits = Limits { timeout: Some(Duration::from_secs(2)), ..Limits::default() };
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Bytes of the guest's linear memory; beyond it the guest's malloc fails,
     /// and Python raises MemoryError.
     pub memory_bytes: u64,
-    /// Elements of the guest's function tables.
+    /// Elements of the guest's function tables; beyond it they do not grow.
     pub table_elements: u64,
     /// Wall-clock time from the program's start; `None` for no deadline.
+    #[serde(rename = "timeout_seconds", serialize_with = "maybe_seconds")]
     pub timeout: Option<Duration>,
+    /// How long a program may take to clean up once its time is over. At the
+    /// deadline it gets `grace_signal`; if it is still there after the grace, it
+    /// is killed. Zero kills at the deadline.
+    #[serde(rename = "grace_seconds", serialize_with = "seconds")]
+    pub grace: Duration,
+    /// What announces the end of the time: SIGINT raises KeyboardInterrupt in
+    /// Python.
+    #[serde(serialize_with = "signal")]
+    pub grace_signal: Signal,
+    /// Processor time of the cell, its start included; `None` for no limit.
+    #[serde(rename = "processor_seconds", serialize_with = "maybe_seconds")]
+    pub processor_time: Option<Duration>,
     /// Bytes that the program may write to stdout and stderr together; `None` for
     /// no limit.
     pub output_bytes: Option<u64>,
@@ -30,7 +45,20 @@ pub struct Limits {
     pub file_count: u64,
     /// Files that may be open at once.
     pub open_files: usize,
+    /// External calls of the whole run; `None` for no limit.
+    pub calls: Option<u64>,
+    /// External calls a second. Beyond it the run is slowed down, not ended: a
+    /// burst of a second's worth is free. `None` for no limit.
+    pub calls_per_second: Option<u32>,
+    /// Time that the program may sleep in all; `None` for no limit but the
+    /// deadline.
+    #[serde(rename = "sleep_seconds", serialize_with = "maybe_seconds")]
+    pub sleep_time: Option<Duration>,
+    /// The longest single sleep; a longer one ends the run when it is asked for.
+    #[serde(rename = "longest_sleep_seconds", serialize_with = "maybe_seconds")]
+    pub longest_sleep: Option<Duration>,
     /// How long a cell may take until it says hello.
+    #[serde(rename = "start_seconds", serialize_with = "seconds")]
     pub start_time: Duration,
 }
 
@@ -40,26 +68,78 @@ impl Default for Limits {
             memory_bytes: 512 << 20,
             table_elements: 1 << 20,
             timeout: Some(Duration::from_secs(60)),
+            grace: Duration::ZERO,
+            grace_signal: Signal::INTERRUPT,
+            processor_time: Some(Duration::from_secs(60)),
             output_bytes: Some(64 << 20),
             file_bytes: 256 << 20,
             file_count: 1 << 16,
             open_files: 1024,
+            calls: Some(10_000_000),
+            calls_per_second: None,
+            sleep_time: None,
+            longest_sleep: None,
             start_time: Duration::from_secs(20),
         }
     }
 }
 
 impl Limits {
+    /// Bytes that one call reads or writes at most: a larger request is answered
+    /// in part, as POSIX allows, and the program asks again.
+    pub const CALL_BYTES: usize = bellglass_system::CALL_BYTES;
+
     /// No limit that the user of a command at a terminal would meet: memory up to
     /// what wasm can address, no deadline, any amount of output.
     pub fn interactive() -> Self {
         Self {
             memory_bytes: 4 << 30,
             timeout: None,
+            processor_time: None,
             output_bytes: None,
             file_bytes: 4 << 30,
             file_count: 1 << 22,
+            calls: None,
             ..Self::default()
         }
     }
+}
+
+/// Which limit a run met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// [`Limits::memory_bytes`]: the guest asked for more, and was refused.
+    Memory,
+    /// [`Limits::table_elements`]: the guest asked for more, and was refused.
+    Table,
+    /// [`Limits::timeout`]: the run ended, or was warned.
+    Timeout,
+    /// [`Limits::processor_time`]: the run ended.
+    ProcessorTime,
+    /// [`Limits::output_bytes`]: the run ended.
+    Output,
+    /// Space for files: a call was answered with ENOSPC.
+    FileSpace,
+    /// [`Limits::open_files`]: a call was answered with EMFILE.
+    OpenFiles,
+    /// [`Limits::calls`]: the run ended.
+    Calls,
+    /// [`Limits::calls_per_second`]: the run was slowed down.
+    CallsPerSecond,
+    /// [`Limits::sleep_time`] or [`Limits::longest_sleep`]: the run ended.
+    Sleep,
+}
+
+pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+fn maybe_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
+}
+
+fn signal<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(signal.name())
 }

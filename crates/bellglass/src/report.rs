@@ -1,5 +1,6 @@
 //! What a run did, and why it ended.
 
+use crate::limits::{LimitKind, Limits, seconds};
 use crate::words::printable;
 use bellglass_image::Start;
 use bellglass_wire::TrapKind;
@@ -16,7 +17,8 @@ pub enum Outcome {
         /// Its exit code; 0 is success.
         code: i32,
     },
-    /// The time was over.
+    /// The time was over. A program that was warned may have ended by itself
+    /// within the grace: see [`Report::exit_code`].
     Deadline {
         /// The limit.
         #[serde(serialize_with = "seconds")]
@@ -33,6 +35,23 @@ pub enum Outcome {
     OutputLimit {
         /// The limit, in bytes.
         limit: u64,
+    },
+    /// The cell used more processor time than it may.
+    ProcessorTime {
+        /// The limit.
+        #[serde(serialize_with = "seconds")]
+        limit: Duration,
+    },
+    /// The program made more external calls than it may.
+    CallLimit {
+        /// The limit.
+        limit: u64,
+    },
+    /// The program slept, or asked to sleep, for longer than it may.
+    SleepLimit {
+        /// The limit.
+        #[serde(serialize_with = "seconds")]
+        limit: Duration,
     },
     /// The interpreter failed: an abort, an overflown stack, a wild pointer.
     Crashed {
@@ -73,6 +92,15 @@ impl Outcome {
 pub struct Report {
     /// Why it ended.
     pub outcome: Outcome,
+    /// The program's own exit code, if it ended by itself: after a warning, also
+    /// when the outcome is [`Outcome::Deadline`].
+    pub exit_code: Option<i32>,
+    /// The limits that were in force.
+    pub limits: Limits,
+    /// Which of them the run met, also where it could go on.
+    pub limits_met: Vec<LimitKind>,
+    /// Calls that the policy refused, and why.
+    pub refused: Vec<RefusedCall>,
     /// The image, as `name@version`.
     pub image: String,
     /// What the run began with.
@@ -99,6 +127,19 @@ pub struct Report {
     pub round_trips: u64,
     /// What the operating system added to the isolation.
     pub walls: Vec<Wall>,
+}
+
+/// A call that was refused with EPERM or EACCES: processes, the network, and what
+/// only a superuser may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RefusedCall {
+    /// The signature.
+    pub signature: String,
+    /// How often.
+    pub count: u64,
+    /// Why, in a few words.
+    pub reason: &'static str,
 }
 
 /// How often a signature was called, and how long its answers took.
@@ -141,8 +182,4 @@ pub(crate) fn crash(kind: TrapKind, message: String, backtrace: Vec<String>) -> 
         _ => message,
     };
     Outcome::Crashed { message, backtrace }
-}
-
-fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
 }

@@ -8,18 +8,29 @@ use crate::monitor::{
 use crate::pool::{Pool, Stock};
 use crate::shared;
 use crate::thread::{Ended, Ringer, ThreadGuest, ThreadTime};
+use crate::watchdog::Watched;
 use crate::{
-    Answer, Call, Error, Fault, Image, Input, Isolation, Limits, Mount, Outcome, Output, Report, Start, Wall,
-    walls,
+    Answer, Call, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Outcome, Output, Report,
+    Signal, Start, Stop, Wall, walls,
 };
 use bellglass_system::{System, SystemBuilder, Waiter};
 use bellglass_wire::{Interruption, Signature};
-use rustix::process::Signal;
+use rustix::process::Signal as HostSignal;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// The least time between two looks at a guest's processor time.
+const LEAST_LOOK: Duration = Duration::from_millis(2);
+
+/// How often a guest in a thread is asked about its processor time once that may be
+/// used up, in parts of the limit.
+const LOOKS: u32 = 20;
+
+/// What a process gets that has used more processor time than it may.
+const CPU_TIME_SIGNAL: i32 = HostSignal::XCPU.as_raw();
 
 /// One guest, ready to run. Dropping it ends it.
 pub struct Sandbox {
@@ -102,8 +113,10 @@ impl Sandbox {
     pub fn run(self) -> Report {
         let begun = Instant::now();
         let Self { guest, waiter, image, start, limits } = self;
-        let deadline = limits.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let warning = limits.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
         let waiter = waiter.with_deadline(deadline);
+        let _watched = watch(&guest, &waiter, &limits, begun, warning);
         let manifest = image.manifest();
         let orders =
             Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(start).to_vec() };
@@ -132,20 +145,95 @@ impl Sandbox {
     }
 }
 
+/// Sees to what becomes due while the guest computes, until it is dropped.
+fn watch(
+    guest: &Guest,
+    waiter: &Waiter,
+    limits: &Limits,
+    begun: Instant,
+    warning: Option<Instant>,
+) -> Watched {
+    let ticking = waiter.clone();
+    let limit = limits.processor_time;
+    let watched = match guest {
+        Guest::Process { process, .. } => {
+            let (signaller, used) = (process.signaller(), process.processor_time());
+            if let Some(limit) = limit {
+                process.limit_processor_time(limit);
+            }
+            Watched::new(move || {
+                ticking.tick();
+                let limit = limit?;
+                let left = limit.saturating_sub(used());
+                if left.is_zero() {
+                    ticking.stop(Stop::ProcessorTime { limit });
+                    signaller.kill();
+                    return None;
+                }
+                // One thread of a cell computes, so this is the earliest.
+                Instant::now().checked_add(left.max(LEAST_LOOK))
+            })
+        }
+        Guest::Thread(guest) => {
+            let ringer = guest.ringer();
+            Watched::new(move || {
+                ticking.tick();
+                // Only the guest's own thread knows how much it has used.
+                ringer.look();
+                Instant::now().checked_add((limit? / LOOKS).max(LEAST_LOOK))
+            })
+        }
+    };
+    waiter.remind_by(Box::new(watched.reminder()));
+    if let Some(warning) = warning
+        && !limits.grace.is_zero()
+    {
+        waiter.warn(warning, limits.grace_signal);
+    }
+    if let Some(look) = limit.and_then(|limit| begun.checked_add(limit)) {
+        watched.reminder()(look);
+    }
+    watched
+}
+
 fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: Run) -> Report {
+    let used = &run.used;
     let outcome = match ending.outcome {
-        Outcome::Breach { reason } => Outcome::Breach { reason: with_last_words(reason, &run.used) },
+        Outcome::Breach { reason } => {
+            match (ended_by_signal(used), used.signal, answers.limits.processor_time) {
+                // Signals are sent to it only by this controller, and a cell that lies
+                // about one ends nothing but its own run.
+                (Some(signal), ..) if answers.waiter.has_signalled() => {
+                    Outcome::Exited { code: 128 + signal }
+                }
+                (_, Some(CPU_TIME_SIGNAL), Some(limit)) => Outcome::ProcessorTime { limit },
+                _ => Outcome::Breach { reason: with_last_words(reason, used) },
+            }
+        }
         // A cell that has said its last has nothing more to do but to leave. That
         // somebody else killed it on the way changes nothing.
         Outcome::Exited { .. } | Outcome::Crashed { .. }
-            if run.used.signal.is_some_and(|signal| signal != Signal::KILL.as_raw()) =>
+            if used.signal.is_some_and(|signal| signal != HostSignal::KILL.as_raw()) =>
         {
             let reason = "the cell did not leave after its last frame".to_owned();
-            Outcome::Breach { reason: with_last_words(reason, &run.used) }
+            Outcome::Breach { reason: with_last_words(reason, used) }
         }
         outcome => outcome,
     };
+    let exit_code = match outcome {
+        Outcome::Exited { code } => Some(code),
+        _ => None,
+    };
+    // A program that was warned has met its deadline, however it then ended.
+    let outcome = match outcome {
+        Outcome::Exited { .. } if answers.waiter.has_warned() => answers.deadline(),
+        outcome => outcome,
+    };
     Report {
+        exit_code,
+        limits: answers.limits.clone(),
+        limits_met: answers.limits_met(&outcome, ending.usage),
+        refused: answers.routes.refused(),
         outcome,
         image: image.manifest().full_name(),
         start,
@@ -161,6 +249,12 @@ fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: R
     }
 }
 
+/// The signal that ended the guest by its default action, as the cell tells: it
+/// leaves with 64 and its number.
+fn ended_by_signal(used: &CellUsage) -> Option<i32> {
+    used.code.map(|code| code - 64).filter(|signal| (1..64).contains(signal))
+}
+
 /// The wall that a guest in a thread does not have.
 fn no_process() -> Wall {
     let detail = "the guest runs in a thread of the controller, as asked for".to_owned();
@@ -170,10 +264,10 @@ fn no_process() -> Wall {
 fn with_last_words(reason: String, used: &CellUsage) -> String {
     let ended = match used.signal {
         None => String::new(),
-        Some(signal) if signal == Signal::KILL.as_raw() => {
+        Some(signal) if signal == HostSignal::KILL.as_raw() => {
             ", killed by somebody else, perhaps because the machine has no memory left".to_owned()
         }
-        Some(signal) if signal == Signal::SYS.as_raw() => {
+        Some(signal) if signal == HostSignal::SYS.as_raw() => {
             ", ended by the system call filter: it asked the kernel for what no guest needs".to_owned()
         }
         Some(signal) => format!(", ended by signal {signal}"),
@@ -201,13 +295,18 @@ impl Controls {
     /// What Ctrl-C does at a terminal: in Python, KeyboardInterrupt is raised at
     /// the next safe point, and a call that waits returns at once.
     pub fn interrupt(&self) {
-        // The signal first: a call that returns EINTR makes the guest look for
-        // it, so it must be there by then.
-        match &self.holder {
-            Holder::Process(signaller) => signaller.interrupt(),
-            Holder::Thread(ringer) => ringer.interrupt(),
+        self.signal(Signal::INTERRUPT);
+    }
+
+    /// Sends the program a signal. What it does is the program's affair, as on any
+    /// POSIX system: its handler runs at the next safe point, or else the default
+    /// action is taken, which for most signals is the end, with 128 and the
+    /// signal's number as the exit code.
+    pub fn signal(&self, signal: Signal) {
+        if signal == Signal::KILL {
+            return self.kill();
         }
-        self.waiter.interrupt();
+        self.waiter.signal(signal);
     }
 
     /// Ends the run now; its outcome is [`Outcome::Killed`].
@@ -270,6 +369,12 @@ impl SandboxBuilder {
         self
     }
 
+    /// Who the program believes to be: its user, its group, its machine.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.system = self.system.identity(identity);
+        self
+    }
+
     /// What the run may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -309,7 +414,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// The virtual machine's finer settings: clock, randomness, host name.
+    /// The virtual machine's finer settings: clock, randomness.
     pub fn system(mut self, change: impl FnOnce(SystemBuilder) -> SystemBuilder) -> Self {
         self.system = change(self.system);
         self
@@ -410,6 +515,8 @@ impl SandboxBuilder {
             }
         };
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
+        let signaller = process.signaller();
+        waiter.connect(Box::new(move |signal| signaller.interrupt(signal.number())));
         let system = build_system(system, &image, argument_zero, arguments, &limits)?
             .processor_time(process.processor_time());
         let mut monitor = Monitor::new(link, system.build()?, waiter.clone(), limits.clone());
@@ -450,9 +557,14 @@ impl SandboxBuilder {
         let system = build_system(system, &image, argument_zero, arguments, &limits)?
             .processor_time(move || clock.used());
         let routes = route(&image, program.signatures().to_vec(), parse(handlers)?, observers, unsupported)?;
-        let answers =
-            Answers { system: system.build()?, routes, waiter: waiter.clone(), limits: limits.clone() };
+        let mut answers = Answers::new(system.build()?, waiter.clone(), limits.clone());
+        answers.routes = routes;
         let guest = ThreadGuest::new(program, answers, time);
+        let ringer = guest.ringer();
+        waiter.connect(Box::new(move |signal| {
+            ringer.interrupt(signal.number());
+            true
+        }));
         Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits })
     }
 }
@@ -496,7 +608,8 @@ fn build_system(
         .file_bytes(limits.file_bytes)
         .file_count(limits.file_count)
         .open_files(limits.open_files)
-        .memory_limit(limits.memory_bytes);
+        .memory_limit(limits.memory_bytes)
+        .sleep_limits(limits.sleep_time, limits.longest_sleep);
     Ok(match limits.output_bytes {
         Some(limit) => system.output_limit(limit),
         None => system,

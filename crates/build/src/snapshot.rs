@@ -137,6 +137,7 @@ fn start(
             .map(str::to_owned)
             .collect(),
         watch: None,
+        interrupts: None,
     };
     let (ending, state) = program.run_and_keep(&settings, Box::new(answers))?;
 
@@ -147,7 +148,7 @@ fn start(
         (Ending::Trapped { message, backtrace, .. }, None) => {
             Some(format!("{message}, in {}", backtrace.join(" < ")))
         }
-        (Ending::Ended, None) => Some("it ended the guest".to_owned()),
+        (Ending::Ended | Ending::Interrupted { .. }, None) => Some("it ended the guest".to_owned()),
         // Nobody would ever read what it says in each run.
         (Ending::Returned { .. }, None) if !words.is_empty() => Some("it wrote".to_owned()),
         // A run's own system would not know them.

@@ -1,82 +1,115 @@
-//! Interrupting a guest that computes: the controller sends SIGUSR1, and the
-//! handler sets the words that the image's interrupt table names. The cell does
-//! not know what they mean; in CPython they make the evaluation loop look for
-//! signals. No check in the compiled code pays for this.
+//! Interrupts from the controller. While the guest computes, one of them is the
+//! signal of its number, sent to this process: the handler does what the image's
+//! interrupt table says. While the guest stands still in a call, they come with
+//! the answer. The cell does not know what they mean; in CPython they make the
+//! evaluation loop look for signals.
 
-use bellglass_engine::Interrupt;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use bellglass_engine::{EndsGuest, Interrupts};
+use rustix::event::{Timespec, poll};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// Words that one table may name; more are ignored.
-const TABLE_ENTRIES: usize = 16;
+/// What is added to the number of an interrupt that ends the guest, to make the
+/// code with which the cell leaves.
+const END_CODE: i32 = 64;
 
-static MEMORY: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
-static MEMORY_BYTES: AtomicUsize = AtomicUsize::new(0);
-static TABLE: AtomicUsize = AtomicUsize::new(0);
-/// An interrupt came while the guest could not take it.
-static PENDING: AtomicBool = AtomicBool::new(false);
+/// Interrupts are these signals: all but those by which a process tells of its own
+/// faults (the engine's traps are among them) and those that nothing can catch.
+const SIGNALS: [libc::c_int; 21] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGPIPE,
+    libc::SIGALRM,
+    libc::SIGTERM,
+    libc::SIGSTKFLT,
+    libc::SIGCHLD,
+    libc::SIGCONT,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGURG,
+    libc::SIGXFSZ,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGWINCH,
+    libc::SIGIO,
+    libc::SIGPWR,
+];
 
-/// Installs the signal handler.
-pub(crate) fn install() {
-    extern "C" fn handle(_signal: libc::c_int) {
-        // The handler touches nothing but atomics and the guest's memory, which
-        // is all that a signal handler may do.
-        PENDING.store(true, Ordering::SeqCst);
-        deliver_pending();
-    }
-    // SAFETY: `handle` is async-signal-safe, as said above, and the zeroed struct
-    // is a valid sigaction once its handler and flags are set. It runs on the
-    // alternate stack, because the guest may be at the end of its own.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = handle as extern "C" fn(libc::c_int) as usize;
-        action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
-        libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut());
-    }
-}
+/// How long a call's answer waits for a signal that the controller has sent: each
+/// time, and how often. It is there already, unless the machine is very busy.
+const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+const WAITS: u32 = 200;
 
-/// Says where the guest's table is. The memory stays mapped until the process
-/// ends, for a cell holds one guest only.
-pub(crate) fn arm(interrupt: Option<Interrupt>) {
-    if let Some(interrupt) = interrupt {
-        MEMORY_BYTES.store(interrupt.memory_bytes, Ordering::SeqCst);
-        TABLE.store(interrupt.table as usize, Ordering::SeqCst);
-        MEMORY.store(interrupt.memory, Ordering::SeqCst);
-    }
-}
+/// What came as signals since the last call, a bit a number.
+static ARRIVED: AtomicU64 = AtomicU64::new(0);
 
-/// Sets the words if an interrupt is pending and the guest's table is filled.
-pub(crate) fn deliver_pending() {
-    if PENDING.load(Ordering::SeqCst) && set_words() {
-        PENDING.store(false, Ordering::SeqCst);
-    }
-}
+/// Where they go. Set before any handler is installed.
+static GUEST: OnceLock<Arc<Interrupts>> = OnceLock::new();
 
-fn set_words() -> bool {
-    let memory = MEMORY.load(Ordering::SeqCst);
-    if memory.is_null() {
-        return false;
-    }
-    let memory_bytes = MEMORY_BYTES.load(Ordering::SeqCst);
-    let word = |address: usize| -> Option<&AtomicU32> {
-        if !address.is_multiple_of(4) || address.checked_add(4)? > memory_bytes {
-            return None;
+/// Installs the signal handlers, and gives what interrupts the guest.
+pub(crate) fn install() -> Arc<Interrupts> {
+    extern "C" fn handle(signal: libc::c_int) {
+        // The handler touches nothing but atomics and the guest's memory, or ends
+        // the process: all that a signal handler may do.
+        let Ok(number) = u8::try_from(signal) else { return };
+        if let Some(guest) = GUEST.get()
+            && let Err(end) = guest.raise(number)
+        {
+            leave(end);
         }
-        // SAFETY: the address is aligned and inside the part of the guest's
-        // memory that was there when it started; that never moves and never
-        // shrinks. The guest may change the word at the same time: the access is
-        // atomic, and whatever value results is the guest's own affair.
-        Some(unsafe { AtomicU32::from_ptr(memory.add(address).cast()) })
-    };
-    let table = TABLE.load(Ordering::SeqCst);
-    let entry = |index: usize| word(table.checked_add(index.checked_mul(4)?)?);
-    let Some(count) = entry(0).map(|count| count.load(Ordering::SeqCst) as usize) else {
-        return false;
-    };
-    for pair in 0..count.min(TABLE_ENTRIES) {
-        let (Some(address), Some(mask)) = (entry(1 + 2 * pair), entry(2 + 2 * pair)) else { break };
-        if let Some(target) = word(address.load(Ordering::SeqCst) as usize) {
-            target.fetch_or(mask.load(Ordering::SeqCst), Ordering::SeqCst);
+        ARRIVED.fetch_or(1 << (number & 63), Ordering::SeqCst);
+    }
+    let guest = Arc::clone(GUEST.get_or_init(Arc::default));
+    for signal in SIGNALS {
+        // SAFETY: `handle` is async-signal-safe, as said above, and the zeroed
+        // struct is a valid sigaction once its handler and flags are set. It runs
+        // on the alternate stack, because the guest may be at the end of its own.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handle as extern "C" fn(libc::c_int) as usize;
+            action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+            libc::sigaction(signal, &action, std::ptr::null_mut());
         }
     }
-    count > 0
+    guest
+}
+
+/// The interrupts that came as signals since this was last asked, a bit a number.
+pub(crate) fn arrived() -> u64 {
+    ARRIVED.swap(0, Ordering::SeqCst)
+}
+
+/// Closes a call: waits until the signals that are on their way have come, and
+/// takes those that come with the answer.
+pub(crate) fn close_call(guest: &Interrupts, travelling: u64, within: u64) {
+    for number in (0..64).filter(|number| within & (1 << number) != 0) {
+        if let Err(end) = guest.raise(number) {
+            leave(end);
+        }
+    }
+    for _ in 0..WAITS {
+        if ARRIVED.load(Ordering::SeqCst) & travelling == travelling {
+            break;
+        }
+        // A signal ends it early, and nothing else can.
+        let _ = poll(&mut [], Some(&WAIT));
+    }
+    remind(guest);
+}
+
+/// Sees to those that the guest has not taken yet.
+pub(crate) fn remind(guest: &Interrupts) {
+    if let Err(end) = guest.remind() {
+        leave(end);
+    }
+}
+
+/// Ends the cell, because an interrupt ends its guest. The guest may be in the
+/// midst of sending a call, so nothing more is said on the stream.
+pub(crate) fn leave(EndsGuest { number }: EndsGuest) -> ! {
+    crate::leave(END_CODE + i32::from(number))
 }

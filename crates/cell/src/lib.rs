@@ -12,18 +12,22 @@
 mod interrupt;
 mod link;
 
-use bellglass_engine::{Ending, Interruption, NATIVE_STACK_BYTES, Program, Settings};
+use bellglass_engine::{Ending, EndsGuest, Interruption, Interrupts, NATIVE_STACK_BYTES, Program, Settings};
 use bellglass_wire::{FromCell, PROTOCOL_VERSION, ToCell, Wall};
 use link::{Link, LinkError, SharedLink};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Native stack beyond the guest's share, for the cell's own functions.
 const OWN_STACK_BYTES: usize = 1 << 20;
+
+/// How often a guest is reminded of an interrupt that it has not taken.
+const REMINDER: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The exit code of a cell with a bug.
 const PANICKED: i32 = 101;
@@ -42,18 +46,21 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
     let walls = bellglass_cage::enter();
     keep_memory();
     end_at_panics();
+    let interrupts = interrupt::install();
+    let watched = Arc::clone(&interrupts);
     // The guest runs on a thread of its own because only there the stack can be
-    // as large as the engine promises. That leaves this one to watch for the
-    // end of the controller, which a guest that only computes would never see.
+    // as large as the engine promises. That leaves this one to watch for what a
+    // guest that only computes would never see: the end of the controller, and
+    // interrupts that it has lost.
     let guest = std::thread::Builder::new()
         .stack_size(NATIVE_STACK_BYTES + OWN_STACK_BYTES)
-        .spawn(move || leave(i32::from(serve(walls, rules).inspect_err(say).is_err())));
+        .spawn(move || leave(i32::from(serve(walls, rules, interrupts).inspect_err(say).is_err())));
     if let Err(error) = guest {
         say(&LinkError::Stream(error));
         return ExitCode::FAILURE;
     }
     STARTED.store(true, Ordering::Release);
-    watch_controller();
+    watch_controller(&watched);
     leave(1)
 }
 
@@ -96,22 +103,23 @@ fn say(error: &LinkError) {
 }
 
 /// Returns when the controller's end of the stream is closed.
-fn watch_controller() {
+fn watch_controller(interrupts: &Interrupts) {
     let stdin = std::io::stdin();
     let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
     loop {
         let mut waiting = [PollFd::new(&stdin, PollFlags::RDHUP)];
-        match poll(&mut waiting, None) {
+        let timeout = interrupts.is_untaken().then_some(&REMINDER);
+        match poll(&mut waiting, timeout) {
             Ok(_) if waiting[0].revents().intersects(gone) => return,
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(_) => interrupt::remind(interrupts),
+            Err(Errno::INTR) => {}
             Err(_) => return,
         }
     }
 }
 
-fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
-    interrupt::install();
-    let mut link = Link::new(duplicate(&std::io::stdin())?);
+fn serve(mut walls: Vec<Wall>, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), LinkError> {
+    let mut link = Link::new(duplicate(&std::io::stdin())?, Arc::clone(&interrupts));
     link.look_for_offer()?;
     let compiled = File::from(duplicate(&std::io::stdout())?);
 
@@ -150,13 +158,14 @@ fn serve(mut walls: Vec<Wall>, rules: &[Rule]) -> Result<(), LinkError> {
         return link.fail("the controller did not say what to run".to_owned());
     };
 
-    let settings = Settings { limits, hooks, exports, watch: None };
+    let settings = Settings { limits, hooks, exports, watch: None, interrupts: Some(interrupts) };
     let link = SharedLink::new(link);
-    match program.run(&settings, Box::new(link.clone()), interrupt::arm) {
+    match program.run(&settings, Box::new(link.clone())) {
         Err(error) => link.lock().fail(error.to_string()),
         Ok((ending, usage, _)) => link.lock().send(&match ending {
             Ending::Returned { results } => FromCell::Returned { results, usage },
             Ending::Ended => FromCell::Ended { usage },
+            Ending::Interrupted { number } => interrupt::leave(EndsGuest { number }),
             Ending::Trapped { kind, message, backtrace } => {
                 FromCell::Trapped { kind, message, backtrace, usage }
             }

@@ -3,8 +3,8 @@
 
 use crate::interrupt;
 use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, take_offer};
-use bellglass_engine::{External, GuestMemory, StopGuest};
-use bellglass_wire::{CallFrame, FrameBuffer, FromCell, ReturnFrame, ToCell, View, WireError, caps};
+use bellglass_engine::{External, GuestMemory, Interrupts, StopGuest};
+use bellglass_wire::{CallFrame, FrameBuffer, FromCell, Heard, ReturnFrame, ToCell, View, WireError, caps};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +22,7 @@ pub(crate) struct Link {
     outgoing: Vec<u8>,
     /// By index of the signature.
     views: Vec<Vec<View>>,
+    interrupts: Arc<Interrupts>,
 }
 
 /// The one link of this process: the guest's calls go through it, and then the
@@ -45,13 +46,14 @@ pub(crate) enum LinkError {
 }
 
 impl Link {
-    pub(crate) fn new(stream: OwnedFd) -> Self {
+    pub(crate) fn new(stream: OwnedFd, interrupts: Arc<Interrupts>) -> Self {
         Self {
             channel: Channel::new(stream, Side::Cell),
             offered: None,
             incoming: FrameBuffer::new(caps::FRAME_BYTES),
             outgoing: Vec::new(),
             views: Vec::new(),
+            interrupts,
         }
     }
 
@@ -120,11 +122,17 @@ impl Link {
         Ok(self.incoming.next_frame()?.unwrap_or(&[]))
     }
 
-    fn send_call(&mut self, import: usize, arguments: &[u64], memory: &[u8]) -> Result<(), LinkError> {
+    fn send_call(
+        &mut self,
+        import: usize,
+        heard: Heard,
+        arguments: &[u64],
+        memory: &[u8],
+    ) -> Result<(), LinkError> {
         self.outgoing.clear();
         let views = self.views.get(import).map_or(&[][..], Vec::as_slice);
         // Loading has checked the number of imports against a cap.
-        CallFrame::encode(&mut self.outgoing, import as u32, arguments, memory, views)?;
+        CallFrame::encode(&mut self.outgoing, import as u32, heard, arguments, memory, views)?;
         Ok(self.channel.send(&self.outgoing, None)?)
     }
 
@@ -138,6 +146,8 @@ impl Link {
             let frame = self.receive_frame()?;
             if let Some(answer) = ReturnFrame::decode(frame)? {
                 close(&answer, results, memory)?;
+                let sent = answer.sent;
+                interrupt::close_call(&self.interrupts, sent.travelling, sent.interrupts);
                 return Ok(Ok(()));
             }
             match ToCell::decode(frame)? {
@@ -187,9 +197,9 @@ impl External for SharedLink {
         memory: &mut dyn GuestMemory,
     ) -> Result<(), StopGuest> {
         let mut link = self.lock();
-        let sent = link.send_call(import, arguments, memory.bytes());
+        let heard = Heard { arrived: interrupt::arrived(), interrupted: memory.is_interrupted() };
+        let sent = link.send_call(import, heard, arguments, memory.bytes());
         let outcome = sent.and_then(|()| link.converse(results, memory));
-        interrupt::deliver_pending();
         match outcome {
             Ok(outcome) => outcome,
             Err(error) => {

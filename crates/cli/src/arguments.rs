@@ -1,6 +1,7 @@
 //! The command line: what was typed, checked, nothing done yet.
 
 use crate::units::{parse_size, parse_time};
+use bellglass::{Limits, Signal};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,11 +20,11 @@ pub(crate) enum Command {
     /// Run a program in a fresh sandbox
     ///
     /// The program may try anything; whatever would leave the interpreter is answered by
-    /// bellglass. Nothing of the host is there unless an option shows it. The exit code is the
-    /// program's own, or else: 124 deadline, 137 memory or output limit, 134 the interpreter
-    /// crashed, 126 refused, 125 bellglass failed, 2 usage.
+    /// bellglass. Nothing of the host is there unless an option shows it. The exit codes
+    /// stand at the end.
     #[command(
-        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]...\n       bellglass run [OPTIONS] --wasm MODULE.wasm [ARGS]...\n       bellglass run [OPTIONS] --image NAME -- [ARGS]..."
+        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]...\n       bellglass run [OPTIONS] --wasm MODULE.wasm [ARGS]...\n       bellglass run [OPTIONS] --image NAME -- [ARGS]...",
+        after_long_help = crate::exit::table()
     )]
     Run(RunArguments),
     /// Type Python at a prompt, in a fresh sandbox
@@ -146,17 +147,16 @@ pub(crate) struct Options {
     #[arg(long, value_name = "GUEST")]
     pub(crate) cwd: Option<String>,
 
-    /// The most memory that the guest may have, e.g. 256M; the most possible is 4G
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub(crate) memory: Option<u64>,
+    /// The name of the machine, as the program sees it
+    #[arg(long, value_name = "NAME", value_parser = parse_hostname, help_heading = "Identity")]
+    pub(crate) hostname: Option<String>,
 
-    /// End the program after this time, e.g. 10s
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub(crate) timeout: Option<Duration>,
+    /// The user, and the group, that the program believes to be
+    #[arg(long, value_name = "UID[:GID]", value_parser = User::parse, help_heading = "Identity")]
+    pub(crate) user: Option<User>,
 
-    /// End the program when it has written this much, e.g. 10M
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub(crate) output_limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 
     /// Start the interpreter from nothing, not from the image's snapshot of a started one
     #[arg(long)]
@@ -181,6 +181,141 @@ pub(crate) struct Options {
     /// What happens at a call that nothing answers
     #[arg(long, value_name = "HOW", value_enum, default_value = "errno")]
     pub(crate) unsupported: WhenUnsupported,
+}
+
+/// What a program may use. Without these it may use what it likes, as with other
+/// commands that run programs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitOptions {
+    /// The limits that hold where no option says otherwise
+    #[arg(long = "limits", value_name = "SET", value_enum, default_value = "none")]
+    pub(crate) base: LimitSet,
+
+    /// The most memory that the guest may have, e.g. 256M; the most possible is 4G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+
+    /// End the program after this time, e.g. 10s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// At the timeout interrupt the program, as Ctrl-C does, and end it only after this time more
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) grace: Option<Duration>,
+
+    /// The signal that the program gets at the timeout, if there is a grace: INT if not given
+    #[arg(long, value_name = "SIGNAL", requires = "grace")]
+    pub(crate) grace_signal: Option<Signal>,
+
+    /// End the program when it has used this much processor time, e.g. 5s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) cpu_time: Option<Duration>,
+
+    /// End the program when it has written this much, e.g. 10M
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) output_limit: Option<u64>,
+
+    /// The most that all files in memory may hold, e.g. 64M; beyond it there is no space left
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) file_space: Option<u64>,
+
+    /// The most files, directories and links that there may be in memory
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) file_count: Option<u64>,
+
+    /// The most files that may be open at once
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(4..=1_048_576))]
+    pub(crate) open_files: Option<u32>,
+
+    /// End the program when it has made this many external calls
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) call_limit: Option<u64>,
+
+    /// Slow the program down to this many external calls a second
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) call_rate: Option<u32>,
+
+    /// End the program when it has slept for this long in all, e.g. 30s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) sleep_limit: Option<Duration>,
+
+    /// End the program when it wants to sleep for longer than this at once, e.g. 5s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) longest_sleep: Option<Duration>,
+
+    /// The most elements of the guest's function tables
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) table_elements: Option<u64>,
+
+    /// How long the cell may take to start, e.g. 20s
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) start_time: Option<Duration>,
+}
+
+/// A set of limits.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum LimitSet {
+    /// None but what the machine has
+    #[default]
+    None,
+    /// Those of the library: for programs of strangers
+    Service,
+}
+
+impl LimitOptions {
+    /// The limits that they make.
+    pub(crate) fn limits(&self) -> Limits {
+        let base = match self.base {
+            LimitSet::None => Limits::interactive(),
+            LimitSet::Service => Limits::default(),
+        };
+        Limits {
+            memory_bytes: self.memory.unwrap_or(base.memory_bytes),
+            table_elements: self.table_elements.unwrap_or(base.table_elements),
+            timeout: self.timeout.or(base.timeout),
+            grace: self.grace.unwrap_or(base.grace),
+            grace_signal: self.grace_signal.unwrap_or(base.grace_signal),
+            processor_time: self.cpu_time.or(base.processor_time),
+            output_bytes: self.output_limit.or(base.output_bytes),
+            file_bytes: self.file_space.unwrap_or(base.file_bytes),
+            file_count: self.file_count.unwrap_or(base.file_count),
+            open_files: self.open_files.map_or(base.open_files, |count| count as usize),
+            calls: self.call_limit.or(base.calls),
+            calls_per_second: self.call_rate.or(base.calls_per_second),
+            sleep_time: self.sleep_limit.or(base.sleep_time),
+            longest_sleep: self.longest_sleep.or(base.longest_sleep),
+            start_time: self.start_time.unwrap_or(base.start_time),
+        }
+    }
+}
+
+/// Who the program believes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+impl User {
+    fn parse(text: &str) -> Result<Self, String> {
+        // The greatest number stands for "leave it" in the calls that set one.
+        let number = |part: &str| part.parse().ok().filter(|number| *number != u32::MAX);
+        let (user, group) = text.split_once(':').unwrap_or((text, text));
+        match (number(user), number(group)) {
+            (Some(user), Some(group)) => Ok(Self { user, group }),
+            _ => Err("write numbers, as UID or UID:GID".to_owned()),
+        }
+    }
+}
+
+fn parse_hostname(text: &str) -> Result<String, String> {
+    let right = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    if (1..=64).contains(&text.len()) && text.chars().all(right) {
+        Ok(text.to_owned())
+    } else {
+        Err("a host name has 1 to 64 letters, digits, dots and hyphens".to_owned())
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -493,6 +628,23 @@ mod tests {
         assert_eq!(parsed("a:/b:ro"), Ok(("a".into(), Some("/b".to_owned()), Mode::ReadOnly)));
         assert_eq!(parsed("a:/b:overlay"), Ok(("a".into(), Some("/b".to_owned()), Mode::Overlay)));
         assert!(parsed("a:b").is_err() && parsed(":rw").is_err());
+    }
+
+    #[test]
+    fn users_are_numbers() {
+        assert_eq!(User::parse("7"), Ok(User { user: 7, group: 7 }));
+        assert_eq!(User::parse("0:5"), Ok(User { user: 0, group: 5 }));
+        for wrong in ["", "root", "1:", ":1", "4294967295", "-1"] {
+            assert!(User::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_one_word() {
+        assert!(parse_hostname("build-7.example").is_ok());
+        for wrong in ["", "a b", "a\nb", "é", &"x".repeat(65)] {
+            assert!(parse_hostname(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

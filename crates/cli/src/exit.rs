@@ -18,8 +18,27 @@ pub(crate) enum ExitCode {
     Interrupted = 130,
     /// The interpreter crashed (128 and SIGABRT's number).
     Crashed = 134,
-    /// The memory or the output limit ended the run (128 and SIGKILL's number).
+    /// A limit other than the deadline ended the run (128 and SIGKILL's number).
     Limit = 137,
+}
+
+/// Every code and when it comes, as the help shows it and docs/limits.md repeats.
+const TABLE: [(&str, &str); 9] = [
+    ("2", "the command line is wrong, or names a program that is not there"),
+    ("124", "the deadline came"),
+    ("125", "bellglass itself failed"),
+    ("126", "a handler or the policy ended the run, or changes were not written"),
+    ("130", "Ctrl-C ended the run"),
+    ("134", "the interpreter crashed"),
+    ("137", "another limit ended the run"),
+    ("128 + N", "the program ended by signal N"),
+    ("other", "the program's own"),
+];
+
+/// The table of exit codes for the help.
+pub(crate) fn table() -> String {
+    let rows = TABLE.map(|(code, when)| format!("  {code:<9}{when}\n"));
+    format!("Exit codes:\n{}", rows.concat())
 }
 
 /// The code for how a run ended.
@@ -28,7 +47,11 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
         // A process's exit code has eight bits.
         Outcome::Exited { code } => return (*code & 0xff) as u8,
         Outcome::Deadline { .. } => ExitCode::Deadline,
-        Outcome::Memory { .. } | Outcome::OutputLimit { .. } => ExitCode::Limit,
+        Outcome::Memory { .. }
+        | Outcome::OutputLimit { .. }
+        | Outcome::ProcessorTime { .. }
+        | Outcome::CallLimit { .. }
+        | Outcome::SleepLimit { .. } => ExitCode::Limit,
         Outcome::Crashed { .. } | Outcome::Breach { .. } => ExitCode::Crashed,
         Outcome::Refused { .. } => ExitCode::Refused,
         Outcome::Killed => ExitCode::Interrupted,
@@ -53,6 +76,17 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
         Outcome::OutputLimit { limit } => {
             format!("the program was stopped: it wrote more than {}", crate::units::size(*limit))
         }
+        Outcome::ProcessorTime { limit } => {
+            let limit = humantime::format_duration(*limit);
+            format!("the program was stopped: it used {limit} of processor time")
+        }
+        Outcome::CallLimit { limit } => {
+            format!("the program was stopped: it made {limit} external calls")
+        }
+        Outcome::SleepLimit { limit } => {
+            let limit = humantime::format_duration(*limit);
+            format!("the program was stopped: it wanted to sleep for more than {limit}")
+        }
         Outcome::Crashed { message, backtrace } => match backtrace.first() {
             Some(innermost) => format!("the interpreter crashed: {message} (in {innermost})"),
             None => format!("the interpreter crashed: {message}"),
@@ -67,6 +101,22 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_has_every_code() {
+        let codes = [
+            ExitCode::Usage,
+            ExitCode::Deadline,
+            ExitCode::Failed,
+            ExitCode::Refused,
+            ExitCode::Interrupted,
+            ExitCode::Crashed,
+            ExitCode::Limit,
+        ];
+        let mut known: Vec<String> = codes.iter().map(|code| (*code as u8).to_string()).collect();
+        known.extend(["128 + N".to_owned(), "other".to_owned()]);
+        assert!(TABLE.iter().map(|(code, _)| *code).eq(known.iter().map(String::as_str)));
+    }
 
     #[test]
     fn a_program_keeps_the_low_eight_bits_of_its_code() {

@@ -109,7 +109,7 @@ fn every_option_that_a_page_names_exists() {
             .iter()
             .map(|words| process::finish(&mut place.bellglass(words.iter()), process::Stdin::Nothing).out())
             .collect();
-    for page in ["README.md", "SECURITY.md", "docs/images.md", "docs/files.md"] {
+    for page in ["README.md", "SECURITY.md", "docs/images.md", "docs/files.md", "docs/limits.md"] {
         let text = read(page);
         let mut options = BTreeSet::new();
         for word in text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '-')) {
@@ -135,6 +135,7 @@ fn every_link_between_the_pages_leads_somewhere() {
         "docs/performance.md",
         "docs/regrtest.md",
         "docs/differences.md",
+        "docs/limits.md",
     ] {
         let text = read(page);
         let folder = workspace().join(page).parent().expect("a folder").to_owned();
@@ -151,17 +152,25 @@ fn every_link_between_the_pages_leads_somewhere() {
 fn the_table_of_exit_codes_is_the_same_everywhere() {
     let place = Place::new();
     let help = process::finish(&mut place.bellglass(["run", "--help"]), process::Stdin::Nothing).out();
-    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = read("docs/limits.md");
+    let (_, table) = help.split_once("Exit codes:\n").expect("the help has the table");
+    let rows: Vec<&str> = table.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    for row in &rows {
+        let (code, when) = row.split_once("  ").expect("a code and when");
+        let row = format!("| {code} | {} |", when.trim());
+        assert!(page.contains(&row), "docs/limits.md lacks {row}");
+    }
+    let (_, of_page) = page.split_once("| code | when |").expect("the page has the table");
+    assert_eq!(of_page.matches("\n| ").count(), rows.len() + 1, "the page has these rows and no more");
     let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     for text in [
         "124 deadline",
-        "137 memory or output limit",
+        "137 another limit",
         "134 the interpreter crashed",
         "126 refused",
         "125 bellglass failed",
         "2 usage",
     ] {
-        assert!(help.contains(text), "the help lacks {text}");
         assert!(readme.contains(text), "the README lacks {text}");
     }
 }
@@ -184,4 +193,33 @@ fn the_page_about_cpythons_tests_has_each_expected_failure() {
         .map(|rest| format!("test_{rest}"))
         .collect();
     assert_eq!(shown, listed, "write the page again with `cargo xtask regrtest --document`");
+}
+
+#[test]
+fn every_limit_stands_on_its_page() {
+    let place = Place::new();
+    let help = process::finish(&mut place.bellglass(["run", "--help"]), process::Stdin::Nothing).out();
+    let (_, limits) = help.split_once("\nLimits:\n").expect("the help has limits");
+    let limits = limits.split("\n\n\n").next().unwrap_or(limits);
+    let page = read("docs/limits.md");
+    let options: Vec<&str> = limits
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with(' '))
+        .filter_map(|line| line.trim().strip_prefix("--")?.split(' ').next())
+        .collect();
+    assert!(options.len() >= 14, "{options:?}");
+    for option in options {
+        assert!(page.contains(&format!("`--{option}")), "docs/limits.md lacks --{option}");
+    }
+    assert!(page.contains("| 1,032,192 |"), "what one call reads or writes at most");
+    assert_eq!(bellglass_system::CALL_BYTES, 1_032_192);
+}
+
+#[test]
+fn the_commands_about_limits_work() {
+    let place = furnished();
+    for line in shell_lines("docs/limits.md") {
+        let finished = shell(&place, &line);
+        assert_eq!(finished.code, 0, "{line}: {}", finished.all());
+    }
 }

@@ -15,6 +15,10 @@ mod compiler;
 mod interpreters;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.
 mod limits;
+// Each limit that can be set, and the warning before a deadline.
+mod bounds;
+// Signals, timers, the user, names and zones; what the policy refuses.
+mod machine;
 // A program that tries everything gets exceptions, and the host is untouched.
 mod isolation;
 // The same in threads, where it would break the command itself.

@@ -1,9 +1,9 @@
 //! The guest as seen from a call that it has made.
 
+use crate::interrupt::{Attention, Interrupts, Own, Pending, Table, Watch};
 use crate::limiter::Limiter;
 use crate::program::Ended;
 use crate::stack::Stack;
-use crate::watch::{self, Attention, Watch};
 use crate::{EngineError, StopGuest};
 use bellglass_wire::{GuestLimits, Hooks, Usage};
 use std::sync::Arc;
@@ -48,19 +48,20 @@ pub trait GuestMemory {
 
     /// Sets the guest's errno, if the image says where it is.
     fn set_errno(&mut self, errno: i32);
+
+    /// Whether there is an interrupt that the guest has yet to take.
+    fn is_interrupted(&mut self) -> bool;
 }
 
-/// Where an interrupt is to be written: the words that make the interpreter stop
-/// at its next safe point. All addresses are checked when the interrupt comes,
-/// for the guest may have changed the table since.
-#[derive(Clone, Copy, Debug)]
-pub struct Interrupt {
+/// Where a guest's interrupt table is: see [`Interrupts`].
+#[derive(Debug)]
+pub(crate) struct Place {
     /// The host address of the guest's memory, which never moves or shrinks.
-    pub memory: *mut u8,
+    pub(crate) memory: *mut u8,
     /// Bytes of it that were there when the guest started.
-    pub memory_bytes: usize,
-    /// Offset of the table in it: a count, then pairs of address and mask, u32.
-    pub table: u32,
+    pub(crate) memory_bytes: usize,
+    /// Offset of the table in it.
+    pub(crate) table: u32,
 }
 
 /// What the store of one guest holds.
@@ -71,8 +72,10 @@ pub(crate) struct Host {
     pub(crate) external: Option<Box<dyn External>>,
     pub(crate) links: Option<Arc<Links>>,
     pub(crate) watch: Option<Arc<dyn Watch>>,
-    /// An interrupt came while the guest had no table for it.
-    pub(crate) interrupt_pending: bool,
+    /// The interrupts that the watch told of.
+    pub(crate) pending: Pending,
+    /// Those that are raised from outside.
+    pub(crate) interrupts: Option<Arc<Interrupts>>,
 }
 
 impl Host {
@@ -82,9 +85,11 @@ impl Host {
         stack: Stack,
         external: Box<dyn External>,
         watch: Option<Arc<dyn Watch>>,
+        interrupts: Option<Arc<Interrupts>>,
     ) -> Self {
         let limiter = Limiter::new(limits);
-        Self { limiter, stack, external: Some(external), links: None, watch, interrupt_pending: false }
+        let pending = Pending::default();
+        Self { limiter, stack, external: Some(external), links: None, watch, pending, interrupts }
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -146,8 +151,8 @@ impl Links {
         Ok(Self { errno_address, interrupt_table, ..self.clone() })
     }
 
-    pub(crate) fn interrupt(&self, store: &Store<Host>) -> Option<Interrupt> {
-        self.interrupt_table.map(|table| Interrupt {
+    pub(crate) fn place(&self, store: &Store<Host>) -> Option<Place> {
+        self.interrupt_table.map(|table| Place {
             memory: self.memory.data_ptr(store.as_context()),
             memory_bytes: self.memory.data_size(store.as_context()),
             table,
@@ -158,29 +163,44 @@ impl Links {
 /// Asks the guest's watch, if it has one, and carries out what it says.
 ///
 /// # Errors
-/// [`Ended`] if the guest is to end.
+/// [`Ended`] or [`EndsGuest`](crate::EndsGuest) if the guest is to end.
 pub(crate) fn attend(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
     let host = store.data_mut();
     let Some(asked) = &host.watch else { return Ok(()) };
-    match asked.attention() {
-        Attention::Continue => {}
-        Attention::Interrupt => host.interrupt_pending = true,
-        Attention::End => return Err(wasmtime::Error::new(Ended)),
+    loop {
+        match asked.attention() {
+            Attention::Continue => break,
+            Attention::Interrupt(number) => host.pending.raise(number),
+            Attention::End => return Err(wasmtime::Error::new(Ended)),
+        }
     }
-    deliver(store);
-    Ok(())
+    deliver(store)
 }
 
-/// Carries out an interrupt that came, as soon as the guest has a table for it.
-pub(crate) fn deliver(mut store: StoreContextMut<'_, Host>) {
-    let host = store.data_mut();
-    if host.interrupt_pending
-        && let Some(links) = host.links.clone()
-        && let Some(table) = links.interrupt_table
-    {
-        let set = watch::set_words(links.memory.data_mut(&mut store), table);
-        store.data_mut().interrupt_pending = !set;
+/// Carries out the interrupts that came, as soon as the guest has a table for
+/// them.
+///
+/// # Errors
+/// [`EndsGuest`](crate::EndsGuest) if one of them ends the guest.
+pub(crate) fn deliver(store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
+    if !store.data().pending.is_waiting() {
+        return Ok(());
     }
+    with_table(store, Pending::deliver).map_err(wasmtime::Error::new)
+}
+
+/// Does something with the interrupts that a watch told of, in the guest's own
+/// thread.
+fn with_table<Result>(
+    mut store: StoreContextMut<'_, Host>,
+    act: impl FnOnce(&mut Pending, Option<Table<'_>>) -> Result,
+) -> Result {
+    let links = store.data().links.clone();
+    let Some((links, at)) = links.and_then(|links| links.interrupt_table.map(|at| (links, at))) else {
+        return act(&mut store.data_mut().pending, None);
+    };
+    let (memory, host) = links.memory.data_and_store_mut(&mut store);
+    act(&mut host.pending, Table::read(at, &mut Own(memory)))
 }
 
 /// The guest's memory during a call.
@@ -226,6 +246,13 @@ impl GuestMemory for OpenCall<'_, '_> {
         // A guest that lies about where its errno is harms only itself.
         if let Some(word) = self.bytes_mut().get_mut(start..start.saturating_add(4)) {
             word.copy_from_slice(&errno.to_le_bytes());
+        }
+    }
+
+    fn is_interrupted(&mut self) -> bool {
+        match &self.caller.data().interrupts {
+            Some(interrupts) => interrupts.is_untaken(),
+            None => with_table(self.caller.as_context_mut(), Pending::is_untaken),
         }
     }
 }

@@ -14,11 +14,11 @@
 mod config;
 mod error;
 mod guest;
+mod interrupt;
 mod limiter;
 mod program;
 mod stack;
 mod trap;
-mod watch;
 
 #[cfg(feature = "compiler")]
 mod compile;
@@ -30,8 +30,8 @@ pub use bellglass_wire::Interruption;
 pub use compile::compile;
 pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
 pub use error::EngineError;
-pub use guest::{External, GuestMemory, Interrupt};
+pub use guest::{External, GuestMemory};
+pub use interrupt::{Attention, EndsGuest, Interrupts, Watch};
 pub use program::{Ending, Program, Settings, StopGuest};
 #[cfg(feature = "compiler")]
 pub use state::{GlobalValue, State};
-pub use watch::{Attention, Watch};

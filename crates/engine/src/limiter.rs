@@ -50,6 +50,7 @@ impl ResourceLimiter for Limiter {
         let others = self.table_elements.saturating_sub(current as u64);
         let total = others.saturating_add(desired as u64);
         if total > self.limits.table_elements || maximum.is_some_and(|maximum| desired > maximum) {
+            self.usage.table_refused = true;
             return Ok(false);
         }
         self.table_elements = total;
@@ -68,8 +69,12 @@ mod tests {
         assert!(limiter.memory_growing(0, 150, None).unwrap());
         assert!(!limiter.memory_growing(150, 201, None).unwrap());
         assert!(limiter.memory_growing(150, 200, None).unwrap());
-        assert_eq!(limiter.usage(), Usage { peak_memory_bytes: 300, memory_refused: true });
+        assert_eq!(
+            limiter.usage(),
+            Usage { peak_memory_bytes: 300, memory_refused: true, table_refused: false }
+        );
         assert!(!limiter.table_growing(0, 11, None).unwrap());
         assert!(limiter.table_growing(0, 10, None).unwrap());
+        assert!(limiter.usage().table_refused);
     }
 }

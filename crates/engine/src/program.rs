@@ -2,7 +2,7 @@
 
 use crate::guest::{External, Host, Links, OpenCall, attend, deliver};
 use crate::stack::Stack;
-use crate::{EngineError, Interrupt, Interruption, Watch, config, trap};
+use crate::{EndsGuest, EngineError, Interruption, Interrupts, Watch, config, trap};
 use bellglass_wire::{GuestLimits, Hooks, Signature, TrapKind, Usage, ValueType, caps};
 use std::collections::HashMap;
 use std::fs::File;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub exports: Vec<String>,
     /// Whom a guest with [`Interruption::Epoch`] asks when it is rung.
     pub watch: Option<Arc<dyn Watch>>,
+    /// What interrupts a guest with [`Interruption::Kill`] from outside.
+    pub interrupts: Option<Arc<Interrupts>>,
 }
 
 /// Why a call stops the guest instead of answering.
@@ -56,6 +58,11 @@ pub enum Ending {
     },
     /// A call was answered with [`StopGuest::End`].
     Ended,
+    /// An interrupt that the guest does not handle.
+    Interrupted {
+        /// Its number.
+        number: u8,
+    },
     /// A fault of the guest's own.
     Trapped {
         /// What kind.
@@ -160,8 +167,7 @@ impl Program {
 
     /// Runs a fresh guest to its end, in the calling thread. With
     /// [`Interruption::Kill`] that thread must have a stack of
-    /// [`NATIVE_STACK_BYTES`](crate::NATIVE_STACK_BYTES) and some more. `ready` is
-    /// told where to write interrupts, once the guest can take them.
+    /// [`NATIVE_STACK_BYTES`](crate::NATIVE_STACK_BYTES) and some more.
     ///
     /// # Errors
     /// An [`EngineError`] if the guest cannot be started; whatever it does once
@@ -170,9 +176,8 @@ impl Program {
         &self,
         settings: &Settings,
         external: Box<dyn External>,
-        ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<(Ending, Usage, Box<dyn External>), EngineError> {
-        let (mut store, _, ending) = self.execute(settings, external, ready)?;
+        let (mut store, _, ending) = self.execute(settings, external)?;
         let usage = store.data().usage();
         let external = store.data_mut().external.take();
         external.map(|external| (ending, usage, external)).ok_or_else(left_open)
@@ -184,9 +189,14 @@ impl Program {
         &self,
         settings: &Settings,
         external: Box<dyn External>,
-        ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<(Store<Host>, Option<wasmtime::Instance>, Ending), EngineError> {
-        let host = Host::new(settings.limits, self.stack, external, settings.watch.clone());
+        let host = Host::new(
+            settings.limits,
+            self.stack,
+            external,
+            settings.watch.clone(),
+            settings.interrupts.clone(),
+        );
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limiter);
         if self.interruption == Interruption::Epoch {
@@ -204,13 +214,18 @@ impl Program {
         let links = Links::find(&mut store, &instance, &settings.hooks)?;
         store.data_mut().links = Some(Arc::new(links));
 
-        let ending = match self.call_exports(&mut store, &instance, settings, ready)? {
+        // Dropped before the store, and with it the guest's memory, is.
+        let _connected = settings.interrupts.as_ref().map(|interrupts| interrupts.until_dropped());
+        let ending = match self.call_exports(&mut store, &instance, settings)? {
             Ok(results) => Ending::Returned { results },
             Err(error) if error.is::<Ended>() => Ending::Ended,
-            Err(error) => {
-                let (kind, message, backtrace) = trap::describe(&error);
-                Ending::Trapped { kind, message, backtrace }
-            }
+            Err(error) => match error.downcast_ref() {
+                Some(EndsGuest { number }) => Ending::Interrupted { number: *number },
+                None => {
+                    let (kind, message, backtrace) = trap::describe(&error);
+                    Ending::Trapped { kind, message, backtrace }
+                }
+            },
         };
         Ok((store, Some(instance), ending))
     }
@@ -220,7 +235,6 @@ impl Program {
         store: &mut Store<Host>,
         instance: &wasmtime::Instance,
         settings: &Settings,
-        ready: impl FnOnce(Option<Interrupt>),
     ) -> Result<wasmtime::Result<Vec<u64>>, EngineError> {
         const INITIALIZE: &str = "_initialize";
         let missing = |name: &str| EngineError::Export { name: name.to_owned(), expected: "() -> numbers" };
@@ -239,9 +253,13 @@ impl Program {
                 Ok(links) => links,
                 Err(error) => return Ok(Err(error)),
             };
-            ready(links.interrupt(store));
+            if let Some(interrupts) = &settings.interrupts {
+                interrupts.connect(links.place(store));
+            }
             store.data_mut().links = Some(Arc::new(links));
-            deliver(store.as_context_mut());
+            if let Err(error) = deliver(store.as_context_mut()) {
+                return Ok(Err(error));
+            }
         }
         let mut values = Vec::new();
         for (export, name) in exports.iter().zip(&settings.exports) {

@@ -48,14 +48,14 @@ fn load(wat: &str) -> Result<Program, EngineError> {
 
 fn run_with(wat: &str, limits: GuestLimits, hooks: Hooks) -> (Ending, Usage, Vec<(usize, Vec<u64>)>) {
     let seen = Seen::default();
-    let settings = Settings { limits, hooks, exports: vec!["run".to_owned()], watch: None };
+    let settings = Settings { limits, hooks, exports: vec!["run".to_owned()], watch: None, interrupts: None };
     // As in the cell: the stack that the engine promises is only there on a
     // thread that was made for it.
     let (ending, usage) = std::thread::scope(|scope| {
         let guest = || {
             let program = load(wat).expect("a module that loads");
             let external = Box::new(Recorder(Arc::clone(&seen)));
-            let (ending, usage, _) = program.run(&settings, external, |_| {}).expect("a guest that starts");
+            let (ending, usage, _) = program.run(&settings, external).expect("a guest that starts");
             (ending, usage)
         };
         let stack = bellglass_engine::NATIVE_STACK_BYTES + (1 << 20);
@@ -116,7 +116,7 @@ fn memory_beyond_the_limit_is_refused_and_said() {
             (func (export "run") (result i32 i32)
                 (memory.grow (i32.const 15)) (memory.grow (i32.const 1))))"#);
     assert_eq!(ending, Ending::Returned { results: vec![1, u64::from(u32::MAX)] });
-    assert_eq!(usage, Usage { peak_memory_bytes: 1 << 20, memory_refused: true });
+    assert_eq!(usage, Usage { peak_memory_bytes: 1 << 20, memory_refused: true, table_refused: false });
 }
 
 #[test]
@@ -127,8 +127,9 @@ fn a_module_above_its_limit_does_not_start() {
         hooks: Hooks::default(),
         exports: vec!["run".to_owned()],
         watch: None,
+        interrupts: None,
     };
-    let outcome = program.run(&settings, Box::new(Recorder(Seen::default())), |_| {});
+    let outcome = program.run(&settings, Box::new(Recorder(Seen::default())));
     assert!(matches!(outcome, Err(EngineError::Instantiate { .. })));
 }
 
@@ -206,6 +207,7 @@ fn what_a_guest_leaves_is_kept() {
         hooks: Hooks::default(),
         exports: vec!["run".to_owned()],
         watch: None,
+        interrupts: None,
     };
     let (ending, state) =
         program.run_and_keep(&settings, Box::new(Recorder(Seen::default()))).expect("a guest that starts");

@@ -12,7 +12,7 @@ use crate::information::Information;
 use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
-use crate::system::{Identity, MountLine, Streams, System};
+use crate::system::{Identity, MountLine, Shortage, Sleeps, Streams, System};
 use bellglass_pack::Pack;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -167,6 +167,7 @@ pub struct SystemBuilder {
     file_bytes: u64,
     file_count: u64,
     memory_limit: Option<u64>,
+    sleeps: Sleeps,
 }
 
 impl System {
@@ -190,6 +191,7 @@ impl System {
             file_bytes: 256 << 20,
             file_count: 1 << 16,
             memory_limit: None,
+            sleeps: Sleeps::default(),
         }
     }
 }
@@ -307,6 +309,12 @@ impl SystemBuilder {
         self
     }
 
+    /// How long the program may sleep: in all, and at once. More ends the run.
+    pub fn sleep_limits(mut self, total: Option<Duration>, longest: Option<Duration>) -> Self {
+        self.sleeps = Sleeps { limit: total, longest, slept: Duration::ZERO };
+        self
+    }
+
     /// Makes the system: opens what is to be mounted and builds the tree.
     ///
     /// # Errors
@@ -360,6 +368,8 @@ impl SystemBuilder {
             memory_bytes: 0,
             mounts,
             budget,
+            sleeps: self.sleeps,
+            refused: Shortage::default(),
         })
     }
 
@@ -444,10 +454,14 @@ impl SystemBuilder {
             (
                 "/etc/passwd",
                 format!(
-                    "root:x:0:0:root:/root:/bin/false\n{user_name}:x:{user}:{group}:{user_name}:{home}:/bin/false\n"
+                    "{}{user_name}:x:{user}:{group}:{user_name}:{home}:/bin/false\n",
+                    if *user == 0 { "" } else { "root:x:0:0:root:/root:/bin/false\n" }
                 ),
             ),
-            ("/etc/group", format!("root:x:0:\n{user_name}:x:{group}:\n")),
+            (
+                "/etc/group",
+                format!("{}{user_name}:x:{group}:\n", if *group == 0 { "" } else { "root:x:0:\n" }),
+            ),
             ("/etc/hosts", format!("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {host_name}\n")),
             ("/etc/hostname", format!("{host_name}\n")),
             (

@@ -5,6 +5,7 @@
 
 use crate::{Errno, Results, Waiter};
 use bellglass_wire::Signature;
+use std::time::Duration;
 
 /// One external call, while it is open.
 pub struct Call<'a> {
@@ -216,6 +217,24 @@ pub enum Stop {
     OutputLimit {
         /// The limit, in bytes.
         limit: u64,
+    },
+    /// The guest used more processor time than it may.
+    #[error("the program used more than {limit:?} of processor time")]
+    ProcessorTime {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The guest made more calls than it may.
+    #[error("the program made more than {limit} external calls")]
+    CallLimit {
+        /// The limit.
+        limit: u64,
+    },
+    /// The guest slept, or wanted to sleep, for longer than it may.
+    #[error("the program wanted to sleep for more than {limit:?}")]
+    SleepLimit {
+        /// The limit.
+        limit: Duration,
     },
     /// A handler or the policy refuses to go on.
     #[error("{reason}")]

@@ -4,7 +4,7 @@ use crate::{Call, Errno, Fault};
 
 /// Bytes that one call reads or writes at most; larger requests are answered in
 /// part. With the numbers that go along it stays within what one frame carries.
-pub(crate) const CALL_BYTES: usize = bellglass_wire::caps::TRANSFER_BYTES - (16 << 10);
+pub const CALL_BYTES: usize = bellglass_wire::caps::TRANSFER_BYTES - (16 << 10);
 
 /// Buffers that one call may name; Linux's IOV_MAX.
 const BUFFERS: usize = bellglass_wire::caps::IOVEC_BUFFERS;

@@ -7,7 +7,7 @@ use crate::posix::SavedTerminal;
 use crate::random::Random;
 use crate::stdio::{Budget, InputStream, OutputStream};
 use crate::table::{self, Ending, Row, Support};
-use crate::{Answer, Call, Errno};
+use crate::{Answer, Call, Errno, Fault, Stop};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,57 @@ pub struct System {
     /// What is mounted where, for /proc to tell.
     pub(crate) mounts: Vec<MountLine>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) sleeps: Sleeps,
+    /// What was refused for want of room.
+    pub(crate) refused: Shortage,
+}
+
+/// What a run was refused because a limit of its system was reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shortage {
+    /// More open files: EMFILE.
+    pub open_files: bool,
+    /// More space, or more files: ENOSPC.
+    pub file_space: bool,
+}
+
+/// How long a program may sleep.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sleeps {
+    /// In all.
+    pub limit: Option<Duration>,
+    /// At once.
+    pub longest: Option<Duration>,
+    /// How long it has slept.
+    pub slept: Duration,
+}
+
+impl Sleeps {
+    /// How much of a sleep may be slept.
+    ///
+    /// # Errors
+    /// [`Stop::SleepLimit`] if it may not even begin.
+    pub(crate) fn allow(&self, wanted: Duration) -> Result<Duration, Stop> {
+        if let Some(limit) = self.longest
+            && wanted > limit
+        {
+            return Err(Stop::SleepLimit { limit });
+        }
+        Ok(self.limit.map_or(wanted, |limit| wanted.min(limit.saturating_sub(self.slept))))
+    }
+
+    /// Counts what was slept of what was wanted.
+    ///
+    /// # Errors
+    /// [`Stop::SleepLimit`] if it wanted more than there was left.
+    pub(crate) fn spend(&mut self, slept: Duration) -> Result<(), Stop> {
+        self.slept = self.slept.saturating_add(slept);
+        match self.limit {
+            Some(limit) if self.slept > limit => Err(Stop::SleepLimit { limit }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The standard streams as the run started.
@@ -104,12 +155,28 @@ impl System {
             Support::Refused(errno) => Err(errno.into()),
             Support::Full | Support::Partial => (row.handler)(self, call),
         };
+        match result {
+            Err(Fault::Errno(Errno::MFILE)) => self.refused.open_files = true,
+            // A device that is always full is no limit.
+            Err(Fault::Errno(Errno::NOSPC)) if !self.is_device(call.u32(0)) => self.refused.file_space = true,
+            _ => {}
+        }
         table::settle(call.signature, result)
     }
 
     /// How many descriptors the guest has open.
     pub fn open_descriptors(&self) -> usize {
         self.descriptors.open()
+    }
+
+    fn is_device(&self, descriptor: u32) -> bool {
+        let descriptor = self.descriptors.get(descriptor);
+        descriptor.is_ok_and(|descriptor| matches!(descriptor.description.object, Object::Device(_)))
+    }
+
+    /// What was refused because a limit was reached.
+    pub fn refused(&self) -> Shortage {
+        self.refused
     }
 
     /// Bytes that standard output and error have written together.

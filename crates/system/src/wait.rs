@@ -49,13 +49,14 @@ pub(crate) fn wait_for_any(
     until: Option<Instant>,
 ) -> Result<Vec<PollFlags>, Fault> {
     loop {
-        check(waiter)?;
+        let interrupted = look(waiter)?;
         let mut polled: Vec<PollFd<'_>> =
             descriptors.iter().map(|(descriptor, flags)| PollFd::new(descriptor, *flags)).collect();
         let bell = waiter.bell();
         polled.push(PollFd::new(&bell, PollFlags::IN));
-        let timeout = waiter.remaining(until).and_then(timespec);
-        match rustix::event::poll(&mut polled, timeout.as_ref()) {
+        // What is ready is taken, signal or not; only waiting is interrupted.
+        let timeout = if interrupted { Some(Duration::ZERO) } else { waiter.remaining(until) };
+        match rustix::event::poll(&mut polled, timeout.and_then(timespec).as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Errno::from(error).into()),
         }
@@ -65,17 +66,21 @@ pub(crate) fn wait_for_any(
         }
         if until.is_some_and(|until| Instant::now() >= until) {
             // The deadline may have come at the same moment, and it is first.
-            check(waiter)?;
+            look(waiter)?;
             return Ok(ready);
+        }
+        if interrupted {
+            return Err(Errno::INTR.into());
         }
     }
 }
 
-fn check(waiter: &Waiter) -> Result<(), Fault> {
+/// Whether a signal is pending.
+fn look(waiter: &Waiter) -> Result<bool, Fault> {
     match waiter.check() {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(false),
         Err(Woken::Stop(stop)) => Err(stop.into()),
-        Err(Woken::Interrupted | Woken::TimedOut) => Err(Errno::INTR.into()),
+        Err(Woken::Interrupted | Woken::TimedOut) => Ok(true),
     }
 }
 

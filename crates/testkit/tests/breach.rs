@@ -68,7 +68,7 @@ fn an_empty_or_unknown_frame_is_a_breach() {
 #[test]
 fn counts_above_their_caps_are_refused() {
     // A call with four thousand million arguments.
-    let call = "frame 02 00 00 00 00 00 00 01 00 00 00 00 00 ff ff ff ff";
+    let call = "frame 02 00 00 00 00 00 00 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 ff ff ff ff";
     assert!(breach(&format!("hello\nawait\n{call}\nsleep 9000")).contains("arguments is 4294967295"));
 }
 

@@ -1,10 +1,11 @@
 use super::ISOLATION;
 use bellglass::{
-    Answer, Capture, Error, Isolation, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Unsupported,
+    Answer, Capture, Error, Isolation, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Signal,
+    Unsupported,
 };
 use bellglass_testkit::ToyImage;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 fn with(wat: &str, change: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Report {
@@ -161,25 +162,67 @@ fn a_run_is_killed_from_another_thread() {
     controls.interrupt();
 }
 
-#[test]
-fn an_interrupt_sets_the_words_of_the_guests_table() {
-    let wat = r#"(module (memory (export "memory") 1)
-        (data (i32.const 0) "\01\00\00\00\10\00\00\00\06\00\00\00")
+/// A guest whose table has numbers up to 15, of which 2 sets words and 15 ends it,
+/// and that ignores the others; it makes `calls` in a loop until the words are set.
+fn interruptible(calls: &str) -> ToyImage {
+    let wat = format!(
+        r#"(module (import "env" "pause" (func $pause (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "\10\00\00\00\40\00\00\00\02\00\00\00"
+            "\80\00\00\00\06\00\00\00\04\00\00\00" "\00\01\00\00\01\00\00\00\00\00\00\00")
+        (data (i32.const 64) "\01\00\00\00\01\00\00\00\02\00\00\00")
         (func (export "interrupts") (result i32) (i32.const 0))
-        (func (export "run") (result i32)
-            (loop $l (br_if $l (i32.eqz (i32.load (i32.const 16))))) (i32.load (i32.const 16))))"#;
-    let sandbox =
-        Sandbox::builder(ToyImage::from_wat(wat).open()).isolation(ISOLATION).build().expect("a cell");
+        (func $ignore (local $at i32) (local.set $at (i32.const 76))
+            (loop $l (i32.store (local.get $at) (i32.const 1))
+                (local.set $at (i32.add (local.get $at) (i32.const 4)))
+                (br_if $l (i32.lt_u (local.get $at) (i32.const 124)))))
+        (func (export "run") (result i32) (call $ignore)
+            (loop $l {calls} (br_if $l (i32.eqz (i32.load (i32.const 256)))))
+            (i32.load (i32.const 136))))"#
+    );
+    ToyImage::from_wat(&wat)
+}
+
+/// Runs it and sends it signals after a while.
+fn signalled(image: &ToyImage, signals: &[&str]) -> Report {
+    let sandbox = Sandbox::builder(image.open()).isolation(ISOLATION).build().expect("a cell");
     let controls = sandbox.controls();
-    let (started, wait) = mpsc::channel();
-    let interrupter = std::thread::spawn(move || {
-        wait.recv().expect("a start");
-        std::thread::sleep(Duration::from_millis(200));
-        controls.interrupt();
+    let signals: Vec<Signal> = signals.iter().map(|name| name.parse().expect("a signal")).collect();
+    let sender = std::thread::spawn(move || {
+        for signal in signals {
+            std::thread::sleep(Duration::from_millis(100));
+            controls.signal(signal);
+        }
     });
-    started.send(()).expect("a listener");
-    assert_eq!(sandbox.run().outcome, Outcome::Exited { code: 6 });
-    interrupter.join().expect("no panic");
+    let report = sandbox.run();
+    sender.join().expect("no panic");
+    report
+}
+
+#[test]
+fn a_signal_sets_the_words_of_the_guests_table() {
+    let computing = interruptible("");
+    assert_eq!(signalled(&computing, &["HUP", "USR1", "INT"]).outcome, Outcome::Exited { code: 6 });
+    let waiting = interruptible("(drop (call $pause))");
+    let report = signalled(&waiting, &["INT"]);
+    assert_eq!(report.outcome, Outcome::Exited { code: 6 });
+    assert_eq!(report.calls[0].count, 1, "it was there when the call returned");
+}
+
+#[test]
+fn a_signal_that_is_not_handled_ends_the_guest() {
+    for calls in ["", "(drop (call $pause))"] {
+        let report = signalled(&interruptible(calls), &["TERM"]);
+        assert_eq!(report.outcome, Outcome::Exited { code: 128 + 15 }, "{calls}");
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_does_not_end_a_wait_for_long() {
+    // The first pause returns EINTR, and the second waits again.
+    let report = signalled(&interruptible("(drop (call $pause))"), &["USR1", "INT"]);
+    assert_eq!(report.outcome, Outcome::Exited { code: 6 });
+    assert_eq!(report.calls[0].count, 2);
 }
 
 #[test]

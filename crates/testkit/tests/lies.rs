@@ -107,7 +107,14 @@ fn hello() -> FromCell {
 }
 
 fn call(argument: u64, memory_bytes: u64, viewed: Vec<Viewed>) -> FromCell {
-    FromCell::Call { signature: 0, memory_bytes, arguments: vec![argument], viewed }
+    FromCell::Call {
+        signature: 0,
+        memory_bytes,
+        arrived: 0,
+        interrupted: false,
+        arguments: vec![argument],
+        viewed,
+    }
 }
 
 fn piece(address: u32, length: usize) -> Viewed {
@@ -115,7 +122,7 @@ fn piece(address: u32, length: usize) -> Viewed {
 }
 
 fn usage() -> Usage {
-    Usage { peak_memory_bytes: 65536, memory_refused: false }
+    Usage { peak_memory_bytes: 65536, memory_refused: false, table_refused: false }
 }
 
 /// One of each frame, with what is right to say before it.
@@ -263,7 +270,7 @@ fn a_memory_that_grows_beyond_its_limit_or_shrinks_is_a_breach() {
     };
     assert!(grown(&FromCell::Allocated { address: 0, memory_bytes: u64::MAX }).contains("memory"));
     assert!(grown(&FromCell::Allocated { address: 0, memory_bytes: 0 }).contains("memory"));
-    let absurd = Usage { peak_memory_bytes: u64::MAX, memory_refused: true };
+    let absurd = Usage { peak_memory_bytes: u64::MAX, memory_refused: true, table_refused: true };
     assert!(said(&FromCell::Returned { results: vec![], usage: absurd }).contains("memory"));
 }
 

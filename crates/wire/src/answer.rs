@@ -11,12 +11,23 @@ pub(crate) const KIND: u8 = 7;
 /// The kind of a frame that writes to memory while the call stays open.
 pub(crate) const WRITE_KIND: u8 = 4;
 
+/// The interrupts that a guest gets when its call is closed, a bit a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Those on their way as signals, which the guest waits for.
+    pub travelling: u64,
+    /// Those that come with the answer.
+    pub interrupts: u64,
+}
+
 /// The answer to a call as it stands in its frame. Nothing of it is copied or
 /// reserved.
 #[derive(Clone, Copy, Debug)]
 pub struct ReturnFrame<'a> {
     /// What to set the guest's errno to, if anything.
     pub errno: Option<i32>,
+    /// The interrupts that the guest gets.
+    pub sent: Sent,
     writes: Pieces<'a>,
     results: &'a [[u8; 8]],
 }
@@ -39,9 +50,11 @@ impl<'a> ReturnFrame<'a> {
             caps::TRANSFER_BYTES,
         )?;
         let errno = reader.optional("errno", |reader| reader.u32("errno").map(|value| value as i32))?;
+        let sent =
+            Sent { travelling: reader.u64("travelling interrupts")?, interrupts: reader.u64("interrupts")? };
         let results = reader.values("results", "result")?;
         reader.finish()?;
-        Ok(Some(Self { errno, writes, results }))
+        Ok(Some(Self { errno, sent, writes, results }))
     }
 
     /// The changes to guest memory, in order.
@@ -97,13 +110,21 @@ impl OpenReturn {
     ///
     /// # Errors
     /// [`WireError::TooLong`] if a cap was passed; the frame is taken back then.
-    pub fn finish(self, stream: &mut Vec<u8>, errno: Option<i32>, results: &[u64]) -> Result<(), WireError> {
+    pub fn finish(
+        self,
+        stream: &mut Vec<u8>,
+        errno: Option<i32>,
+        sent: Sent,
+        results: &[u64],
+    ) -> Result<(), WireError> {
         let count_at = self.start + 5;
         let mut writer = Writer::resume(stream, self.start);
         writer.set_u32(count_at, self.writes);
         writer.check("writes", self.writes as usize, caps::WRITES);
         writer.check("written bytes", self.written_bytes, caps::TRANSFER_BYTES);
         writer.optional(errno.as_ref(), |writer, errno| writer.u32(*errno as u32));
+        writer.u64(sent.travelling);
+        writer.u64(sent.interrupts);
         writer.list("results", results, caps::VALUES, |writer, value| writer.u64(*value));
         writer.finish()
     }

@@ -9,6 +9,15 @@ use crate::{View, WireError, caps};
 /// The kind of a call's frame.
 pub(crate) const KIND: u8 = 2;
 
+/// How far a guest is with its interrupts, when it makes a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Those that came as signals since the last call, a bit a number.
+    pub arrived: u64,
+    /// Whether there is one that the guest has yet to take.
+    pub interrupted: bool,
+}
+
 /// A call as it stands in its frame. Nothing of it is copied or reserved.
 #[derive(Clone, Copy, Debug)]
 pub struct CallFrame<'a> {
@@ -16,6 +25,8 @@ pub struct CallFrame<'a> {
     pub signature: u32,
     /// Bytes of the guest's memory now.
     pub memory_bytes: u64,
+    /// How far the guest is with its interrupts.
+    pub heard: Heard,
     arguments: &'a [[u8; 8]],
     viewed: Pieces<'a>,
 }
@@ -33,6 +44,8 @@ impl<'a> CallFrame<'a> {
         }
         let signature = reader.u32("signature")?;
         let memory_bytes = reader.u64("memory size")?;
+        let heard =
+            Heard { arrived: reader.u64("arrived interrupts")?, interrupted: reader.flag("interrupted")? };
         let arguments = reader.values("arguments", "argument")?;
         let viewed = check_pieces(
             &mut reader,
@@ -41,7 +54,7 @@ impl<'a> CallFrame<'a> {
             caps::VIEWED_BYTES,
         )?;
         reader.finish()?;
-        Ok(Some(Self { signature, memory_bytes, arguments, viewed }))
+        Ok(Some(Self { signature, memory_bytes, heard, arguments, viewed }))
     }
 
     /// The raw arguments.
@@ -62,6 +75,7 @@ impl<'a> CallFrame<'a> {
     pub fn encode(
         stream: &mut Vec<u8>,
         signature: u32,
+        heard: Heard,
         arguments: &[u64],
         memory: &[u8],
         views: &[View],
@@ -69,6 +83,8 @@ impl<'a> CallFrame<'a> {
         let mut writer = Writer::new(stream, KIND);
         writer.u32(signature);
         writer.u64(memory.len() as u64);
+        writer.u64(heard.arrived);
+        writer.u8(u8::from(heard.interrupted));
         writer.list("arguments", arguments, caps::VALUES, |writer, value| writer.u64(*value));
         let count_at = writer.position();
         writer.u32(0);

@@ -31,6 +31,10 @@ pub enum FromCell {
         /// Bytes of the guest's memory now, so that the controller can check
         /// pointers without asking.
         memory_bytes: u64,
+        /// The interrupts that came as signals since the last call, a bit a number.
+        arrived: u64,
+        /// Whether there is an interrupt that the guest has yet to take.
+        interrupted: bool,
         /// The raw arguments; a 32-bit value is in the low half.
         arguments: Vec<u64>,
         /// Guest memory that the signature's views describe.
@@ -149,27 +153,23 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
     /// Whether the guest asked for more memory than its limit at least once.
     pub memory_refused: bool,
+    /// Whether a table of the guest was to grow beyond the limit at least once.
+    pub table_refused: bool,
 }
 
 impl Usage {
     fn encode(&self, writer: &mut Writer<'_>) {
         writer.u64(self.peak_memory_bytes);
         writer.u8(u8::from(self.memory_refused));
+        writer.u8(u8::from(self.table_refused));
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         Ok(Self {
             peak_memory_bytes: reader.u64("peak memory")?,
-            memory_refused: flag(reader, "memory refused")?,
+            memory_refused: reader.flag("memory refused")?,
+            table_refused: reader.flag("table refused")?,
         })
-    }
-}
-
-fn flag(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, WireError> {
-    match reader.u8(field)? {
-        0 => Ok(false),
-        1 => Ok(true),
-        value => Err(WireError::Undefined { field, value: u64::from(value) }),
     }
 }
 
@@ -200,10 +200,12 @@ impl FromCell {
                 });
                 writer.finish()
             }
-            Self::Call { signature, memory_bytes, arguments, viewed } => {
+            Self::Call { signature, memory_bytes, arrived, interrupted, arguments, viewed } => {
                 let mut writer = Writer::new(stream, call::KIND);
                 writer.u32(*signature);
                 writer.u64(*memory_bytes);
+                writer.u64(*arrived);
+                writer.u8(u8::from(*interrupted));
                 writer.list("arguments", arguments, caps::VALUES, |writer, value| writer.u64(*value));
                 writer.list("viewed memory", viewed, caps::VIEWED_PIECES, |writer, piece| {
                     writer.u32(piece.address);
@@ -260,6 +262,8 @@ impl FromCell {
             return Ok(Self::Call {
                 signature: call.signature,
                 memory_bytes: call.memory_bytes,
+                arrived: call.heard.arrived,
+                interrupted: call.heard.interrupted,
                 arguments: call.arguments().collect(),
                 viewed: call
                     .viewed()
@@ -282,12 +286,12 @@ impl FromCell {
                 }
                 Self::Hello {
                     version,
-                    shared_memory: flag(&mut reader, "shared memory")?,
+                    shared_memory: reader.flag("shared memory")?,
                     signatures: reader.list("signatures", caps::SIGNATURES, Signature::decode)?,
                     walls: reader.list("walls", caps::WALLS, |reader| {
                         Ok(Wall {
                             name: reader.text("wall's name", caps::NAME_BYTES)?,
-                            active: flag(reader, "wall's state")?,
+                            active: reader.flag("wall's state")?,
                             detail: reader.text("wall's detail", caps::TEXT_BYTES)?,
                         })
                     })?,

@@ -10,7 +10,7 @@
 //! ```
 //! use bellglass_wire::{FrameBuffer, FromCell, Signature};
 //!
-//! let call = FromCell::Call { signature: 0, memory_bytes: 65536, arguments: vec![1, 2], viewed: vec![] };
+//! let call = FromCell::Call { signature: 0, memory_bytes: 65536, arrived: 0, interrupted: false, arguments: vec![1, 2], viewed: vec![] };
 //! let mut stream = Vec::new();
 //! call.encode(&mut stream)?;
 //!
@@ -35,8 +35,8 @@ mod signature;
 mod to_cell;
 mod view;
 
-pub use answer::{OpenReturn, ReturnFrame};
-pub use call::CallFrame;
+pub use answer::{OpenReturn, ReturnFrame, Sent};
+pub use call::{CallFrame, Heard};
 pub use error::WireError;
 pub use frame::FrameBuffer;
 pub use from_cell::{FromCell, TrapKind, Usage, Viewed, Wall};

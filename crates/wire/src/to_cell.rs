@@ -1,7 +1,7 @@
 //! The frames that a controller sends.
 
 use crate::codec::{Reader, Writer};
-use crate::{OpenReturn, PROTOCOL_VERSION, ReturnFrame, View, WireError, answer, caps};
+use crate::{OpenReturn, PROTOCOL_VERSION, ReturnFrame, Sent, View, WireError, answer, caps};
 
 /// A frame from a controller to a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,11 @@ pub enum ToCell {
         writes: Vec<Write>,
         /// What to set the guest's errno to, if anything.
         errno: Option<i32>,
+        /// The interrupts that are on their way as signals, a bit a number. The
+        /// guest goes on only when they have reached it.
+        travelling: u64,
+        /// The interrupts that come with this answer, a bit a number.
+        interrupts: u64,
         /// The call's results; a 32-bit value is in the low half.
         results: Vec<u64>,
     },
@@ -105,9 +110,8 @@ pub struct Hooks {
     pub free: Option<String>,
     /// `() -> i32`: the address of the guest's errno.
     pub errno_address: Option<String>,
-    /// `() -> i32`: the address of a table of words that an interrupt sets: a
-    /// count, then as many pairs of an address and a mask to OR into the word
-    /// there, all u32.
+    /// `() -> i32`: the address of a table of words that an interrupt sets: see
+    /// docs/protocol.md.
     pub interrupt_table: Option<String>,
 }
 
@@ -173,12 +177,13 @@ impl ToCell {
                 writer.u32(*address);
                 writer.finish()
             }
-            Self::Return { writes, errno, results } => {
+            Self::Return { writes, errno, travelling, interrupts, results } => {
                 let mut open = OpenReturn::begin(stream);
                 for write in writes {
                     open.write(stream, write.address, &write.bytes);
                 }
-                open.finish(stream, *errno, results)
+                let sent = Sent { travelling: *travelling, interrupts: *interrupts };
+                open.finish(stream, *errno, sent, results)
             }
             Self::End => Writer::new(stream, 8).finish(),
             Self::Offer { ring_bytes } => {
@@ -201,6 +206,8 @@ impl ToCell {
                     .map(|(address, bytes)| Write { address, bytes: bytes.to_vec() })
                     .collect(),
                 errno: answer.errno,
+                travelling: answer.sent.travelling,
+                interrupts: answer.sent.interrupts,
                 results: answer.results().collect(),
             });
         }

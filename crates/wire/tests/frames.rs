@@ -1,8 +1,8 @@
 //! Every frame survives the way there and back; no other bytes do harm.
 
 use bellglass_wire::{
-    CallFrame, FrameBuffer, FromCell, GuestLimits, Hooks, OpenReturn, Signature, ToCell, TrapKind, Usage,
-    ValueType, View, Viewed, Wall, Write, caps,
+    CallFrame, FrameBuffer, FromCell, GuestLimits, Heard, Hooks, OpenReturn, Sent, Signature, ToCell,
+    TrapKind, Usage, ValueType, View, Viewed, Wall, Write, caps,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -31,8 +31,13 @@ fn signature() -> impl Strategy<Value = Signature> {
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
-    (any::<u64>(), any::<bool>())
-        .prop_map(|(peak_memory_bytes, memory_refused)| Usage { peak_memory_bytes, memory_refused })
+    (any::<u64>(), any::<bool>(), any::<bool>()).prop_map(
+        |(peak_memory_bytes, memory_refused, table_refused)| Usage {
+            peak_memory_bytes,
+            memory_refused,
+            table_refused,
+        },
+    )
 }
 
 fn wall() -> impl Strategy<Value = Wall> {
@@ -62,10 +67,12 @@ fn from_cell() -> impl Strategy<Value = FromCell> {
                 walls
             }
         ),
-        (any::<u32>(), any::<u64>(), values(), vec(viewed, 0..4)).prop_map(
-            |(signature, memory_bytes, arguments, viewed)| FromCell::Call {
+        (any::<u32>(), any::<u64>(), any::<u64>(), any::<bool>(), values(), vec(viewed, 0..4)).prop_map(
+            |(signature, memory_bytes, arrived, interrupted, arguments, viewed)| FromCell::Call {
                 signature,
                 memory_bytes,
+                arrived,
+                interrupted,
                 arguments,
                 viewed
             }
@@ -127,8 +134,15 @@ fn to_cell() -> impl Strategy<Value = ToCell> {
         write().prop_map(ToCell::Write),
         any::<u32>().prop_map(|size| ToCell::Allocate { size }),
         any::<u32>().prop_map(|address| ToCell::Free { address }),
-        (vec(write(), 0..4), of(any::<i32>()), values())
-            .prop_map(|(writes, errno, results)| ToCell::Return { writes, errno, results }),
+        (vec(write(), 0..4), of(any::<i32>()), any::<u64>(), any::<u64>(), values()).prop_map(
+            |(writes, errno, travelling, interrupts, results)| ToCell::Return {
+                writes,
+                errno,
+                travelling,
+                interrupts,
+                results
+            }
+        ),
         Just(ToCell::End),
         any::<u32>().prop_map(|ring_bytes| ToCell::Offer { ring_bytes }),
     ]
@@ -238,10 +252,18 @@ proptest! {
             budget = caps::VIEWED_BYTES - viewed.iter().map(|piece| piece.bytes.len()).sum::<usize>();
         }
         let memory_bytes = memory.len() as u64;
-        let message = FromCell::Call { signature, memory_bytes, arguments: arguments.clone(), viewed };
+        let heard = Heard { arrived: 5, interrupted: true };
+        let message = FromCell::Call {
+            signature,
+            memory_bytes,
+            arrived: 5,
+            interrupted: true,
+            arguments: arguments.clone(),
+            viewed,
+        };
         let (mut stream, mut in_place) = (Vec::new(), Vec::new());
         message.encode(&mut stream).expect("within the caps");
-        CallFrame::encode(&mut in_place, signature, &arguments, &memory, &views).expect("within the caps");
+        CallFrame::encode(&mut in_place, signature, heard, &arguments, &memory, &views).expect("within the caps");
         prop_assert_eq!(stream, in_place);
     }
 
@@ -273,12 +295,12 @@ fn an_answer_above_a_cap_is_taken_back() {
     }
     assert!(!open.has_room(1));
     open.write(&mut stream, 0, &[1]);
-    assert!(open.finish(&mut stream, None, &[]).is_err());
+    assert!(open.finish(&mut stream, None, Sent::default(), &[]).is_err());
     assert_eq!(stream, b"before");
     let mut open = OpenReturn::begin(&mut stream);
     assert!(!open.has_room(caps::TRANSFER_BYTES + 1));
     open.write(&mut stream, 0, &vec![0; caps::TRANSFER_BYTES + 1]);
-    assert!(open.finish(&mut stream, None, &[]).is_err());
+    assert!(open.finish(&mut stream, None, Sent::default(), &[]).is_err());
     assert_eq!(stream, b"before");
 }
 
@@ -286,7 +308,7 @@ fn an_answer_above_a_cap_is_taken_back() {
 fn a_count_far_above_its_cap_is_refused_without_memory_for_it() {
     // A call whose list of arguments claims four thousand million values.
     let mut frame = vec![2];
-    frame.extend([0; 12]);
+    frame.extend([0; 21]);
     frame.extend(u32::MAX.to_le_bytes());
     let error = FromCell::decode(&frame).expect_err("above the cap");
     assert!(error.to_string().contains("above the cap"), "{error}");
@@ -322,7 +344,14 @@ fn the_bytes_are_those_of_the_document() {
     assert_eq!(stream, [5, 0, 0, 0, 9, 0, 0, 1, 0]);
 
     let mut stream = Vec::new();
-    let message = ToCell::Return { writes: vec![], errno: None, results: vec![7] };
+    let message =
+        ToCell::Return { writes: vec![], errno: None, travelling: 0, interrupts: 0, results: vec![7] };
     message.encode(&mut stream).expect("within the caps");
-    assert_eq!(stream, [18, 0, 0, 0, 7, 0, 0, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(
+        stream,
+        [
+            34, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 7, 0,
+            0, 0, 0, 0, 0, 0
+        ]
+    );
 }

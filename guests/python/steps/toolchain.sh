@@ -68,6 +68,11 @@ for source in "$BELLGLASS_GUESTS"/sysroot/lib/*.c; do
 done
 "$bin/bellglass-ar" rcs "$lib/libbellglass.a" "$objects"/*.o
 
+# wasi-libc's signals, but for what our library has in its place.
+signals=libwasi-emulated-signal.a
+cp "$BELLGLASS_TOOLCHAIN/usr/lib/wasm32-wasip1/$signals" "$lib/$signals"
+"$bin/bellglass-ar" d "$lib/$signals" signal.o
+
 # CPython's configure asks for these emulations of wasi-libc by name; getpid
 # and the process clocks are delegated instead, so what it finds is empty.
 : > "$objects/empty.c"

@@ -1,8 +1,8 @@
 /* In the library: all that a process does to itself. Handlers are kept in the
  * guest, and raise, kill to oneself and sigqueue run them, as does sigprocmask
  * when it lets a waiting one through. Delegated: kill and killpg to others, and
- * what no library can do by itself (SIGKILL). No signal comes from outside but
- * an interrupt, which ends a waiting call. */
+ * what no library can do by itself (SIGKILL). A signal from outside runs its
+ * handler when the program takes it: see bellglass/signals.h. */
 #ifndef BELLGLASS_SIGNAL_H
 #define BELLGLASS_SIGNAL_H
 #ifndef _WASI_EMULATED_SIGNAL

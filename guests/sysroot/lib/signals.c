@@ -1,6 +1,8 @@
-/* Signals inside the guest: a process may send them to itself, and nothing else
- * sends it any. A signal that is not blocked runs its handler at once, in the
- * call that sends it; one that is blocked waits for its mask to open. */
+/* Signals inside the guest. One that a process sends to itself runs its handler
+ * at once, in the call that sends it, unless it is blocked: then it waits for its
+ * mask to open. One from outside waits in words that the controller has set (see
+ * bellglass/signals.h) until the program takes it. */
+#include <bellglass/signals.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +23,14 @@ void __SIG_IGN(int signal) { (void)signal; }
 static struct sigaction actions[LAST + 1];
 static siginfo_t information[LAST + 1];
 static sigset_t mask, waiting;
+
+struct bellglass_signals bellglass_signals = {
+    /* What a default action ignores. */
+    .action[SIGCHLD] = BELLGLASS_SIGNAL_DROP, .action[SIGURG] = BELLGLASS_SIGNAL_DROP,
+    .action[SIGWINCH] = BELLGLASS_SIGNAL_DROP, .action[SIGCONT] = BELLGLASS_SIGNAL_DROP,
+    .action[SIGSTOP] = BELLGLASS_SIGNAL_DROP, .action[SIGTSTP] = BELLGLASS_SIGNAL_DROP,
+    .action[SIGTTIN] = BELLGLASS_SIGNAL_DROP, .action[SIGTTOU] = BELLGLASS_SIGNAL_DROP,
+};
 
 static int known(int signal) {
   if (signal >= 1 && signal <= LAST)
@@ -96,6 +106,29 @@ static void act_by_default(int signal) {
   }
 }
 
+static int is_ignored_by_default(int signal) {
+  return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT ||
+         signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* Tells the controller what a signal from outside would do now. */
+static void tell(int signal) {
+  uint32_t action = BELLGLASS_SIGNAL_SET;
+  if (*word(&mask, signal) & bit(signal))
+    action = BELLGLASS_SIGNAL_SET;
+  else if (actions[signal].sa_handler == SIG_IGN)
+    action = BELLGLASS_SIGNAL_DROP;
+  else if (actions[signal].sa_handler == SIG_DFL)
+    action = is_ignored_by_default(signal) ? BELLGLASS_SIGNAL_DROP : BELLGLASS_SIGNAL_END;
+  if (signal < BELLGLASS_SIGNALS)
+    bellglass_signals.action[signal] = action;
+}
+
+static void tell_all(void) {
+  for (int signal = 1; signal < BELLGLASS_SIGNALS; signal++)
+    tell(signal);
+}
+
 static void deliver(int signal) {
   struct sigaction action = actions[signal];
   *word(&waiting, signal) &= ~bit(signal);
@@ -144,6 +177,18 @@ static int send(int signal, int code, union sigval value) {
   return 0;
 }
 
+void bellglass_take_signals(void) {
+  if (!bellglass_signals.any)
+    return;
+  /* In this order: whoever sets them does so in the other. */
+  bellglass_signals.any = 0;
+  for (int signal = 1; signal < BELLGLASS_SIGNALS; signal++)
+    if (bellglass_signals.pending[signal]) {
+      bellglass_signals.pending[signal] = 0;
+      send(signal, SI_USER, (union sigval){0});
+    }
+}
+
 int raise(int signal) { return send(signal, SI_TKILL, (union sigval){0}); }
 
 static int is_self(pid_t process) {
@@ -183,6 +228,7 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *old)
   actions[signal] = *action;
   if (action->sa_handler == SIG_IGN)
     *word(&waiting, signal) &= ~bit(signal);
+  tell(signal);
   return 0;
 }
 
@@ -211,6 +257,7 @@ int sigprocmask(int how, const sigset_t *set, sigset_t *old) {
     }
     sigdelset(&mask, SIGKILL);
     sigdelset(&mask, SIGSTOP);
+    tell_all();
     deliver_waiting();
   }
   if (old)
@@ -233,10 +280,14 @@ int sigsuspend(const sigset_t *set) {
   sigandset(&opened, &waiting, &inverse);
   int nothing_waits = sigisemptyset(&opened);
   mask = *set;
+  tell_all();
   deliver_waiting();
-  if (nothing_waits)
+  if (nothing_waits) {
     pause();
+    bellglass_take_signals();
+  }
   mask = before;
+  tell_all();
   deliver_waiting();
   errno = EINTR;
   return -1;
@@ -252,7 +303,9 @@ int sigwait(const sigset_t *set, int *signal) {
       }
     if (pause() && errno != EINTR)
       return errno;
-    return EINTR;
+    if (!bellglass_signals.any)
+      return EINTR;
+    bellglass_take_signals();
   }
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct CellUsage {
     /// The signal that ended it, unless it left by itself or was killed by its
     /// controller.
     pub(crate) signal: Option<i32>,
+    /// The code with which it left, if it did.
+    pub(crate) code: Option<i32>,
     /// What it said on its diagnostics pipe.
     pub(crate) last_words: String,
 }
@@ -96,7 +98,7 @@ impl CellProcess {
 
     /// Tells how much processor time this cell has used until now, as long as it
     /// lives.
-    pub(crate) fn processor_time(&self) -> impl Fn() -> Duration + Send + 'static {
+    pub(crate) fn processor_time(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
         let alive = Arc::clone(&self.alive);
         move || {
             let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +120,18 @@ impl CellProcess {
             None => Err("the cell has ended".to_owned()),
         };
         Wall { name, active: bound.is_ok(), detail: bound.err().unwrap_or_default() }
+    }
+
+    /// Has the operating system end the cell when it has used so much processor
+    /// time and two seconds more: the wall behind the controller's own watch.
+    pub(crate) fn limit_processor_time(&self, limit: Duration) {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        let seconds = limit.as_secs().saturating_add(2);
+        let limit = Rlimit { current: Some(seconds), maximum: Some(seconds) };
+        if let Some(pid) = *alive {
+            // Where that is refused, the first wall stands alone.
+            let _ = prlimit(Some(pid), Resource::Cpu, limit);
+        }
     }
 
     /// Something that can signal this cell from another thread.
@@ -198,6 +212,7 @@ impl CellProcess {
             usage.cpu = reaped.rusage.utime + reaped.rusage.stime;
             usage.peak_resident_bytes = reaped.rusage.maxrss;
             usage.signal = reaped.status.signal().filter(|_| had_ended);
+            usage.code = reaped.status.code();
         }
         if let Some(words) = self.last_words.take() {
             usage.last_words = printable(&String::from_utf8_lossy(&read_last_words(words)));
@@ -232,9 +247,24 @@ pub(crate) struct Signaller {
 }
 
 impl Signaller {
-    /// Asks the cell to interrupt its guest.
-    pub(crate) fn interrupt(&self) {
-        self.send(Signal::USR1);
+    /// Sends the cell the signal that is the interrupt of this number. Whether it
+    /// went off: those by which a process tells of its own faults do not, for the
+    /// cell does not take them for interrupts.
+    pub(crate) fn interrupt(&self, number: u8) -> bool {
+        let own = [
+            Signal::ILL,
+            Signal::TRAP,
+            Signal::ABORT,
+            Signal::BUS,
+            Signal::FPE,
+            Signal::KILL,
+            Signal::SEGV,
+            Signal::STOP,
+            Signal::XCPU,
+            Signal::SYS,
+        ];
+        let signal = Signal::from_named_raw(number.into()).filter(|signal| !own.contains(signal));
+        signal.is_some_and(|signal| self.send(signal))
     }
 
     /// Kills the cell.
@@ -248,11 +278,9 @@ impl Signaller {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn send(&self, signal: Signal) {
+    fn send(&self, signal: Signal) -> bool {
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pid) = *alive {
-            let _ = kill_process(pid, signal);
-        }
+        alive.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 }
 

@@ -2,8 +2,9 @@
 //! virtual system. It knows no stream and no process; whoever holds the guest
 //! hands it calls, and carries out what it says.
 
+use super::pace::Pace;
 use super::routes::{Route, Routes};
-use crate::Limits;
+use crate::limits::{LimitKind, Limits};
 use crate::report::{Outcome, crash};
 use bellglass_system::{Answer, Call, Ending, Errno, Memory, Results, Stop, System, Waiter};
 use bellglass_wire::{TrapKind, Usage};
@@ -15,6 +16,7 @@ pub(crate) struct Answers {
     pub(crate) routes: Routes,
     pub(crate) waiter: Waiter,
     pub(crate) limits: Limits,
+    pub(crate) pace: Pace,
 }
 
 /// How a call that is answered goes back to the guest.
@@ -38,6 +40,12 @@ pub(crate) enum Closed {
 }
 
 impl Answers {
+    /// What answers a run whose routes are yet to come.
+    pub(crate) fn new(system: System, waiter: Waiter, limits: Limits) -> Self {
+        let pace = Pace::new(limits.calls, limits.calls_per_second);
+        Self { system, routes: Routes::default(), waiter, limits, pace }
+    }
+
     /// Answers call number `index`.
     ///
     /// # Errors
@@ -56,7 +64,18 @@ impl Answers {
             let count = arguments.len();
             return Err(Closed::Breach(format!("the cell called {signature} with {count} arguments")));
         }
-        let begun = Instant::now();
+        if !self.pace.count() {
+            return Err(Closed::End(Outcome::CallLimit { limit: self.limits.calls.unwrap_or_default() }));
+        }
+        let mut begun = Instant::now();
+        if self.pace.is_kept()
+            && let Some(later) = self.pace.later(begun)
+        {
+            if let Err(stop) = self.waiter.pause_until(later) {
+                return Err(Closed::End(self.stopped(stop)));
+            }
+            begun = Instant::now();
+        }
         let mut call = Call { signature, arguments, memory, waiter: &self.waiter };
         match answerer.handle(&mut call, &mut self.system, observers, begun) {
             Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
@@ -91,6 +110,24 @@ impl Answers {
         crash(kind, message, backtrace)
     }
 
+    /// The limits that the run met, also those with which it could go on.
+    pub(crate) fn limits_met(&self, outcome: &Outcome, usage: Usage) -> Vec<LimitKind> {
+        let short = self.system.refused();
+        let met = [
+            (LimitKind::Memory, usage.memory_refused || matches!(outcome, Outcome::Memory { .. })),
+            (LimitKind::Table, usage.table_refused),
+            (LimitKind::Timeout, matches!(outcome, Outcome::Deadline { .. }) || self.waiter.has_warned()),
+            (LimitKind::ProcessorTime, matches!(outcome, Outcome::ProcessorTime { .. })),
+            (LimitKind::Output, matches!(outcome, Outcome::OutputLimit { .. })),
+            (LimitKind::FileSpace, short.file_space),
+            (LimitKind::OpenFiles, short.open_files),
+            (LimitKind::Calls, matches!(outcome, Outcome::CallLimit { .. })),
+            (LimitKind::CallsPerSecond, self.pace.has_slowed()),
+            (LimitKind::Sleep, matches!(outcome, Outcome::SleepLimit { .. })),
+        ];
+        met.into_iter().filter_map(|(kind, is_met)| is_met.then_some(kind)).collect()
+    }
+
     /// The outcome of a run whose time is over.
     pub(crate) fn deadline(&self) -> Outcome {
         Outcome::Deadline { timeout: self.limits.timeout.unwrap_or_default() }
@@ -102,6 +139,9 @@ impl Answers {
             Stop::Deadline => self.deadline(),
             Stop::Killed => Outcome::Killed,
             Stop::OutputLimit { limit } => Outcome::OutputLimit { limit },
+            Stop::ProcessorTime { limit } => Outcome::ProcessorTime { limit },
+            Stop::CallLimit { limit } => Outcome::CallLimit { limit },
+            Stop::SleepLimit { limit } => Outcome::SleepLimit { limit },
             Stop::Refused { reason } => Outcome::Refused { reason },
             Stop::Failed { reason } => Outcome::Failed { reason },
             other => Outcome::Refused { reason: other.to_string() },

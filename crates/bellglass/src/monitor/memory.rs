@@ -2,7 +2,7 @@
 
 use super::link::{Link, LinkError};
 use bellglass_system::{Memory, MemoryError};
-use bellglass_wire::{FromCell, OpenReturn, Pieces, ToCell, caps};
+use bellglass_wire::{FromCell, OpenReturn, Pieces, Sent, ToCell, caps};
 
 /// Places that a call may write to before none of its views is believed in any
 /// more: a handler that writes more than that seldom reads.
@@ -86,9 +86,9 @@ impl<'a> RemoteMemory<'a> {
     }
 
     /// Closes the call: sends what was written and these results.
-    pub(crate) fn answer(self, errno: Option<i32>, results: &[u64]) -> Result<(), LinkError> {
+    pub(crate) fn answer(self, errno: Option<i32>, sent: Sent, results: &[u64]) -> Result<(), LinkError> {
         let answer = self.answer.unwrap_or_else(|| OpenReturn::begin(self.link.outgoing()));
-        answer.finish(self.link.outgoing(), errno, results)?;
+        answer.finish(self.link.outgoing(), errno, sent, results)?;
         self.link.flush()
     }
 

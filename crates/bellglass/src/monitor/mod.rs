@@ -5,6 +5,7 @@
 mod answers;
 pub(crate) mod link;
 mod memory;
+mod pace;
 mod routes;
 
 pub(crate) use answers::Answers;
@@ -18,7 +19,7 @@ use crate::{Error, Limits};
 use bellglass_channel::Busy;
 use bellglass_system::{Memory, System, Waiter};
 use bellglass_wire::{
-    CallFrame, FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Signature, ToCell, Usage, caps,
+    CallFrame, FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Sent, Signature, ToCell, Usage, caps,
 };
 use link::{Link, LinkError, Received};
 use memory::{RemoteMemory, lie_about_size};
@@ -53,7 +54,7 @@ pub(crate) struct Orders {
 
 impl Monitor {
     pub(crate) fn new(link: Link, system: System, waiter: Waiter, limits: Limits) -> Self {
-        let answers = Answers { system, routes: Routes::default(), waiter, limits };
+        let answers = Answers::new(system, waiter, limits);
         Self { link, answers, walls: Vec::new(), allocator: false, memory_bytes: 0, written: Vec::new() }
     }
 
@@ -154,6 +155,7 @@ impl Monitor {
         if let Some(lie) = lie_about_size(call.memory_bytes, self.memory_bytes, limit) {
             return Err(breach(lie));
         }
+        self.answers.waiter.open_call(call.heard.arrived, call.heard.interrupted);
         let mut memory = RemoteMemory::new(
             &mut self.link,
             call.memory_bytes,
@@ -167,7 +169,8 @@ impl Monitor {
         match answer {
             Ok(Reply { results, errno }) => {
                 let errno = errno.map(|errno| i32::from(errno.number()));
-                let sent = memory.answer(errno, &results);
+                let (travelling, interrupts) = self.answers.waiter.close_call();
+                let sent = memory.answer(errno, Sent { travelling, interrupts }, &results);
                 sent.map_err(|error| self.lost(error))
             }
             Err(closed) => {
@@ -203,8 +206,11 @@ impl Monitor {
     fn lost(&mut self, error: LinkError) -> Ending {
         let outcome = match error {
             LinkError::TimedOut => self.answers.deadline(),
-            _ if self.answers.waiter.is_killed() => Outcome::Killed,
-            error => Outcome::Breach { reason: error.to_string() },
+            error => match self.answers.waiter.stopped() {
+                // The stream ended because the cell was killed for it.
+                Some(stop) => self.answers.stopped(stop),
+                None => Outcome::Breach { reason: error.to_string() },
+            },
         };
         Ending { outcome, usage: Usage::default() }
     }

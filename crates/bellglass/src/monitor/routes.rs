@@ -1,7 +1,7 @@
 //! Which handler answers which call: the user's own, laid over the virtual
 //! system's, and the count of it all.
 
-use crate::report::CallCount;
+use crate::report::{CallCount, RefusedCall};
 use bellglass_system::{Answer, Call, Ending, Errno, Fault, MemoryError, Row, Stop, System, lookup, settle};
 use bellglass_wire::{Signature, View};
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ pub(crate) struct Answerer {
     handlers: Vec<Handle>,
     unsupported: Unsupported,
     count: u64,
+    refused: u64,
     time: Duration,
 }
 
@@ -110,6 +111,11 @@ impl Answerer {
         let outcome = next.answer(call);
         let elapsed = begun.elapsed();
         self.count += 1;
+        if let Ok(Answer::Return { errno: Some(Errno::PERM | Errno::ACCES), .. }) = &outcome
+            && self.handlers.is_empty()
+        {
+            self.refused += 1;
+        }
         self.time += elapsed;
         for observe in observers {
             observe(&mut Observation { call, outcome: &outcome, elapsed, supported });
@@ -138,6 +144,7 @@ impl Routes {
                 handlers: handlers.remove(&signature).unwrap_or_default(),
                 unsupported,
                 count: 0,
+                refused: 0,
                 time: Duration::ZERO,
             };
             Route { signature, answerer }
@@ -175,6 +182,20 @@ impl Routes {
             other.time.cmp(&one.time).then_with(|| one.signature.cmp(&other.signature))
         });
         counts
+    }
+
+    /// What was called and refused by the policy.
+    pub(crate) fn refused(&self) -> Vec<RefusedCall> {
+        let refused = |route: &Route| {
+            let Answerer { row, refused: count, .. } = &route.answerer;
+            let reason = row.map_or("", |row| row.note);
+            (*count > 0).then(|| RefusedCall {
+                signature: route.signature.to_string(),
+                count: *count,
+                reason,
+            })
+        };
+        self.routes.iter().filter_map(refused).collect()
     }
 
     /// What was called and is answered by nothing.

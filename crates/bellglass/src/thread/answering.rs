@@ -1,5 +1,6 @@
 //! Answers a guest's calls in the guest's own thread.
 
+use super::bell::Bell;
 use super::memory::OwnMemory;
 use crate::monitor::{Answers, Closed};
 use crate::report::Outcome;
@@ -18,11 +19,12 @@ struct State {
     allocator: bool,
     /// The outcome of the call in which the guest was ended.
     closed: Option<Outcome>,
+    bell: Arc<Bell>,
 }
 
 impl Answering {
-    pub(crate) fn new(answers: Answers, allocator: bool) -> Self {
-        Self(Arc::new(Mutex::new(State { answers, allocator, closed: None })))
+    pub(crate) fn new(answers: Answers, allocator: bool, bell: Arc<Bell>) -> Self {
+        Self(Arc::new(Mutex::new(State { answers, allocator, closed: None, bell })))
     }
 
     /// The outcome of the call in which the guest was ended, if that is how it
@@ -50,10 +52,16 @@ impl External for Answering {
         memory: &mut dyn GuestMemory,
     ) -> Result<(), StopGuest> {
         let state = &mut *self.lock();
+        let bell = Arc::clone(&state.bell);
+        let untaken = memory.is_interrupted();
+        state.answers.waiter.open_call_with(|| !bell.unheard_interrupts(), untaken);
         let mut own = OwnMemory::new(memory, state.allocator);
         // Loading has checked the number of imports against a cap.
         let reply = state.answers.answer(import as u32, arguments, &mut own);
         let stop = own.stop.take();
+        // The guest attends to its bell before it goes on.
+        let (_, within) = state.answers.waiter.close_call();
+        (0..64).filter(|number| within & (1 << number) != 0).for_each(|number| bell.interrupt(number));
         match reply {
             Ok(reply) => {
                 if let Some(errno) = reply.errno {

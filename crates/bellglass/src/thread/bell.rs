@@ -1,16 +1,30 @@
 //! What the rest of the process wants of one guest in a thread.
 
+use super::ThreadTime;
 use bellglass_engine::{Attention, Program, Watch};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use bellglass_system::{Stop, Waiter};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Shared by the thread that runs the guest and those that interrupt or end it.
 pub(crate) struct Bell {
     program: Arc<Program>,
     killed: AtomicBool,
     expired: AtomicBool,
-    interrupted: AtomicBool,
+    /// Interrupts that the guest has not heard of yet, a bit a number.
+    interrupts: AtomicU64,
+    /// Somebody wants to know whether it has used up its processor time.
+    look: AtomicBool,
+    budget: OnceLock<Budget>,
     over: AtomicBool,
+}
+
+/// Processor time that a guest may use.
+struct Budget {
+    time: ThreadTime,
+    limit: Duration,
+    waiter: Waiter,
 }
 
 impl std::fmt::Debug for Bell {
@@ -25,7 +39,9 @@ impl Bell {
             program,
             killed: AtomicBool::new(false),
             expired: AtomicBool::new(false),
-            interrupted: AtomicBool::new(false),
+            interrupts: AtomicU64::new(0),
+            look: AtomicBool::new(false),
+            budget: OnceLock::new(),
             over: AtomicBool::new(false),
         }
     }
@@ -39,8 +55,35 @@ impl Bell {
         self.expired.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn interrupt(&self) {
-        self.interrupted.store(true, Ordering::SeqCst);
+    pub(crate) fn interrupt(&self, number: u8) {
+        self.interrupts.fetch_or(1 << (number & 63), Ordering::SeqCst);
+    }
+
+    /// The interrupts that the guest has not heard of yet, a bit a number.
+    pub(crate) fn unheard_interrupts(&self) -> u64 {
+        self.interrupts.load(Ordering::SeqCst)
+    }
+
+    /// How much processor time the guest may use. Only its own thread can tell
+    /// how much it has used: [`look`](Self::look) asks it.
+    pub(crate) fn limit_processor_time(&self, time: ThreadTime, limit: Duration, waiter: Waiter) {
+        // Set once, before the guest runs.
+        let _ = self.budget.set(Budget { time, limit, waiter });
+    }
+
+    /// Has the guest see whether its processor time is used up.
+    pub(crate) fn look(&self) {
+        self.look.store(true, Ordering::SeqCst);
+    }
+
+    fn is_spent(&self) -> bool {
+        let Some(Budget { time, limit, waiter }) = self.budget.get() else { return false };
+        let spent = time.used() >= *limit;
+        if spent {
+            waiter.stop(Stop::ProcessorTime { limit: *limit });
+            self.kill();
+        }
+        spent
     }
 
     /// The guest has ended and hears nothing any more.
@@ -64,16 +107,27 @@ impl Bell {
     /// Whether there is something that the guest has not looked at yet.
     pub(crate) fn is_unheard(&self) -> bool {
         let load = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
-        !load(&self.over) && (load(&self.killed) || load(&self.expired) || load(&self.interrupted))
+        !load(&self.over)
+            && (load(&self.killed)
+                || load(&self.expired)
+                || load(&self.look)
+                || self.unheard_interrupts() != 0)
     }
 }
 
 impl Watch for Bell {
     fn attention(&self) -> Attention {
         if self.killed.load(Ordering::SeqCst) || self.expired.load(Ordering::SeqCst) {
-            Attention::End
-        } else if self.interrupted.load(Ordering::SeqCst) && self.interrupted.swap(false, Ordering::SeqCst) {
-            Attention::Interrupt
+            return Attention::End;
+        }
+        if self.look.load(Ordering::SeqCst) && self.look.swap(false, Ordering::SeqCst) && self.is_spent() {
+            return Attention::End;
+        }
+        let interrupts = self.unheard_interrupts();
+        if interrupts != 0 {
+            let number = interrupts.trailing_zeros() as u8;
+            self.interrupts.fetch_and(!(1 << number), Ordering::SeqCst);
+            Attention::Interrupt(number)
         } else {
             Attention::Continue
         }

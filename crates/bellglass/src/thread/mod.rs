@@ -42,9 +42,15 @@ pub(crate) struct Ended {
 pub(crate) struct Ringer(Arc<Bell>);
 
 impl Ringer {
-    /// Asks the guest to interrupt what it does.
-    pub(crate) fn interrupt(&self) {
-        self.0.interrupt();
+    /// Gives the guest the interrupt of this number.
+    pub(crate) fn interrupt(&self, number: u8) {
+        self.0.interrupt(number);
+        alarm::ring(&self.0);
+    }
+
+    /// Has the guest see whether its processor time is used up.
+    pub(crate) fn look(&self) {
+        self.0.look();
         alarm::ring(&self.0);
     }
 
@@ -69,17 +75,21 @@ impl ThreadGuest {
     pub(crate) fn run(self, orders: Orders, deadline: Option<Instant>) -> Ended {
         let Self { answers, program, bell, time } = self;
         time.start();
+        if let Some(limit) = answers.limits.processor_time {
+            bell.limit_processor_time(time.clone(), limit, answers.waiter.clone());
+        }
         let limits = GuestLimits {
             memory_bytes: answers.limits.memory_bytes,
             table_elements: answers.limits.table_elements,
         };
         let allocator = orders.hooks.allocate.is_some() && orders.hooks.free.is_some();
-        let answering = Answering::new(answers, allocator);
+        let answering = Answering::new(answers, allocator, Arc::clone(&bell));
         let settings = Settings {
             limits,
             hooks: orders.hooks,
             exports: orders.exports,
             watch: Some(Arc::clone(&bell) as Arc<dyn Watch>),
+            interrupts: None,
         };
         let appointment = deadline.map(|deadline| alarm::at(deadline, &bell)).transpose();
         let ending = match &appointment {
@@ -95,7 +105,7 @@ impl ThreadGuest {
 }
 
 fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bell) -> Ending {
-    let (ended, usage) = match program.run(settings, Box::new(answering.clone()), |_| {}) {
+    let (ended, usage) = match program.run(settings, Box::new(answering.clone())) {
         Ok((ended, usage, _)) => (Ok(ended), usage),
         Err(error) => (Err(error), Usage::default()),
     };
@@ -104,7 +114,11 @@ fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bel
     let outcome = match (answering.closed(), ended) {
         (Some(outcome), _) => outcome,
         (None, Ok(GuestEnding::Returned { results })) => Answers::returned(&results),
-        _ if bell.is_killed() => Outcome::Killed,
+        (None, Ok(GuestEnding::Interrupted { number })) => Outcome::Exited { code: 128 + i32::from(number) },
+        _ if bell.is_killed() => answering.with(|answers| match answers.waiter.stopped() {
+            Some(stop) => answers.stopped(stop),
+            None => Outcome::Killed,
+        }),
         _ if bell.is_expired() => answering.with(Answers::deadline),
         (None, Ok(GuestEnding::Trapped { kind, message, backtrace })) => {
             answering.with(|answers| answers.trapped(kind, message, backtrace, usage))

@@ -1,16 +1,18 @@
 //! `bellglass run`
 
-use crate::arguments::{Options, Payload, RunArguments, WhenUnsupported, Where};
+use crate::arguments::{Options, Payload, RunArguments, User, WhenUnsupported, Where};
 use crate::changes::{Overlaid, Settled};
 use crate::exit::{ExitCode, code_of, sentence_of};
 use crate::program::View;
 use crate::{changes, commands, signals, trace};
 use anyhow::Context;
 use bellglass::{
-    Image, Input, Isolation, Limits, Output, Report, Sandbox, SandboxBuilder, Unsupported, walls,
+    Identity, Image, Input, Isolation, Output, RefusedCall, Report, Sandbox, SandboxBuilder, Unsupported,
+    walls,
 };
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStringExt;
 
 /// Runs a program and gives the command's exit code.
@@ -65,7 +67,8 @@ pub(crate) fn sandbox_of(
     let (mounts, overlays) = view.mounts();
     changes::check(options, &overlays)?;
     let mut builder = Sandbox::builder(image)
-        .limits(limits(options))
+        .limits(options.limits.limits())
+        .identity(identity(options))
         .isolation(match options.isolation {
             Where::Process => Isolation::Process,
             Where::Thread => Isolation::Thread,
@@ -115,20 +118,39 @@ pub(crate) fn finish(report: Report, options: &Options, overlays: &[Overlaid]) -
     if let Some(sentence) = sentence_of(&report.outcome) {
         eprintln!("bellglass: {sentence}");
     }
+    hint(&report, options);
     match changes::settle(options, overlays, &report.outcome)? {
         Settled::Done => Ok(code_of(&report.outcome)),
         Settled::Refused => Ok(ExitCode::Refused as u8),
     }
 }
 
-fn limits(options: &Options) -> Limits {
-    let unlimited = Limits::interactive();
-    Limits {
-        memory_bytes: options.memory.unwrap_or(unlimited.memory_bytes),
-        timeout: options.timeout,
-        output_bytes: options.output_limit,
-        ..unlimited
+/// Says what the policy refused, where it helps to understand a failure and
+/// disturbs no one who reads the program's own stderr.
+fn hint(report: &Report, options: &Options) {
+    let failed = report.exit_code.is_some_and(|code| code != 0);
+    if !failed || !(std::io::stderr().is_terminal() || options.trace.is_some()) {
+        return;
     }
+    for RefusedCall { signature, reason, .. } in &report.refused {
+        let name = signature.split('(').next().unwrap_or(signature);
+        eprintln!("bellglass: the policy refused {name}: {reason}");
+    }
+}
+
+/// Who the program believes to be.
+fn identity(options: &Options) -> Identity {
+    let mut identity = Identity::default();
+    if let Some(host_name) = &options.hostname {
+        identity.host_name.clone_from(host_name);
+    }
+    if let Some(User { user, group }) = options.user {
+        (identity.user, identity.group) = (user, group);
+        if user == 0 {
+            "root".clone_into(&mut identity.user_name);
+        }
+    }
+    identity
 }
 
 fn text(word: &str) -> OsString {

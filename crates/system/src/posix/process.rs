@@ -1,14 +1,15 @@
-//! Processes, of which there is one, and signals, which do not come from outside.
+//! Processes, of which there is one, its signals and timers.
 
 use super::{ok, same_or, unsigned};
 use crate::wait::wait_for_ever;
-use crate::{Answer, Call, Errno, Fault, System};
+use crate::waiter::Timer;
+use crate::{Answer, Call, Errno, Fault, Signal, System};
+use std::time::{Duration, Instant};
 
-const KILL: u32 = 9;
 const SIGNALS: u32 = 64;
 
-/// To oneself: 0 asks and is answered, SIGKILL ends the run; what else there is a
-/// guest's libc raises by itself. ESRCH for a process that there is not.
+/// To oneself: 0 asks and is answered, SIGKILL ends the run, and what else there
+/// is arrives before the call returns. ESRCH for a process that there is not.
 pub(super) fn kill(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let (process, signal) = (call.u32(0), call.u32(1));
     if signal > SIGNALS {
@@ -23,7 +24,7 @@ pub(super) fn kill(system: &mut System, call: &mut Call<'_>) -> Result<Answer, F
     if ![own, group, 0, u32::MAX].contains(&process) {
         return Err(Errno::SRCH.into());
     }
-    signal_self(signal)
+    signal_self(call, signal)
 }
 
 pub(super) fn killpg(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
@@ -31,18 +32,24 @@ pub(super) fn killpg(system: &mut System, call: &mut Call<'_>) -> Result<Answer,
         return Err(Errno::INVAL.into());
     }
     same_or(call.u32(0), system.identity.process, 0, Errno::SRCH)?;
-    signal_self(call.u32(1))
+    signal_self(call, call.u32(1))
 }
 
-fn signal_self(signal: u32) -> Result<Answer, Fault> {
-    match signal {
-        0 => ok(0),
-        KILL => Ok(Answer::Exit(128 + KILL.cast_signed())),
-        _ => Err(Errno::PERM.into()),
+fn signal_self(call: &Call<'_>, signal: u32) -> Result<Answer, Fault> {
+    match Signal::from_number(signal) {
+        Some(Signal::KILL) => Ok(Answer::Exit(128 + i32::from(Signal::KILL.number()))),
+        // To stop for another process to continue it would be to stop for ever.
+        Some(Signal::STOP) => Err(Errno::PERM.into()),
+        Some(signal) => {
+            call.waiter.signal(signal);
+            ok(0)
+        }
+        // 0, and real-time signals, for which no one can have a handler.
+        None => ok(0),
     }
 }
 
-/// Waits until an interrupt comes, which is the only signal from outside.
+/// Waits until a signal comes.
 pub(super) fn pause(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     match wait_for_ever(call.waiter)? {}
 }
@@ -52,13 +59,79 @@ pub(super) fn system(_system: &mut System, call: &mut Call<'_>) -> Result<Answer
     if call.u32(0) == 0 { ok(0) } else { Err(Errno::PERM.into()) }
 }
 
-/// No timer runs.
+/// Sets the alarm clock, and tells how many seconds were left of the one before.
+pub(super) fn alarm(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    let seconds = u64::from(call.u32(0));
+    let timer = timer_in(Duration::from_secs(seconds), Duration::ZERO);
+    let (left, _) = left_of(call.waiter.set_timer(timer));
+    // A part of a second is told as one, for 0 would mean that none was set.
+    unsigned(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
+}
+
+/// Bytes of a struct itimerval: two times, each of 64 bits of seconds and of
+/// microseconds, the latter padded.
+const TIMER_BYTES: usize = 32;
+const REAL_TIME: u32 = 0;
+
+/// Timers of processor time never run.
 pub(super) fn getitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    if call.u32(0) > 2 {
-        return Err(Errno::INVAL.into());
-    }
-    call.memory.write(call.u32(1), &[0; 32])?;
+    let timer = match call.u32(0) {
+        REAL_TIME => call.waiter.timer(),
+        1 | 2 => None,
+        _ => return Err(Errno::INVAL.into()),
+    };
+    write_timer(call, 1, timer)?;
     ok(0)
+}
+
+/// EINVAL for a time that is none, ENOTSUP for timers of processor time.
+pub(super) fn setitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    match call.u32(0) {
+        REAL_TIME => {}
+        1 | 2 => return Err(Errno::NOTSUP.into()),
+        _ => return Err(Errno::INVAL.into()),
+    }
+    let bytes = call.bytes_at(call.u32(1), TIMER_BYTES)?;
+    let number = |at: usize| {
+        bytes[at..at + 8].iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).cast_signed()
+    };
+    let time = |at: usize| -> Result<Duration, Errno> {
+        match (u64::try_from(number(at)), u32::try_from(number(at + 8))) {
+            (Ok(seconds), Ok(part @ 0..1_000_000)) => Ok(Duration::new(seconds, part * 1000)),
+            _ => Err(Errno::INVAL),
+        }
+    };
+    let timer = timer_in(time(16)?, time(0)?);
+    if call.u32(2) != 0 {
+        let before = call.waiter.timer();
+        write_timer(call, 2, before)?;
+    }
+    call.waiter.set_timer(timer);
+    ok(0)
+}
+
+/// Nothing for zero, which stops a timer, and for a time too far to be told.
+fn timer_in(time: Duration, interval: Duration) -> Option<Timer> {
+    let at = Instant::now().checked_add(time).filter(|_| !time.is_zero())?;
+    Some(Timer { at, interval })
+}
+
+fn left_of(timer: Option<Timer>) -> (Duration, Duration) {
+    timer.map_or_else(Default::default, |timer| {
+        // One that is due is not over yet.
+        let left = timer.at.saturating_duration_since(Instant::now()).max(Duration::from_micros(1));
+        (left, timer.interval)
+    })
+}
+
+fn write_timer(call: &mut Call<'_>, argument: usize, timer: Option<Timer>) -> Result<(), Fault> {
+    let (left, interval) = left_of(timer);
+    let mut bytes = Vec::with_capacity(TIMER_BYTES);
+    for time in [interval, left] {
+        bytes.extend(time.as_secs().to_le_bytes());
+        bytes.extend(u64::from(time.subsec_micros()).to_le_bytes());
+    }
+    Ok(call.memory.write(call.u32(argument), &bytes)?)
 }
 
 /// What a program logs to the machine goes nowhere.

@@ -107,11 +107,11 @@ pub(crate) const ROWS: &[Row] = rows! {
     syslog(priority: Unsigned, text: Buffer, length: Size) "(iii)" Libc NONE, PARTIAL, "what is logged goes nowhere", process::syslog;
 
     // Signals.
-    alarm(seconds: Unsigned) "(i)i" LibcPointer NONE, ABSENT, "no signal comes from outside but an interrupt", refused;
+    alarm(seconds: Unsigned) "(i)i" LibcPointer NONE, FULL, "", process::alarm;
     getitimer(which: Unsigned, value: Result) "(ii)i" Libc NONE, FULL, "", process::getitimer;
-    setitimer(which: Unsigned, value: Pointer, old: Result) "(iii)i" Libc NONE, ABSENT, "no signal comes from outside but an interrupt", refused;
-    kill(pid: Signed, signal: Unsigned) "(ii)i" Libc NONE, PARTIAL, "0 and SIGKILL to itself; its libc raises the others", process::kill;
-    killpg(pgrp: Signed, signal: Unsigned) "(ii)i" Libc NONE, PARTIAL, "0 and SIGKILL to itself; its libc raises the others", process::killpg;
+    setitimer(which: Unsigned, value: Pointer, old: Result) "(iii)i" Libc &[View::Fixed { pointer: 1, size: 32 }], PARTIAL, "real time only", process::setitimer;
+    kill(pid: Signed, signal: Unsigned) "(ii)i" Libc NONE, PARTIAL, "to itself, for there is no other process; not SIGSTOP", process::kill;
+    killpg(pgrp: Signed, signal: Unsigned) "(ii)i" Libc NONE, PARTIAL, "to itself, for there is no other process; not SIGSTOP", process::killpg;
     pause() "()i" Libc NONE, FULL, "", process::pause;
 
     // Users and groups.

@@ -79,6 +79,8 @@ fn the_end_carries_its_code() {
     let mut guest = guest();
     assert_eq!(guest.call("proc_exit", &[7]), Ok(Answer::Exit(7)));
     assert_eq!(guest.call("proc_raise", &[6]), Ok(Answer::Exit(134)));
+    // WASI's SIGCHLD is one less than Linux's, as which a shell tells it.
+    assert_eq!(guest.call("proc_raise", &[16]), Ok(Answer::Exit(128 + 17)));
     assert_eq!(guest.wasi("proc_raise", &[0]), Ok(()));
     assert_eq!(guest.wasi("proc_raise", &[31]), Err(Errno::INVAL));
     assert_eq!(guest.wasi("sched_yield", &[]), Ok(()));

@@ -55,6 +55,8 @@ pub(crate) struct FakeGuest {
     pub system: System,
     pub memory: FakeMemory,
     pub waiter: Waiter,
+    /// The signals that came with the last answer, a bit a number.
+    pub signals: u64,
     next: u32,
 }
 
@@ -64,7 +66,7 @@ pub(crate) const RESULT: u32 = 64;
 impl FakeGuest {
     pub(crate) fn new(system: System) -> Self {
         let waiter = Waiter::new(None).expect("the host has descriptors");
-        Self { system, memory: FakeMemory { bytes: vec![0; 4 << 20] }, waiter, next: 4096 }
+        Self { system, memory: FakeMemory { bytes: vec![0; 4 << 20] }, waiter, signals: 0, next: 4096 }
     }
 
     /// Makes the call `name`, of whichever module has it.
@@ -74,7 +76,11 @@ impl FakeGuest {
         assert_eq!(signature.parameters.len(), arguments.len(), "{name}");
         let mut call =
             Call { signature: &signature, arguments, memory: &mut self.memory, waiter: &self.waiter };
-        self.system.answer(&mut call)
+        self.waiter.open_call(0, false);
+        let answer = self.system.answer(&mut call);
+        // This guest takes a signal as soon as it goes on.
+        (_, self.signals) = self.waiter.close_call();
+        answer
     }
 
     /// Makes a WASI call, which returns an errno.

@@ -9,7 +9,6 @@ const R: u64 = RESULT as u64;
 #[test]
 fn what_is_refused_says_why() {
     let refused = [
-        "alarm",
         "chroot",
         "execv",
         "execve",
@@ -27,7 +26,6 @@ fn what_is_refused_says_why() {
         "ptsname_r",
         "setgroups",
         "sethostname",
-        "setitimer",
         "setsid",
         "shm_open",
         "shm_unlink",
@@ -48,7 +46,7 @@ fn what_is_refused_says_why() {
             ("ptsname_r", answer) => assert_eq!(answer, Answer::i32(59)),
             (name, Answer::Return { results, errno: Some(set) }) => {
                 assert_eq!(set, errno, "{name}");
-                let zero = ["alarm", "if_indextoname", "if_nametoindex"].contains(&name);
+                let zero = ["if_indextoname", "if_nametoindex"].contains(&name);
                 assert_eq!(results[..], [if zero { 0 } else { 0xffff_ffff }], "{name}");
             }
             (name, answer) => panic!("{name}: {answer:?}"),
@@ -230,19 +228,50 @@ fn one_process_and_its_limits() {
 fn signals_reach_no_one_else() {
     let mut guest = guest();
     assert_eq!(guest.libc("kill", &[2, 0]), Ok(0));
-    assert_eq!(guest.libc("kill", &[2, 15]), Err(Errno::PERM));
+    assert_eq!((guest.signals, guest.libc("kill", &[2, 15])), (0, Ok(0)));
+    assert_eq!((guest.signals, guest.libc("killpg", &[0, 10])), (1 << 15, Ok(0)));
+    assert_eq!(guest.signals, 1 << 10);
+    assert_eq!(guest.libc("kill", &[2, 19]), Err(Errno::PERM));
     assert_eq!(guest.call("kill", &[2, 9]), Ok(Answer::Exit(137)));
     assert_eq!(guest.libc("kill", &[1, 9]), Err(Errno::PERM));
     assert_eq!(guest.libc("kill", &[4321, 9]), Err(Errno::SRCH));
     assert_eq!(guest.libc("kill", &[2, 65]), Err(Errno::INVAL));
     assert_eq!(guest.libc("killpg", &[0, 0]), Ok(0));
     assert_eq!(guest.libc("killpg", &[77, 0]), Err(Errno::SRCH));
-    assert_eq!(guest.libc("getitimer", &[0, R]), Ok(0));
     assert_eq!(guest.libc("system", &[0]), Ok(0));
     let command = guest.text("true");
     assert_eq!(guest.libc("system", &[command]), Err(Errno::PERM));
     guest.waiter.interrupt();
     assert_eq!(guest.libc("pause", &[]), Err(Errno::INTR));
+}
+
+#[test]
+fn alarm_clocks_ring() {
+    let mut guest = guest();
+    assert_eq!(guest.libc("alarm", &[100]), Ok(0));
+    assert_eq!(guest.libc("alarm", &[0]), Ok(100), "it tells what was left, and stops the clock");
+    assert_eq!(guest.libc("alarm", &[0]), Ok(0));
+    let timer = |interval: u64, left: u64| [0, interval, 0, left].map(u64::to_le_bytes).concat();
+    let (set, _) = guest.put(&timer(5000, 20_000));
+    assert_eq!(guest.libc("setitimer", &[0, set, R]), Ok(0));
+    assert_eq!(guest.get(RESULT, 32), [0; 32]);
+    assert_eq!(guest.libc("getitimer", &[0, R]), Ok(0));
+    assert_eq!((guest.get_u64(RESULT), guest.get_u64(RESULT + 8), guest.get_u64(RESULT + 16)), (0, 5000, 0));
+    assert!((1..=20_000).contains(&guest.get_u64(RESULT + 24)));
+    for _ in 0..2 {
+        assert_eq!(guest.libc("pause", &[]), Err(Errno::INTR));
+        assert_eq!(guest.signals, 1 << 14);
+    }
+    for wrong in [timer(0, 1_000_000), timer(u64::MAX, 1), [u64::MAX, 0, 0, 1].map(u64::to_le_bytes).concat()]
+    {
+        let (set, _) = guest.put(&wrong);
+        assert_eq!(guest.libc("setitimer", &[0, set, 0]), Err(Errno::INVAL));
+    }
+    assert_eq!(guest.libc("setitimer", &[2, set, 0]), Err(Errno::NOTSUP));
+    assert_eq!(guest.libc("setitimer", &[3, set, 0]), Err(Errno::INVAL));
+    let (stop, _) = guest.put(&[0; 32]);
+    assert_eq!(guest.libc("setitimer", &[0, stop, 0]), Ok(0));
+    assert_eq!(guest.libc("alarm", &[0]), Ok(0));
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn left(file: &dyn File, position: u64) -> Result<u64, Errno> {
     Ok(file.metadata()?.size.saturating_sub(position))
 }
 
-fn wait(system: &System, call: &Call<'_>, subscriptions: &[Subscription]) -> Result<Vec<Event>, Fault> {
+fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) -> Result<Vec<Event>, Fault> {
     let mut events = Vec::new();
     let mut waiting: Vec<(HostDescriptor, PollFlags)> = Vec::new();
     let mut waited_for: Vec<(u64, u8)> = Vec::new();
@@ -189,7 +189,7 @@ fn wait(system: &System, call: &Call<'_>, subscriptions: &[Subscription]) -> Res
 /// Waits until a descriptor is ready or the time is over, and says how long it
 /// was by the guest's clock.
 fn wait_on_host(
-    system: &System,
+    system: &mut System,
     call: &Call<'_>,
     waiting: &[(HostDescriptor, PollFlags)],
     timeout: Option<Duration>,
@@ -199,6 +199,10 @@ fn wait_on_host(
         let ready = wait_for_any(call.waiter, waiting, Some(start))?;
         if ready.iter().any(|flags| !flags.is_empty()) || timeout.is_zero() {
             return Ok((ready, Duration::ZERO));
+        }
+        // To wait for a descriptor of the host is no sleep.
+        if waiting.is_empty() {
+            return sleep(system, call, timeout).map(|slept| (ready, slept));
         }
         if system.clock.sleep(timeout) == Sleep::Over {
             return Ok((ready, timeout));
@@ -210,4 +214,23 @@ fn wait_on_host(
     let over = ready.iter().all(|flags| flags.is_empty());
     let passed = if over { timeout.unwrap_or_default().max(start.elapsed()) } else { start.elapsed() };
     Ok((ready, passed))
+}
+
+/// Sleeps, within the limits on that, and says how long it was by the guest's
+/// clock.
+fn sleep(system: &mut System, call: &Call<'_>, wanted: Duration) -> Result<Duration, Fault> {
+    let start = Instant::now();
+    let allowed = system.sleeps.allow(wanted)?;
+    let result = match system.clock.sleep(allowed) {
+        Sleep::Over => Ok(Vec::new()),
+        // A time too far to be told is for ever.
+        Sleep::Wait => wait_for_any(call.waiter, &[], start.checked_add(allowed)),
+    };
+    // What was cut short counts as it was; what was allowed in part, as wanted.
+    let slept = if result.is_ok() { wanted } else { start.elapsed() };
+    match result {
+        Err(Fault::Stop(stop)) => return Err(stop.into()),
+        _ => system.sleeps.spend(slept)?,
+    }
+    result.map(|_| wanted.max(start.elapsed()))
 }

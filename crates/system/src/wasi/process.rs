@@ -13,7 +13,9 @@ pub(super) fn proc_raise(_system: &mut System, call: &mut Call<'_>) -> Result<An
     match call.u32(0) {
         // WASI's SIGNAL_NONE, and those that end a process: as a shell tells of it.
         0 => done(),
-        signal @ 1..=30 => Ok(Answer::Exit(128 + i32::try_from(signal).unwrap_or(0))),
+        signal @ 1..=15 => Ok(Answer::Exit(128 + signal.cast_signed())),
+        // WASI lacks Linux's sixteenth; the shell's numbers are Linux's.
+        signal @ 16..=30 => Ok(Answer::Exit(129 + signal.cast_signed())),
         _ => Err(Errno::INVAL.into()),
     }
 }

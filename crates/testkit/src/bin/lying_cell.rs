@@ -153,7 +153,9 @@ fn hello() -> FromCell {
 }
 
 fn call(signature: u32, arguments: &[u64]) -> FromCell {
-    FromCell::Call { signature, memory_bytes: 65536, arguments: arguments.to_vec(), viewed: vec![] }
+    let arguments = arguments.to_vec();
+    let (arrived, interrupted) = (0, false);
+    FromCell::Call { signature, memory_bytes: 65536, arrived, interrupted, arguments, viewed: vec![] }
 }
 
 fn send(stream: &mut File, message: &FromCell) {

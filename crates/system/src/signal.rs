@@ -1,0 +1,89 @@
+//! Signals, by the numbers that guests know.
+
+use std::str::FromStr;
+
+/// A signal for the guest's program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Signal(u8);
+
+/// Names in the order of the numbers, which are Linux's and wasi-libc's, from 1.
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+    "VTALRM", "PROF", "WINCH", "POLL", "PWR", "SYS",
+];
+
+impl Signal {
+    /// The terminal is gone.
+    pub const HANGUP: Self = Self(1);
+    /// Ctrl-C: KeyboardInterrupt in Python.
+    pub const INTERRUPT: Self = Self(2);
+    /// What nothing can catch.
+    pub const KILL: Self = Self(9);
+    /// An alarm clock.
+    pub const ALARM: Self = Self(14);
+    /// What stops a process until another continues it.
+    pub const STOP: Self = Self(19);
+    /// A request to end.
+    pub const TERMINATE: Self = Self(15);
+
+    /// The signal with this number; nothing for a number that there is not.
+    pub fn from_number(number: u32) -> Option<Self> {
+        let number = u8::try_from(number).ok()?;
+        (1..=NAMES.len()).contains(&usize::from(number)).then_some(Self(number))
+    }
+
+    /// Its number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Its name, without SIG.
+    pub fn name(self) -> &'static str {
+        NAMES.get(usize::from(self.0).wrapping_sub(1)).copied().unwrap_or("?")
+    }
+}
+
+impl std::fmt::Display for Signal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "SIG{}", self.name())
+    }
+}
+
+/// There is no signal of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no signal '{0}': write a name such as INT, TERM or USR1")]
+pub struct ParseSignalError(String);
+
+impl FromStr for Signal {
+    type Err = ParseSignalError;
+
+    /// From `TERM` or `SIGTERM`, in any case, or a number.
+    fn from_str(text: &str) -> Result<Self, ParseSignalError> {
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        let by_name =
+            NAMES.iter().zip(1..).find(|(known, _)| **known == name).map(|(_, number)| Self(number));
+        let by_number = || text.parse().ok().and_then(Self::from_number);
+        by_name.or_else(by_number).ok_or_else(|| ParseSignalError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_those_of_the_guests_library() {
+        for (text, number) in
+            [("INT", 2), ("sigterm", 15), ("14", 14), ("SYS", 31), ("CHLD", 17), ("Usr1", 10)]
+        {
+            assert_eq!(text.parse::<Signal>().map(Signal::number), Ok(number), "{text}");
+        }
+        for text in ["", "SIG", "0", "32", "NONE", "-1"] {
+            assert!(text.parse::<Signal>().is_err(), "{text}");
+        }
+        assert_eq!(Signal::TERMINATE.to_string(), "SIGTERM");
+        assert_eq!(Signal::ALARM.name(), "ALRM");
+    }
+}
