@@ -94,7 +94,7 @@ def main():
         "call": lambda: [figures.call(there, few)],
         "imports": lambda: [figures.imports(there, rounds)],
         "lines": lambda: [figures.lines(there, few)],
-        "deadline": lambda: [figures.deadline(there, options, few)],
+        "deadline": lambda: figures.deadlines(there, options, few),
         "programs": lambda: figures.programs(there, few),
     }
     wanted = [key for key in options.only.split(",") if key] or list(todo)

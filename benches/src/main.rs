@@ -161,7 +161,10 @@ fn live(image: &Image, isolation: Isolation, counts: &[usize]) -> anyhow::Result
 
 fn deadline(image: Image, isolation: Isolation, program: &str, seconds: f64) -> anyhow::Result<()> {
     let timeout = Duration::from_secs_f64(seconds);
+    // Nothing ever comes from it, and it does not end.
+    let (silent, _held) = std::io::pipe()?;
     let sandbox = Sandbox::builder(image)
+        .stdin(Input::Descriptor(silent.into()))
         .isolation(isolation)
         .arguments(["-c", program])
         .limits(Limits { timeout: Some(timeout), ..Limits::default() })
