@@ -22,6 +22,8 @@ fn what_is_refused_says_why() {
         "mkfifoat",
         "mknod",
         "mknodat",
+        "pclose",
+        "popen",
         "posix_openpt",
         "ptsname_r",
         "setgroups",

@@ -49,6 +49,9 @@ struct Target<'a> {
     tree: &'a MemoryTree,
     root: Arc<dyn Directory>,
     last: Option<(Vec<u8>, Arc<dyn Directory>)>,
+    /// Files whose attributes have been written under one of their names: under
+    /// the others they are not as they were, and nobody else did it.
+    attributed: HashSet<(u64, u64)>,
 }
 
 impl Changes {
@@ -59,7 +62,7 @@ impl Changes {
     /// [`ApplyError`].
     pub fn apply(&self) -> Result<(), ApplyError> {
         let Some((tree, root)) = &self.target else { return Ok(()) };
-        let mut target = Target { tree, root: Arc::clone(root), last: None };
+        let mut target = Target { tree, root: Arc::clone(root), last: None, attributed: HashSet::new() };
         let refusals: Vec<Refusal> = self
             .changes
             .iter()
@@ -190,7 +193,7 @@ impl Target<'_> {
             Errno::NOENT => "it is gone".to_owned(),
             errno => format!("it cannot be looked at: {errno}"),
         })?;
-        unchanged(before, &now, directory.as_ref(), name, thorough)?;
+        self.unchanged(before, &now, directory.as_ref(), name, thorough)?;
         match (&before.source, &change.after) {
             (Source::Below { directory: Some(seen), .. }, after)
                 if after.as_ref().is_none_or(|after| after.file_type != FileType::Directory) =>
@@ -198,6 +201,25 @@ impl Target<'_> {
                 self.nothing_new(&change.path, *seen)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether what is there is what was there, or is so by what was written.
+    fn unchanged(
+        &self,
+        before: &Version,
+        now: &Metadata,
+        directory: &dyn Directory,
+        name: &[u8],
+        thorough: Thorough,
+    ) -> Result<(), String> {
+        match &before.source {
+            Source::Below { metadata, .. }
+                if identity(metadata) == identity(now) && self.attributed.contains(&identity(now)) =>
+            {
+                Ok(())
+            }
+            _ => unchanged(before, now, directory, name, thorough),
         }
     }
 
@@ -308,7 +330,8 @@ impl Target<'_> {
         // was to make room is gone by now.)
         match (&change.before, &now) {
             (Some(before), Some(now)) => {
-                unchanged(before, now, directory.as_ref(), name, Thorough::No).map_err(|_| Errno::BUSY)?;
+                self.unchanged(before, now, directory.as_ref(), name, Thorough::No)
+                    .map_err(|_| Errno::BUSY)?;
             }
             (None, None) => {}
             (Some(before), None) if before.file_type == FileType::Directory => {}
@@ -340,7 +363,11 @@ impl Target<'_> {
                 if before != Some(after.permissions) {
                     directory.set_permissions_of(name, after.permissions)?;
                 }
-                if change.times_set { directory.set_times_of(name, times(after)) } else { Ok(()) }
+                if change.times_set {
+                    directory.set_times_of(name, times(after))?;
+                }
+                self.attributed.extend(now.as_ref().map(identity));
+                Ok(())
             }
             FileType::RegularFile => {
                 let own = own_name()?;
