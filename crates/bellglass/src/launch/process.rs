@@ -311,10 +311,16 @@ fn processor_time_of(process: Pid) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    /// A program that waits for more on its stream, as long as it can write away
+    /// what comes first, the offer of memory.
+    fn cat() -> (CellProcess, Link) {
+        let module = File::options().write(true).open("/dev/null").expect("/dev/null");
+        CellProcess::start(Path::new("/bin/cat"), module).expect("a process")
+    }
+
     #[test]
     fn a_program_that_does_nothing_is_killed_and_reaped() {
-        let module = File::open("/dev/null").expect("/dev/null");
-        let (mut process, stream) = CellProcess::start(Path::new("/bin/cat"), module).expect("a process");
+        let (mut process, stream) = cat();
         let signaller = process.signaller();
         let usage = process.end();
         assert_eq!(usage.signal, None, "it was the controller that killed it");
@@ -324,8 +330,7 @@ mod tests {
 
     #[test]
     fn a_signal_from_outside_is_told_from_the_controllers_own() {
-        let module = File::open("/dev/null").expect("/dev/null");
-        let (mut process, _stream) = CellProcess::start(Path::new("/bin/cat"), module).expect("a process");
+        let (mut process, _stream) = cat();
         process.signaller().kill();
         assert_eq!(process.expire().signal, Some(9));
     }
