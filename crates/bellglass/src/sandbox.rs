@@ -134,8 +134,9 @@ impl Sandbox {
                 report(&image, start, &answers, ending, run)
             }
             Guest::Thread(mut guest) => {
-                guest.answers.waiter = waiter;
+                guest.answers.waiter = waiter.clone();
                 let Ended { ending, answering, cpu } = guest.run(orders, deadline);
+                waiter.disconnect();
                 let wall_time = begun.elapsed();
                 let used = CellUsage { cpu, ..CellUsage::default() };
                 let run = Run { wall_time, used, round_trips: 0, walls: vec![no_process()] };
@@ -577,7 +578,9 @@ fn choose_start(
     system: &SystemBuilder,
     limits: &Limits,
 ) -> Start {
-    if fresh {
+    // The guest's libc has asked who the user is when the snapshot was made, and
+    // does not ask again.
+    if fresh || !system.has_usual_user() {
         return Start::Fresh;
     }
     image.manifest().start_for(arguments, system.variables(), limits.memory_bytes)

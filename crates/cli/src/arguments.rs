@@ -155,9 +155,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "UID[:GID]", value_parser = User::parse, help_heading = "Identity")]
     pub(crate) user: Option<User>,
 
-    #[command(flatten)]
-    pub(crate) limits: LimitOptions,
-
     /// Start the interpreter from nothing, not from the image's snapshot of a started one
     #[arg(long)]
     pub(crate) no_snapshot: bool,
@@ -181,6 +178,9 @@ pub(crate) struct Options {
     /// What happens at a call that nothing answers
     #[arg(long, value_name = "HOW", value_enum, default_value = "errno")]
     pub(crate) unsupported: WhenUnsupported,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 /// What a program may use. Without these it may use what it likes, as with other

@@ -105,7 +105,7 @@ fn the_commands_about_files_work() {
 fn every_option_that_a_page_names_exists() {
     let place = Place::new();
     let help: String =
-        [&["run", "--help"][..], &["image", "build", "--help"], &["image", "inspect", "--help"]]
+        [&["--help"][..], &["run", "--help"], &["image", "build", "--help"], &["image", "inspect", "--help"]]
             .iter()
             .map(|words| process::finish(&mut place.bellglass(words.iter()), process::Stdin::Nothing).out())
             .collect();

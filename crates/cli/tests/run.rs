@@ -242,13 +242,13 @@ cases! {
         word_count argparse_help argparse_error json_tool json_tool_error http_server_help
         calendar_module timeit_and_dis json_values regular_expressions numbers_to_the_last_bit
         dates_and_zones hashes compression markup containers pickles unicode introspection logs
-        sqlite_memory sqlite_file time_and_random;
+        sqlite_memory sqlite_file sqlite_connections time_and_random key_derivation;
     // stdin, stdout, stderr, and what waits for them.
     streams:
         input forms invalid_utf8 select_on_stdin redirect;
     // Files and folders of the host, shown for writing.
     files:
-        trees kept zipped temporary unicode_names imports_cached;
+        trees kept zipped temporary unicode_names imports_cached permissions_at_creation;
     // Many things at a time, in one thread.
     concurrency:
         timers task_groups queues never_awaited locks_of_one_thread;

@@ -116,6 +116,15 @@ impl Waiter {
         self.state().sink = Some(sink);
     }
 
+    /// Forgets where signals go, and who ticks: the run is over. Both may hold this
+    /// waiter in their turn.
+    pub fn disconnect(&self) {
+        let mut state = self.state();
+        let (sink, remind) = (state.sink.take(), state.remind.take());
+        drop(state);
+        drop((sink, remind));
+    }
+
     /// Says who calls [`tick`](Self::tick) while the guest computes and no
     /// handler waits.
     pub fn remind_by(&self, remind: Remind) {

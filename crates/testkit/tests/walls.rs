@@ -271,7 +271,8 @@ fn child() -> Pid {
 const GUEST_OF_MANY_NEEDS: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 20) (table 1 funcref)
-    (data (i32.const 0) "\01\00\00\00\10\00\00\00\06\00\00\00")
+    (data (i32.const 0) "\03\00\00\00\40\00\00\00\01\00\00\00" "\00\01\00\00\06\00\00\00\00\00\00\00")
+    (data (i32.const 64) "\01\00\00\00\01\00\00\00\02\00\00\00")
     (func (export "interrupts") (result i32) (i32.const 0))
     (func $pairs (local $pair i32)
         (loop $next
@@ -280,7 +281,7 @@ const GUEST_OF_MANY_NEEDS: &str = r#"(module
             (local.set $pair (i32.add (local.get $pair) (i32.const 1)))
             (br_if $next (i32.lt_u (local.get $pair) (i32.const 17)))))
     (func $await
-        (loop $again (br_if $again (i32.eqz (i32.load (i32.const 16))))))
+        (loop $again (br_if $again (i32.eqz (i32.load (i32.const 256))))))
     (func (export "run") (result i32)
         (drop (memory.grow (i32.const 100)))
         (drop (table.grow (ref.null func) (i32.const 5000)))

@@ -26,7 +26,7 @@
 use bellglass_wire::{FromCell, PROTOCOL_VERSION};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::Duration;
@@ -34,7 +34,9 @@ use std::time::Duration;
 fn main() {
     let mut script = String::new();
     let module = std::io::stdout().as_fd().try_clone_to_owned().expect("descriptor 1");
-    File::from(module).read_to_string(&mut script).expect("a script");
+    // By a descriptor of its own: cells of one image share the offset of this one.
+    let own = format!("/proc/self/fd/{}", module.as_raw_fd());
+    File::open(own).and_then(|mut file| file.read_to_string(&mut script)).expect("a script");
     let stream = std::io::stdin().as_fd().try_clone_to_owned().expect("descriptor 0");
     let mut stream = File::from(stream);
     for line in script.lines() {

@@ -1,4 +1,4 @@
-/* Signals that come from outside while the program computes: an interrupt of the
+/* In the library. Signals that come from outside while the program computes: an interrupt of the
  * cell with the signal's number sets pending[number], then any. The program calls
  * bellglass_take_signals where it can run handlers. */
 #ifndef BELLGLASS_SIGNALS_H
