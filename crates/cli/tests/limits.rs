@@ -48,7 +48,7 @@ deadlines! {
 /// Ends in a Python error, or in a crash that is told; never in anything else.
 #[track_caller]
 fn ends_well(code: &str) -> Finished {
-    let finished = Place::new().code(&["--timeout", "60s", "--memory", "256M"], code);
+    let finished = Place::new().code(&["--timeout", "200s", "--memory", "256M"], code);
     let error = finished.err();
     let python = finished.code == 1 && (error.contains("RecursionError") || error.contains("MemoryError"));
     let crash = finished.code == 134 && error.contains("bellglass: the interpreter crashed");
