@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Raise this when what is made here changes otherwise than by its parts.
-const KIT_VERSION: u32 = 1;
+const KIT_VERSION: u32 = 2;
 
 /// The toolchain's file in the folder of guests.
 const TOOLCHAIN: &str = "toolchain.toml";
@@ -59,14 +59,15 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
     if !folder.is_dir() {
         let staging = tempfile::Builder::new().prefix(".incoming-").tempdir_in(&parent);
         let staging = staging.map_err(BuildError::io("make a folder in", &parent))?;
-        make(&guests, &Kit::new(&unpacked, staging.path()), staging.path())?;
+        make(&guests, &Kit::new(&unpacked, staging.path()), staging.path(), &cache)?;
         fs::rename(staging.path(), &folder).map_err(BuildError::io("make", &folder))?;
     }
     Ok(Kit::new(unpacked, folder))
 }
 
-/// Makes all of a kit but its toolchain in `folder`.
-fn make(guests: &Guests, kit: &Kit, folder: &Path) -> Result<(), BuildError> {
+/// Makes all of a kit but its toolchain in `folder`. What it has of the toolchain
+/// it finds from where it lies itself, so that a cache can be moved.
+fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), BuildError> {
     let io = |action, path: &Path| BuildError::io(action, path.to_owned());
     let source = folder.join("source");
     guests.copy(Path::new("sysroot"), &source).map_err(io("write", &source))?;
@@ -84,7 +85,7 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path) -> Result<(), BuildError> {
         (packaged.join("lib/wasi/libclang_rt.builtins-wasm32.a"), library.join("libclang_rt.builtins.a")),
     ];
     for (to, at) in links {
-        link(&to, &at).map_err(io("make", &at))?;
+        link(&relative(&to, &at, cache), &at).map_err(io("make", &at))?;
     }
 
     let (libraries, objects) = (kit.lib(), folder.join("objects"));
@@ -111,6 +112,17 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path) -> Result<(), BuildError> {
     Ok(())
 }
 
+/// The way from the link `at` to the file `to`, both of which lie in `cache`.
+fn relative(to: &Path, at: &Path, cache: &Path) -> PathBuf {
+    match (to.strip_prefix(cache), at.strip_prefix(cache)) {
+        (Ok(to), Ok(at)) => {
+            let up = at.components().skip(1).map(|_| "..");
+            up.collect::<PathBuf>().join(to)
+        }
+        _ => to.to_owned(),
+    }
+}
+
 #[cfg(unix)]
 fn link(to: &Path, at: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(to, at)
@@ -118,5 +130,25 @@ fn link(to: &Path, at: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn link(to: &Path, at: &Path) -> std::io::Result<()> {
+    let to = at.parent().unwrap_or(Path::new("")).join(to);
     if to.is_dir() { Ok(()) } else { fs::copy(to, at).map(drop) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kit_is_found_after_its_cache_was_moved() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (before, after) = (home.path().join("before"), home.path().join("after"));
+        let (file, at) = (before.join("toolchains/one/usr/file"), before.join("kits/two/clang/lib/file"));
+        for path in [&file, &at] {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        }
+        fs::write(&file, "here").expect("written");
+        link(&relative(&file, &at, &before), &at).expect("linked");
+        fs::rename(&before, &after).expect("moved");
+        assert_eq!(fs::read_to_string(after.join("kits/two/clang/lib/file")).expect("found"), "here");
+    }
 }
