@@ -99,14 +99,25 @@ fn open() -> Vec<String> {
     list.map(|one| format!("{:?}", std::fs::read_link(one.path()))).collect()
 }
 
+/// Waits until it is so, or for as long as a thread may take to leave.
+fn eventually(is_so: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(5);
+    while !is_so() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 #[ignore = "runs_that_are_killed_at_any_moment_leave_nothing_behind runs it in a process of its own"]
 fn a_thousand_kills() {
     let images = [CALLING, COMPUTING, RETURNING].map(ToyImage::from_wat);
-    // What is kept for all runs of an image, and the one thread that watches the
-    // processor time of all of them, is there after the first.
+    let threads = held().threads;
+    // What is kept for all runs of an image is there after the first; the one
+    // thread that watches the processor time of all of them leaves when nothing
+    // is to be watched.
     images.iter().for_each(|image| drop(sandbox(image, None, Limits::default(), 0)));
     sandbox(&images[2], None, Limits::default(), 0).run();
+    eventually(|| held().threads == threads);
     let before = held();
     let next = AtomicU64::new(0);
     let killed = AtomicU64::new(0);
@@ -125,17 +136,8 @@ fn a_thousand_kills() {
             });
         }
     });
-    // A thread that is joined may still be on its way out.
-    let patience = Instant::now() + Duration::from_secs(2);
-    // The watching thread leaves by itself when nothing is to be watched.
-    let left = || {
-        let held = held();
-        Held { threads: held.threads.max(before.threads), ..held }
-    };
-    while left() != before && Instant::now() < patience {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    assert_eq!(left(), before, "open: {:?}", open());
+    eventually(|| held() == before);
+    assert_eq!(held(), before, "open: {:?}", open());
     let killed = killed.into_inner();
     assert!(killed > RUNS / 2, "only {killed} of {RUNS} were killed in time to matter");
 }

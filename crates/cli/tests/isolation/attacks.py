@@ -34,7 +34,7 @@ def write(path):
 
 # --- files of the host ------------------------------------------------------
 attempt("read of the secret by its path", lambda: read(ROOT + "/secret.txt"))
-for path in ("/etc/shadow", "/proc/self/maps", "/proc/self/mem", "/proc/1/environ", "/proc/self/root/etc/passwd", "/proc/self/cwd/x", "/sys/kernel/version", "/dev/mem", "/dev/kmsg", "/dev/sda", "/root/.bashrc", "/var/log/syslog", "/run/x", "//etc/shadow", "/./etc//shadow", "/tmp/../etc/shadow", "/usr/../../../../etc/shadow", "\\etc\\passwd", "file:///etc/passwd", "/etc/passwd\0.txt", "/etc/passwd/", "~/secret"):
+for path in ("/etc/shadow", "/proc/self/maps", "/proc/self/mem", "/proc/3/environ", "/proc/self/auxv", "/proc/kcore", "/proc/1/environ", "/proc/self/root/etc/passwd", "/proc/self/cwd/x", "/sys/kernel/version", "/dev/mem", "/dev/kmsg", "/dev/sda", "/root/.bashrc", "/var/log/syslog", "/run/x", "//etc/shadow", "/./etc//shadow", "/tmp/../etc/shadow", "/usr/../../../../etc/shadow", "\\etc\\passwd", "file:///etc/passwd", "/etc/passwd\0.txt", "/etc/passwd/", "~/secret"):
     attempt("read of " + path, lambda: read(path))
     attempt("stat of " + path, lambda: os.stat(path + "/x" if path == "/run/x" else path))
 for folder in ("/shown", "/writable"):
@@ -115,6 +115,32 @@ for name, action in {
     attempt(name, action)
 if os.system("id") == 0:
     print("GOT os.system")
+
+# --- what the virtual machine shows of itself -----------------------------------
+own = {name + b"=" + value for name, value in os.environb.items()}
+shown = [entry for entry in read("/proc/self/environ").split(b"\0") if entry]
+if not own.issuperset(shown):
+    print("GOT an environment that is not the program's", shown)
+if read("/proc/self/fd/0") != b"":
+    print("GOT an input that is not the program's")
+with open("/proc/self/cmdline", "rb") as file:
+    command_line = file.read().removesuffix(b"\0").split(b"\0")
+if command_line[1:] != [os.fsencode(word) for word in sys.orig_argv[1:]]:
+    print("GOT a command line that is not the program's", command_line)
+# All else that can be read there; the arguments of this program name both.
+looked_at = 0
+for folder, _, names in os.walk("/"):
+    for path in (os.path.join(folder, name) for name in names):
+        if folder.startswith(("/dev", "/usr/local/lib", "/shown", "/writable")) or path.endswith("/cmdline"):
+            continue
+        try:
+            content = read(path)
+        except OSError:
+            continue
+        looked_at += 1
+        if os.fsencode(ROOT) in content or os.fsencode(SECRET) in content:
+            print("GOT a trace of the host in", path)
+assert looked_at > 10, looked_at
 
 # --- what is left lying about ---------------------------------------------------
 for name, value in os.environ.items():
