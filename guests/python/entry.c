@@ -152,8 +152,11 @@ static int prepare(int count, char **names) {
   PyObject *code = Py_CompileString(text, "<frozen importlib._bootstrap>", Py_file_input);
   free(text);
   PyObject *globals = PyDict_New(), *list = PyList_New(0), *done = 0;
-  int failed = !code || !globals || !list ||
-               PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0;
+  /* What a debugger is told to skip of importlib's, it skips of this. */
+  PyObject *own = PyUnicode_FromString("importlib._bootstrap");
+  int failed = !code || !globals || !list || !own ||
+               PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) < 0 ||
+               PyDict_SetItemString(globals, "__name__", own) < 0;
   for (int i = 0; i < count && !failed; i++) {
     PyObject *name = PyUnicode_FromString(names[i]);
     failed = !name || PyList_Append(list, name) < 0;
@@ -167,6 +170,7 @@ static int prepare(int count, char **names) {
   Py_XDECREF(code);
   Py_XDECREF(globals);
   Py_XDECREF(list);
+  Py_XDECREF(own);
   return begin ? 0 : -1;
 }
 

@@ -22,6 +22,9 @@ import sys
 prepared = {}
 # Those of them that this run has not yet imported.
 hidden = set()
+# Those that are an attribute of their package. Others' names stand for something
+# else there, such as the function unittest.main.
+attributes = set()
 # For each, itself and all that importing it imports.
 needs = {}
 # For each, what the files of a module that hides one of its needs are called.
@@ -125,6 +128,7 @@ def hide(name):
         parent = prepared.get(parent) or sys.modules[parent]
         if parent.__dict__.get(child) is module:
             delattr(parent, child)
+            attributes.add(name)
     hidden.add(name)
 
 
@@ -152,8 +156,8 @@ def restore(name):
     # A package comes after its modules in this order, as it does in an import.
     modules.update((need, prepared[need]) for need in wanted)
     for need in wanted:
-        parent, _, child = need.rpartition(".")
-        if parent:
+        if need in attributes:
+            parent, _, child = need.rpartition(".")
             setattr(modules[parent], child, prepared[need])
         if need in RENEW:
             RENEW[need](prepared[need])

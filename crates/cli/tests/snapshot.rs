@@ -64,6 +64,39 @@ fn a_program_finds_what_it_would_find_after_a_start_of_its_own() {
     alike(&place, &["-", "one"], &probe());
 }
 
+/// Each module that was prepared, imported by itself, has the same names for
+/// things of the same kind.
+#[test]
+fn modules_are_as_after_an_import_of_their_own() {
+    let place = Place::new();
+    let recipe = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../guests/python/recipe-3.13.5.toml"
+    ));
+    let recipe: toml::Table = recipe.expect("the recipe").parse().expect("TOML");
+    let modules = recipe["snapshot"]["arguments"].as_array().expect("a list");
+    let modules: Vec<&str> = modules.iter().map(|name| name.as_str().expect("a name")).collect();
+    assert!(modules.contains(&"unittest"), "{modules:?}");
+    let show = "
+import sys
+FIRST, *NAMES = sys.argv[1].split(',')
+def show(name):
+    __import__(name)
+    for module in sorted(sys.modules):
+        for key, value in sorted(vars(sys.modules[module]).items()):
+            kind = type(value).__name__
+            print(name, module, key, kind, value.__name__ if kind in ('module', 'type', 'function') else '')
+show(FIRST)
+for name in NAMES:
+    show(name)
+# meta_path FileFinder
+";
+    // Forwards and backwards: what was imported before matters.
+    for names in [modules.join(","), modules.iter().rev().copied().collect::<Vec<_>>().join(",")] {
+        alike(&place, &["-c", show, &names], "");
+    }
+}
+
 fn start_of(place: &Place, options: &[&str], code: &str) -> String {
     place.code(&[options, &["--report", "report.json"]].concat(), code);
     let report = std::fs::read(place.work().join("report.json")).expect("a report");
