@@ -21,6 +21,8 @@
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
 
+#include "sharing.h"
+
 #include <bellglass/signals.h>
 #include <errno.h>
 #include <stdint.h>
@@ -175,16 +177,26 @@ static int prepare(int count, char **names) {
 }
 
 /* What is there now stays for good: a collection need neither look at it nor
- * write to its pages, which live guests share. */
+ * write to its pages, which live guests share. The program's own module is not of
+ * that kind: cycles through it end with the program's last collection. */
 static int freeze_objects(void) {
   PyObject *gc = PyImport_ImportModule("gc");
+  PyObject *own = PyImport_AddModule("__main__"), *names = own ? PyModule_GetDict(own) : 0;
   PyGC_Collect();
+  if (!names || make_objects_immortal() < 0)
+    return -1;
+  int is_tracked = PyObject_GC_IsTracked(names);
+  PyObject_GC_UnTrack(own);
+  PyObject_GC_UnTrack(names);
   PyObject *done = gc ? PyObject_CallMethod(gc, "freeze", NULL) : 0;
   if (gc)
     PyDict_DelItemString(PyImport_GetModuleDict(), "gc");
   PyErr_Clear();
   Py_XDECREF(done);
   Py_XDECREF(gc);
+  PyObject_GC_Track(own);
+  if (is_tracked)
+    PyObject_GC_Track(names);
   return done ? 0 : -1;
 }
 
@@ -212,6 +224,7 @@ EXPORT(bellglass_start) void bellglass_start(void) {
   argument_count = 0;
   arguments = 0;
   __wasilibc_deinitialize_environ();
+  fill_memory();
   clear_dead_stack();
 }
 

@@ -8,6 +8,9 @@ would have found the very same: a program's own module of that name, a changed
 sys.meta_path or the like come first, as ever. What was not imported is in
 nobody's sys.modules, and nobody's time is spent to take it down at the end.
 
+Live guests share the pages of the snapshot that they do not write to, so what a
+run would write anyway is written here: rehearse().
+
 The entry runs this file under the name of importlib's own bootstrap, so that
 its frames are left out of tracebacks as that one's are.
 """
@@ -18,7 +21,10 @@ import builtins
 import posix
 import sys
 
-# Every module that was prepared, in the order of their first import.
+# The modules of the start itself, and every module that was prepared, in the
+# order of their first import. They stay when sys.modules is emptied at the end,
+# so that CPython empties each of them, and what a program has put there ends.
+started = []
 prepared = {}
 # Those of them that this run has not yet imported.
 hidden = set()
@@ -43,6 +49,7 @@ def prepare(names):
     global library, meta_path, path_hooks, site_folders
     library = sys._stdlib_dir
     own = set(sys.modules)
+    started.extend(module for name, module in sys.modules.items() if name != "__main__")
     imported, added = watch_imports(names)
     new = [name for name in sys.modules if name not in own]
     prepared.update((name, sys.modules[name]) for name in new)
@@ -59,7 +66,26 @@ def prepare(names):
     site_folders = list_sites()
     sys.path_importer_cache.clear()
     bootstrap._find_and_load_unlocked = find_or_restore
+    rehearse()
     return begin
+
+
+def rehearse():
+    """Does what a run of `-c` does at first, so often that the interpreter has
+    fitted the code to what it meets, which changes the code's memory."""
+    before = set(hidden)
+    code = compile("pass", "<string>", "exec")
+    sys.path.insert(0, "/")
+    for _ in range(20):
+        begin()
+        import linecache
+        linecache._register_code(code, "pass", "<string>")
+        linecache._interactive_cache.clear()
+        for name in reversed(prepared):
+            if name in before - hidden:
+                hide(name)
+    del sys.path[0]
+    sys.path_importer_cache.clear()
 
 
 def watch_imports(names):

@@ -233,7 +233,8 @@ cases! {
     // How a program ends.
     endings:
         uncaught chained groups syntax indentation suggestions exit_number exit_text exit_large
-        exit_negative exit_object os_exit abort_by_assert hooks warnings_shown recursion;
+        exit_negative exit_object os_exit abort_by_assert hooks last_things warnings_shown
+        recursion;
     // The language.
     language:
         generators dataclasses_and_enums objects bytes_and_views;

@@ -6,9 +6,11 @@ cd "$BELLGLASS_WORK/cross-python"
 export PATH="$BELLGLASS_WORK/bin:$PATH"
 export SOURCE_DATE_EPOCH="$BELLGLASS_SOURCE_DATE_EPOCH" PYTHONHASHSEED=0
 
-# Asks CPython's own makefile what a program must be linked with.
+# Asks CPython's own makefile what a program must be linked with. getpath.c is told
+# where the source is, for programs that run in their build's folder.
 cat > bellglass.mk << 'END'
 include Makefile
+Modules/getpath.o: VPATH = /usr/src/work/cpython
 .PHONY: bellglass
 bellglass: $(LIBRARY) $(MODLIBS_DEPS) pybuilddir.txt
 	@printf '%s\n' '$(LIBRARY) $(MODLIBS) $(LIBS) $(SYSLIBS)' > bellglass.libs

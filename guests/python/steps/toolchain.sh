@@ -37,6 +37,9 @@ for tool in ar nm ranlib strip; do
   printf '%s\nexec "$llvm/llvm-%s" "$@"\n' "$common" "$tool" > "$bin/bellglass-$tool"
 done
 
+# What a compiler writes of the names of files must not tell where this build was.
+folder=${BELLGLASS_WORK%/*}
+
 # Our headers come before wasi-libc's. At a link, our library and wasi-libc's
 # emulations follow the program's objects, and the functions on the delegated
 # list, no others, may stay undefined.
@@ -54,6 +57,7 @@ if [ \$link = yes ]; then
 fi
 exec "\$llvm/clang" --target=wasm32-wasip1 --sysroot="\$toolchain/usr" \\
   -resource-dir "\$resources" \\
+  -ffile-prefix-map=$(quote "$folder")=/usr/src -ffile-prefix-map="\$toolchain"=/usr/src/toolchain \\
   -fuse-ld="\$llvm/wasm-ld" -isystem "\$guests/sysroot/include" -D_WASI_EMULATED_SIGNAL \\
   -D_WASI_EMULATED_PROCESS_CLOCKS -Wno-unused-command-line-argument "\$@"
 END

@@ -35,7 +35,9 @@ def main():
 
     shutil.copytree(source / "Lib", library, ignore=ignore)
     for made in (cross / (cross / "pybuilddir.txt").read_text().strip()).glob("_sysconfig*"):
-        shutil.copy(made, library)
+        # It tells how CPython was built, and with that where.
+        text = made.read_text().replace(str(cross.parent.parent), "/usr/src")
+        (library / made.name).write_text(text.replace(os.environ["BELLGLASS_TOOLCHAIN"], "/usr/src/toolchain"))
     include = files / "usr/local/include" / version
     include.mkdir(parents=True)
     shutil.copy(cross / "pyconfig.h", include)
