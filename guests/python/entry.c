@@ -23,6 +23,7 @@
 
 #include "sharing.h"
 
+#include <bellglass/run.h>
 #include <bellglass/signals.h>
 #include <errno.h>
 #include <stdint.h>
@@ -343,6 +344,7 @@ static PyStatus resume(void) {
 /* --- running ------------------------------------------------------------ */
 
 EXPORT(bellglass_run) int bellglass_run(void) {
+  bellglass_begin_run();
   fetch_arguments();
   __wasilibc_ensure_environ();
   enter_working_directory();

@@ -262,6 +262,8 @@ def begin():
             is_terminal = False
         if is_terminal and not stream.line_buffering:
             stream.reconfigure(line_buffering=True)
+    # The zone of local time may be another one than where the snapshot was made.
+    (sys.modules.get("time") or prepared["time"]).tzset()
     if list_sites() != site_folders:
         add_sites()
 

@@ -578,9 +578,7 @@ fn choose_start(
     system: &SystemBuilder,
     limits: &Limits,
 ) -> Start {
-    // The guest's libc has asked who the user is when the snapshot was made, and
-    // does not ask again.
-    if fresh || !system.has_usual_user() {
+    if fresh {
         return Start::Fresh;
     }
     image.manifest().start_for(arguments, system.variables(), limits.memory_bytes)

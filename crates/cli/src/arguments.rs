@@ -1,7 +1,7 @@
 //! The command line: what was typed, checked, nothing done yet.
 
 use crate::units::{parse_size, parse_time};
-use bellglass::{Limits, Signal};
+use bellglass::{Identity, Limits, Signal};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -150,6 +150,10 @@ pub(crate) struct Options {
     /// The name of the machine, as the program sees it
     #[arg(long, value_name = "NAME", value_parser = parse_hostname, help_heading = "Identity")]
     pub(crate) hostname: Option<String>,
+
+    /// How many processors the machine says it has [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Identity::PROCESSORS)), help_heading = "Identity")]
+    pub(crate) cpus: Option<u32>,
 
     /// The user, and the group, that the program believes to be
     #[arg(long, value_name = "UID[:GID]", value_parser = User::parse, help_heading = "Identity")]

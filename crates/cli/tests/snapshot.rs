@@ -109,13 +109,9 @@ fn what_the_snapshot_cannot_serve_is_started() {
     let place = Place::new();
     assert_eq!(start_of(&place, &[], "pass"), "snapshot");
     assert_eq!(start_of(&place, &["--env", "HOME=/elsewhere", "--env", "LANG=C.UTF-8"], "pass"), "snapshot");
-    for fresh in [
-        &["--no-snapshot"][..],
-        &["--env", "PYTHONHASHSEED=1"],
-        &["--env", "LC_ALL=C"],
-        &["--env", "TZ=Asia/Tokyo"],
-        &["--memory", "36M"],
-    ] {
+    for fresh in
+        [&["--no-snapshot"][..], &["--env", "PYTHONHASHSEED=1"], &["--env", "LC_ALL=C"], &["--memory", "36M"]]
+    {
         assert_eq!(start_of(&place, fresh, "pass"), "fresh", "{fresh:?}");
     }
     place.code(&["--env", "PYTHONOPTIMIZE=1"], "assert False").expect(0);

@@ -275,12 +275,6 @@ impl SystemBuilder {
         self
     }
 
-    /// Whether the user and the group are those of the default [`Identity`].
-    pub fn has_usual_user(&self) -> bool {
-        let usual = Identity::default();
-        (self.identity.user, self.identity.group) == (usual.user, usual.group)
-    }
-
     /// Bytes that standard output and error may write together; no limit if not
     /// set.
     pub fn output_limit(mut self, bytes: u64) -> Self {

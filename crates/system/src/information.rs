@@ -114,7 +114,14 @@ fn machine(system: &System, information: Information) -> String {
         }
         Information::Status => status(system),
         Information::Processor => {
-            "processor\t: 0\nvendor_id\t: Bellglass\nmodel name\t: WebAssembly\ncpu cores\t: 1\n\n".to_owned()
+            let count = system.identity.processors();
+            let one = |number| {
+                format!(
+                    "processor\t: {number}\nvendor_id\t: Bellglass\nmodel name\t: WebAssembly\n\
+                     cpu cores\t: {count}\n\n"
+                )
+            };
+            (0..count).map(one).collect()
         }
         Information::FileSystems => "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\toverlay\n".to_owned(),
         Information::Load => {
@@ -126,9 +133,15 @@ fn machine(system: &System, information: Information) -> String {
         Information::Counters => {
             let (busy, idle) = times(system);
             let (busy, idle) = (ticks(busy), ticks(idle));
+            let all = u128::from(system.identity.processors());
+            let up = busy + idle;
+            // The one thread runs on the first of them.
+            let others: String =
+                (1..all).map(|number| format!("cpu{number} 0 0 0 {up} 0 0 0 0 0 0\n")).collect();
+            let all_idle = idle + up * (all - 1);
             let start = system.clock.realtime().saturating_sub(system.clock.monotonic()).as_secs();
             format!(
-                "cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\ncpu0 {busy} 0 0 {idle} 0 0 0 0 0 0\nintr 0\nctxt 0\n\
+                "cpu  {busy} 0 0 {all_idle} 0 0 0 0 0 0\ncpu0 {busy} 0 0 {idle} 0 0 0 0 0 0\n{others}intr 0\nctxt 0\n\
                  btime {start}\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n"
             )
         }

@@ -117,6 +117,20 @@ pub struct Identity {
     pub parent_process: u32,
     /// The name of the machine.
     pub host_name: String,
+    /// How many processors the machine says it has, from 1 to
+    /// [`Identity::PROCESSORS`]; beyond that it says the nearest. A program still
+    /// has one thread: what it may use of a real processor is for the limits to say.
+    pub processors: u32,
+}
+
+impl Identity {
+    /// The greatest number of processors.
+    // BOUND: /proc describes each in some 80 bytes.
+    pub const PROCESSORS: u32 = 4096;
+
+    pub(crate) fn processors(&self) -> u32 {
+        self.processors.clamp(1, Self::PROCESSORS)
+    }
 }
 
 impl Default for Identity {
@@ -129,6 +143,7 @@ impl Default for Identity {
             process: 2,
             parent_process: 1,
             host_name: "bellglass".to_owned(),
+            processors: 1,
         }
     }
 }

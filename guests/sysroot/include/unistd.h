@@ -1,7 +1,8 @@
 /* Delegated: everything declared here is an external call. wasi-libc's
  * <unistd.h> hides these because WASI has no such calls.
  * In the library: getlogin, ttyname, the forms of exec that take a list,
- * getdtablesize, get_current_dir_name. */
+ * getdtablesize, get_current_dir_name; and sysconf, for it says how many
+ * processors there are, which get_nprocs asks. */
 #ifndef BELLGLASS_UNISTD_H
 #define BELLGLASS_UNISTD_H
 #ifndef _WASI_EMULATED_GETPID
@@ -42,6 +43,7 @@ int fexecve(int, char *const [], char *const []);
 int execl(const char *, const char *, ...);
 int execlp(const char *, const char *, ...);
 int execle(const char *, const char *, ...);
+pid_t getpid(void);
 pid_t getppid(void);
 pid_t getpgrp(void);
 pid_t getpgid(pid_t);
@@ -75,6 +77,8 @@ int getresgid(gid_t *, gid_t *, gid_t *);
 
 int getdtablesize(void);
 char *get_current_dir_name(void);
+long sysconf(int) BELLGLASS_LIBRARY(sysconf);
+int get_nprocs(void) BELLGLASS_DELEGATED(get_nprocs);
 int gethostname(char *, size_t);
 int sethostname(const char *, size_t);
 

@@ -3,6 +3,15 @@
 #include <sys/resource.h>
 #include <sys/times.h>
 #include <time.h>
+#include <wasi/api.h>
+
+/* As in wasi-libc, whose own header of it is not installed. */
+struct __clockid {
+  __wasi_clockid_t id;
+};
+
+const struct __clockid _CLOCK_PROCESS_CPUTIME_ID = {__WASI_CLOCKID_PROCESS_CPUTIME_ID};
+const struct __clockid _CLOCK_THREAD_CPUTIME_ID = {__WASI_CLOCKID_THREAD_CPUTIME_ID};
 
 static clock_t ticks(struct timeval t) {
   return (clock_t)t.tv_sec * CLOCKS_PER_SEC +

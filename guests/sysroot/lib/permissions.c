@@ -15,6 +15,7 @@
 #include <wasi/libc-find-relpath.h>
 
 #include <bellglass/delegated.h>
+#include <bellglass/run.h>
 
 int env_fchmodat(int, const char *, mode_t, int) BELLGLASS_DELEGATED(fchmodat);
 int env_fchownat(int, const char *, uid_t, gid_t, int) BELLGLASS_DELEGATED(fchownat);
@@ -93,12 +94,14 @@ static void convert(const __wasi_filestat_t *from, struct stat *to) {
   to->st_ino = from->ino;
   to->st_nlink = from->nlink;
   to->st_mode = (from->filetype < 8 ? types[from->filetype] : 0) | permissions;
-  /* They never change, and each is an external call. */
-  static uid_t user = (uid_t)-1;
-  static gid_t group = (gid_t)-1;
-  if (user == (uid_t)-1) {
+  /* They never change in a run, and each is an external call. */
+  static uid_t user;
+  static gid_t group;
+  static unsigned asked_in;
+  if (asked_in != bellglass_run_number) {
     user = getuid();
     group = getgid();
+    asked_in = bellglass_run_number;
   }
   to->st_uid = user;
   to->st_gid = group;

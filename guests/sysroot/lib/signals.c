@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LAST 64
@@ -23,6 +24,7 @@ void __SIG_IGN(int signal) { (void)signal; }
 static struct sigaction actions[LAST + 1];
 static siginfo_t information[LAST + 1];
 static sigset_t mask, waiting;
+unsigned bellglass_handlers_run;
 
 struct bellglass_signals bellglass_signals = {
     /* What a default action ignores. */
@@ -144,6 +146,7 @@ static void deliver(int signal) {
   sigorset(&mask, &mask, &action.sa_mask);
   if (!(action.sa_flags & SA_NODEFER))
     *word(&mask, signal) |= bit(signal);
+  bellglass_handlers_run++;
   /* A handler that leaves by longjmp must not leave its mask behind, and there is
    * nobody to put it back afterwards: nothing interrupts a handler but itself. */
   if (action.sa_flags & SA_SIGINFO) {
@@ -244,6 +247,8 @@ void (*__sysv_signal(int number, void (*handler)(int)))(int) { return signal(num
 int sigprocmask(int how, const sigset_t *set, sigset_t *old) {
   sigset_t before = mask;
   if (set) {
+    /* What has come from outside and is let through runs before this returns. */
+    bellglass_take_signals();
     sigset_t inverse = {{~set->__bits[0], ~set->__bits[1]}};
     if (how == SIG_BLOCK)
       sigorset(&mask, &mask, set);
@@ -270,6 +275,7 @@ int pthread_sigmask(int how, const sigset_t *set, sigset_t *old) {
 }
 
 int sigpending(sigset_t *set) {
+  bellglass_take_signals();
   *set = waiting;
   return 0;
 }
@@ -293,19 +299,65 @@ int sigsuspend(const sigset_t *set) {
   return -1;
 }
 
+/* Takes one of the set that waits: its number, or 0. */
+static int take_waiting(const sigset_t *set, siginfo_t *info) {
+  bellglass_take_signals();
+  for (int signal = 1; signal <= LAST; signal++)
+    if (sigismember(set, signal) && sigismember(&waiting, signal)) {
+      sigdelset(&waiting, signal);
+      if (info)
+        *info = information[signal];
+      return signal;
+    }
+  return 0;
+}
+
+/* Until there is one of the set (its number), or a handler of another has run or
+ * the time is over (-1, and why in errno). */
+static int wait_for_one(const sigset_t *set, siginfo_t *info, const struct timespec *time) {
+  struct timespec left = time ? *time : (struct timespec){0};
+  if (left.tv_sec < 0 || left.tv_nsec < 0 || left.tv_nsec >= 1000000000) {
+    errno = EINVAL;
+    return -1;
+  }
+  unsigned handlers = bellglass_handlers_run;
+  for (int is_over = 0;;) {
+    int signal = take_waiting(set, info);
+    if (signal)
+      return signal;
+    if (is_over || handlers != bellglass_handlers_run) {
+      errno = is_over ? EAGAIN : EINTR;
+      return -1;
+    }
+    if (time) {
+      int error = clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left);
+      is_over = error == 0;
+      if (error == 0 || error == EINTR)
+        continue;
+      errno = error;
+      return -1;
+    }
+    /* Without a signal, the wait has ended with the run. */
+    if (pause() && (errno != EINTR || !bellglass_signals.any))
+      return -1;
+  }
+}
+
+int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict info) { return wait_for_one(set, info, 0); }
+
+int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info, const struct timespec *restrict time) {
+  return wait_for_one(set, info, time);
+}
+
 int sigwait(const sigset_t *set, int *signal) {
   for (;;) {
-    for (int number = 1; number <= LAST; number++)
-      if (sigismember(set, number) && sigismember(&waiting, number)) {
-        *word(&waiting, number) &= ~bit(number);
-        *signal = number;
-        return 0;
-      }
-    if (pause() && errno != EINTR)
+    unsigned handlers = bellglass_handlers_run;
+    *signal = wait_for_one(set, 0, 0);
+    if (*signal > 0)
+      return 0;
+    /* Others' handlers do not end it. */
+    if (errno != EINTR || handlers == bellglass_handlers_run)
       return errno;
-    if (!bellglass_signals.any)
-      return EINTR;
-    bellglass_take_signals();
   }
 }
 

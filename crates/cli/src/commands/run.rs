@@ -144,6 +144,9 @@ fn identity(options: &Options) -> Identity {
     if let Some(host_name) = &options.hostname {
         identity.host_name.clone_from(host_name);
     }
+    if let Some(processors) = options.cpus {
+        identity.processors = processors;
+    }
     if let Some(User { user, group }) = options.user {
         (identity.user, identity.group) = (user, group);
         if user == 0 {

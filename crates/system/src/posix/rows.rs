@@ -132,6 +132,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     setresuid(real: Signed, effective: Signed, saved: Signed) "(iii)i" Libc NONE, FULL, "", identity::setresuid;
     setreuid(real: Signed, effective: Signed) "(ii)i" Libc NONE, FULL, "", identity::setresuid;
     gethostname(name: Result, len: Size) "(ii)i" Libc NONE, FULL, "", identity::gethostname;
+    get_nprocs() "()i" Libc NONE, FULL, "", identity::get_nprocs;
     sethostname(name: Buffer, len: Size) "(ii)i" Libc NONE, DENIED, "only a superuser may", refused;
 
     // Terminals.
@@ -167,8 +168,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     recvfrom(fd: Descriptor, bytes: Result, len: Size, flags: Flags, address: Result, address_len: Pointer) "(iiiiii)i" Libc NONE, FULL, "", socket::recvfrom;
     sendmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[View::Fixed { pointer: 1, size: 28 }], PARTIAL, "no control data", socket::sendmsg;
     recvmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[View::Fixed { pointer: 1, size: 28 }], PARTIAL, "no control data", socket::recvmsg;
-    getaddrinfo(node: Text, service: Text, hints: Pointer, result: Result) "(iiii)i" Libc TEXT_0, PARTIAL, "no name is known: there is no network yet", socket::try_again;
-    getnameinfo(address: Buffer, len: Size, host: Result, host_len: Size, service: Result, service_len: Size, flags: Flags) "(iiiiiii)i" Libc NONE, PARTIAL, "no name is known: there is no network yet", socket::try_again;
+    getaddrinfo(node: Text, service: Text, hints: Pointer, result: Result) "(iiii)i" Libc TEXT_0, PARTIAL, "no name server may be asked", socket::no_name_server;
+    getnameinfo(address: Buffer, len: Size, host: Result, host_len: Size, service: Result, service_len: Size, flags: Flags) "(iiiiiii)i" Libc NONE, PARTIAL, "no name server may be asked", socket::no_name_server;
     if_indextoname(index: Unsigned, name: Result) "(ii)i" LibcPointer NONE, Support::Refused(Errno::NXIO), "there is no network yet", refused;
     if_nametoindex(name: Text) "(i)i" LibcPointer TEXT_0, Support::Refused(Errno::NODEV), "there is no network yet", refused;
 };

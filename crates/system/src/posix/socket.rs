@@ -202,8 +202,13 @@ pub(super) fn recvmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer
     Ok(answer)
 }
 
-/// What getaddrinfo and getnameinfo return where no name server answers.
-pub(super) fn try_again(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
+/// What getaddrinfo and getnameinfo return where no name server may be asked. The
+/// program is told as it is of one that does not answer; the EACCES beside it, for
+/// which these functions have no result, says to the report that it was refused.
+pub(super) fn no_name_server(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
     const AGAIN: i32 = -3;
-    ok(AGAIN)
+    match Answer::i32(AGAIN) {
+        Answer::Return { results, .. } => Ok(Answer::Return { results, errno: Some(Errno::ACCES) }),
+        other => Ok(other),
+    }
 }

@@ -23,6 +23,8 @@ extern "C" {
 #endif
 extern struct bellglass_signals bellglass_signals;
 void bellglass_take_signals(void);
+/* How many handlers have run: whoever waits learns from it that one did. */
+extern unsigned bellglass_handlers_run;
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+int shm_open(const char *, int, mode_t);
+int shm_unlink(const char *);
 int mlock(const void *, size_t);
 int munlock(const void *, size_t);
 #ifdef __cplusplus
