@@ -30,6 +30,12 @@ pub enum Outcome {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The program ended because a function table of its could not grow: it did not
+    /// catch the failure.
+    Table {
+        /// The limit, in elements.
+        limit: u64,
+    },
     /// The program wrote more than it may. What was written up to the limit has
     /// been passed on.
     OutputLimit {
@@ -129,8 +135,8 @@ pub struct Report {
     pub walls: Vec<Wall>,
 }
 
-/// A call that was refused with EPERM or EACCES: processes, the network, and what
-/// only a superuser may.
+/// A call that was refused with EPERM or EACCES: processes, the network and its
+/// names, and what only a superuser may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RefusedCall {

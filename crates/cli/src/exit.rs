@@ -48,6 +48,7 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
         Outcome::Exited { code } => return (*code & 0xff) as u8,
         Outcome::Deadline { .. } => ExitCode::Deadline,
         Outcome::Memory { .. }
+        | Outcome::Table { .. }
         | Outcome::OutputLimit { .. }
         | Outcome::ProcessorTime { .. }
         | Outcome::CallLimit { .. }
@@ -71,6 +72,11 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
             format!(
                 "the program was stopped: it could not go on with {} of memory",
                 crate::units::size(*limit)
+            )
+        }
+        Outcome::Table { limit } => {
+            format!(
+                "the program was stopped: it could not go on with {limit} elements in its function tables"
             )
         }
         Outcome::OutputLimit { limit } => {

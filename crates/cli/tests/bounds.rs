@@ -77,10 +77,40 @@ fn file_space() {
 
 #[test]
 fn file_count() {
-    let code = "import errno, os\ntry:\n for n in range(1000): os.mkdir(f'/tmp/{n}')\nexcept OSError as e: print(e.errno == errno.ENOSPC, n <= 100)";
+    let code = "import errno, os\ntry:\n for n in range(1000): os.mkdir(f'/tmp/{n}')\nexcept OSError as e: print(e.errno == errno.ENOSPC, n, len(os.listdir('/tmp')))";
     let (finished, report) = run(&["--file-count", "100"], code);
-    finished.expect(0).prints("True True\n");
+    // A hundred are made, and what was there before does not count.
+    finished.expect(0).prints("True 100 100\n");
     assert_eq!(report["limits_met"], json!(["file_space"]));
+}
+
+/// `table.grow` by 100 elements, and a trap if that fails.
+const GROWS_ITS_TABLE: &[u8] =
+    b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x04\x04\x01\x70\0\x01\x05\x03\x01\0\x01\
+    \x07\x13\x02\x06memory\x02\0\x06_start\0\0\
+    \x0a\x13\x01\x11\0\xd0\x70\x41\xe4\0\xfc\x0f\0\x41\x7f\x46\x04\x40\0\x0b\x0b";
+
+#[test]
+fn function_tables() {
+    let place = Place::new();
+    place.write("grows.wasm", GROWS_ITS_TABLE);
+    let run = |elements| {
+        let finished =
+            place.run(["--table-elements", elements, "--report", "report.json", "--wasm", "grows.wasm"]);
+        let report = fs::read_to_string(place.work().join("report.json"));
+        let report = report.unwrap_or_else(|_| panic!("no report: {}", finished.all()));
+        (finished, serde_json::from_str::<Value>(&report).expect("JSON"))
+    };
+    let (finished, report) = run("100");
+    finished.expect(137).says(
+        "bellglass: the program was stopped: it could not go on with 100 elements in its function tables\n",
+    );
+    assert_eq!(report["outcome"], json!({"kind": "table", "limit": 100}));
+    assert_eq!(report["limits_met"], json!(["table"]));
+    assert_eq!(report["limits"]["table_elements"], json!(100));
+    let (finished, report) = run("101");
+    finished.expect(0);
+    assert_eq!(report["limits_met"], json!([]));
 }
 
 #[test]

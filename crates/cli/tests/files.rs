@@ -110,6 +110,29 @@ fn changes_are_written_as_without_an_overlay() {
     with.code(&["--dir", OVERLAY, "--apply", "--diff"], "pass").expect(0).prints("");
 }
 
+#[test]
+fn when_writing_fails_half_way_it_is_told_what_was_written() {
+    let place = project();
+    let code = "import os\nos.chdir('/project')\nopen('first', 'w').write('x')\nopen('large', 'wb').write(bytes(20 << 20))\nopen('last', 'w').write('x')\nos.unlink('old.txt')";
+    // A host that takes no file of more than 16 MiB.
+    let mut limited = std::process::Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\"";
+    let command = place.bellglass(["run", "--dir", OVERLAY, "--apply", "-c", code]);
+    limited.args(["-c", script]).arg(command.get_program()).args(command.get_args());
+    limited.current_dir(place.work()).env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let finished = process::finish(&mut limited, Stdin::Nothing).expect(126);
+    let told = "'large' could not be written: EFBIG (File too large); changes written: 1, not written: 3\n\
+                bellglass: written: first\n\
+                bellglass: not written: large\nbellglass: not written: last\nbellglass: not written: old.txt\n";
+    assert!(finished.err().ends_with(told), "{}", finished.all());
+    let project = place.work().join("project");
+    assert_eq!(fs::read_to_string(project.join("first")).expect("written"), "x");
+    assert!(project.join("old.txt").exists() && !project.join("large").exists());
+    let ours = harness::tree(&project).iter().any(|line| line.contains(".bellglass"));
+    assert!(!ours, "nothing half-written is left");
+}
+
 /// Runs code, changes the host once it has run, and lets the program end then.
 fn meanwhile(place: &Place, code: &str, change: impl FnOnce()) -> harness::Finished {
     let code = format!(

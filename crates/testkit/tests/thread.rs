@@ -3,6 +3,9 @@
 #[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
 #[path = "guests.rs"]
 mod guests;
+#[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
+#[path = "limits.rs"]
+mod limits;
 
 use bellglass::{Answer, Capture, Image, Isolation, Limits, Outcome, Output, Sandbox, SandboxBuilder};
 use bellglass_testkit::ToyImage;

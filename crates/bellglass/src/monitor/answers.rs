@@ -107,6 +107,9 @@ impl Answers {
         if usage.memory_refused && kind == TrapKind::Unreachable {
             return Outcome::Memory { limit: self.limits.memory_bytes };
         }
+        if usage.table_refused && kind == TrapKind::Unreachable {
+            return Outcome::Table { limit: self.limits.table_elements };
+        }
         crash(kind, message, backtrace)
     }
 

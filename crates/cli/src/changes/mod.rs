@@ -155,7 +155,23 @@ fn write(overlaid: &Overlaid, changes: &Changes) -> bool {
         }
         Err(error) => {
             eprintln!("bellglass: {host}: {error}");
+            if let ApplyError::Failed { written, left, .. } = &error {
+                list("written", written);
+                list("not written", left);
+            }
             false
         }
+    }
+}
+
+/// The most paths that are told of a kind.
+const LISTED: usize = 100;
+
+fn list(what: &str, paths: &[Vec<u8>]) {
+    for path in paths.iter().take(LISTED) {
+        eprintln!("bellglass: {what}: {}", quote::name(path));
+    }
+    if let Some(more) = paths.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        eprintln!("bellglass: {what}: {more} more");
     }
 }

@@ -360,6 +360,18 @@ impl Directory for HostDirectory {
         Ok(self.directory.set_permissions(path(name), permissions)?)
     }
 
+    fn synchronize(&self) -> Result<(), Errno> {
+        use rustix::fs::{Mode, OFlags};
+        // What is held of a directory only names it.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(&self.directory, ".", flags, Mode::empty())?;
+        match rustix::fs::fsync(directory) {
+            // A file system that has nothing to make last.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
     fn space(&self) -> Result<Space, Errno> {
         space(&self.mount, &self.directory)
     }

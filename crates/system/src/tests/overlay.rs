@@ -2,10 +2,11 @@
 //! written only where nobody else has changed anything.
 
 use super::fake::{FakeGuest, RESULT};
-use crate::files::{ApplyError, ChangeKind, Overlay};
-use crate::{Access, Errno, Mount, System};
+use crate::files::{ApplyError, ChangeKind, MemoryTree, Overlay, Quota};
+use crate::{Access, Errno, Mount, RealClock, System};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A directory of the host, and a guest that sees it through an overlay.
 struct Laid {
@@ -461,4 +462,64 @@ fn special_files_can_be_removed_and_not_moved_to_the_host() {
     assert_eq!(laid.changes(), ["R fifo"]);
     laid.guest.rename("/work/other", "/work/moved").expect("moved");
     assert_eq!(laid.refused(), ["moved: it is neither a file nor a directory nor a symlink"]);
+}
+
+#[test]
+fn links_that_the_program_makes_are_links_on_the_host() {
+    let mut laid = Laid::new(|inside| {
+        furnish(inside);
+        std::fs::hard_link(inside.join("a"), inside.join("deep/also-a")).expect("linked");
+        std::fs::hard_link(inside.join("b"), inside.join("also-b")).expect("linked");
+    });
+    let inode = |laid: &Laid, name: &str| {
+        let metadata = std::fs::metadata(laid.path(name)).expect(name);
+        (metadata.ino(), metadata.nlink())
+    };
+    let untouched = inode(&laid, "b");
+    laid.write("new", "made\n");
+    for other in ["/work/deep/new", "/work/another"] {
+        laid.guest.link("/work/new", other).expect("linked");
+    }
+    // One file with two names, of which the program has seen both and written
+    // through one.
+    laid.guest.stat("/work/deep/also-a", true).expect("there");
+    laid.write("a", "changed\n");
+    laid.apply();
+    let made = inode(&laid, "new");
+    assert_eq!(made.1, 3);
+    for other in ["deep/new", "another"] {
+        assert_eq!((inode(&laid, other), &*laid.read(other)), (made, "made\n"), "{other}");
+    }
+    assert_eq!((&*laid.read("a"), &*laid.read("deep/also-a")), ("changed\n", "changed\n"));
+    assert_eq!(inode(&laid, "a"), inode(&laid, "deep/also-a"));
+    assert_eq!((inode(&laid, "b"), inode(&laid, "also-b")), (untouched, untouched));
+}
+
+#[test]
+fn of_a_target_that_is_full_it_is_told_what_was_written_and_what_was_not() {
+    let quota = Arc::new(Quota::new(64 << 10, 100));
+    let tree = MemoryTree::new(quota, 7, Arc::new(RealClock::new()));
+    let (mount, overlay) = Mount::tree(tree.root(), "/work").overlay();
+    let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
+    for (name, size) in [("a", 100), ("b", 100_000), ("c", 100)] {
+        let fd = guest.open(&format!("/work/{name}"), 1 | 8).expect(name);
+        guest.write(fd, &vec![b'x'; size]).expect("written");
+        guest.close(fd);
+    }
+    let error = overlay.changes().expect("told").apply().expect_err("there is no room");
+    assert_eq!(
+        error.to_string(),
+        format!("'b' could not be written: {}; changes written: 1, not written: 2", Errno::NOSPC)
+    );
+    let ApplyError::Failed { path, errno, written, left } = error else { panic!("{error:?}") };
+    assert_eq!((&*path, errno), (&b"b"[..], Errno::NOSPC));
+    assert_eq!((written, left), (vec![b"a".to_vec()], vec![b"b".to_vec(), b"c".to_vec()]));
+    let mut names = Vec::new();
+    let mut list = |entry: crate::files::DirectoryEntry<'_>| {
+        names.push(String::from_utf8_lossy(entry.name).into_owned());
+        std::ops::ControlFlow::Continue(())
+    };
+    tree.root().entries(0, &mut list).expect("listed");
+    names.retain(|name| name != "." && name != "..");
+    assert_eq!(names, ["a"], "nothing half-written is left");
 }

@@ -3,13 +3,14 @@
 //! The tree is only ever asked for single names, as a guest's calls are, so that
 //! no symlink that somebody has put there meanwhile is followed. Everything is
 //! checked before anything is written. A file appears whole: it is written under
-//! a name of its own in the same directory, and then renamed or linked.
+//! a name of its own in the same directory, and then renamed or linked. It is on
+//! the disk before it has its name, and so are the names at the end.
 
 use super::{Change, Changes, File, Kind, MemoryTree, Origin, SeenDirectory, Source, Version, open_to_read};
 use crate::Errno;
 use crate::files::memory::{digest_of, identity, lock};
 use crate::files::{Creation, Directory, FileType, Found, Metadata, NewTimes, OpenOptions, Opened};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -33,14 +34,21 @@ pub enum ApplyError {
         refusals: Vec<Refusal>,
     },
     /// It failed half-way.
-    #[error("'{}' could not be written: {errno}; {written} changes before it were", path.escape_ascii())]
+    #[error(
+        "'{}' could not be written: {errno}; changes written: {}, not written: {}",
+        path.escape_ascii(), written.len(), left.len()
+    )]
     Failed {
-        /// The path below the mount.
+        /// The path below the mount at which it failed.
         path: Vec<u8>,
         /// What went wrong.
         errno: Errno,
-        /// How many changes have been written.
-        written: usize,
+        /// The paths of the changes that have been written.
+        written: Vec<Vec<u8>>,
+        /// The paths of those that have not, `path` among them. What stood there
+        /// before stands there still, but for a directory in place of which
+        /// something else was to come: of that, what `written` names is gone.
+        left: Vec<Vec<u8>>,
     },
 }
 
@@ -52,6 +60,18 @@ struct Target<'a> {
     /// Files whose attributes have been written under one of their names: under
     /// the others they are not as they were, and nobody else did it.
     attributed: HashSet<(u64, u64)>,
+    /// Where each file of the layer above was written first: its other names
+    /// become links to that.
+    placed: HashMap<u64, Placed>,
+    /// The paths of the directories in which something was written.
+    touched: BTreeSet<Vec<u8>>,
+}
+
+struct Placed {
+    /// The path of its directory.
+    parent: Vec<u8>,
+    name: Vec<u8>,
+    identity: (u64, u64),
 }
 
 impl Changes {
@@ -62,7 +82,14 @@ impl Changes {
     /// [`ApplyError`].
     pub fn apply(&self) -> Result<(), ApplyError> {
         let Some((tree, root)) = &self.target else { return Ok(()) };
-        let mut target = Target { tree, root: Arc::clone(root), last: None, attributed: HashSet::new() };
+        let mut target = Target {
+            tree,
+            root: Arc::clone(root),
+            last: None,
+            attributed: HashSet::new(),
+            placed: HashMap::new(),
+            touched: BTreeSet::new(),
+        };
         let refusals: Vec<Refusal> = self
             .changes
             .iter()
@@ -76,10 +103,20 @@ impl Changes {
         }
         // Held until all is written.
         let _pinned = self.pin()?;
-        let mut written = 0;
+        let mut written = Vec::new();
         let mut at: &[u8] = &[];
         let result = target.write(&self.changes, &mut written, &mut at);
-        result.map_err(|errno| ApplyError::Failed { path: at.to_vec(), errno, written })
+        result.map_err(|errno| self.failed(at, errno, written))
+    }
+
+    /// What came of the changes when it failed at a path.
+    fn failed(&self, at: &[u8], errno: Errno, mut written: Vec<&[u8]>) -> ApplyError {
+        written.retain(|path| *path != at);
+        let done: HashSet<&[u8]> = written.iter().copied().collect();
+        let paths = self.changes.iter().map(|change| change.path.as_slice());
+        let left = paths.filter(|path| !done.contains(path)).map(<[u8]>::to_vec).collect();
+        let written = written.into_iter().map(<[u8]>::to_vec).collect();
+        ApplyError::Failed { path: at.to_vec(), errno, written, left }
     }
 
     /// Opens the files that were moved away from a name that something else has
@@ -101,8 +138,8 @@ impl Changes {
                 && let Source::Above { below: Some(origin), .. } = &after.source
                 && replaced.contains(origin)
             {
-                let failed = |errno| ApplyError::Failed { path: change.path.clone(), errno, written: 0 };
-                pinned.push(after.open().map_err(failed)?);
+                let opened = after.open();
+                pinned.push(opened.map_err(|errno| self.failed(&change.path, errno, Vec::new()))?);
             }
         }
         Ok(pinned)
@@ -246,7 +283,7 @@ impl Target<'_> {
     fn write<'c>(
         &mut self,
         changes: &'c [Change],
-        written: &mut usize,
+        written: &mut Vec<&'c [u8]>,
         at: &mut &'c [u8],
     ) -> Result<(), Errno> {
         // What is removed so that something else can come to its place.
@@ -264,21 +301,22 @@ impl Target<'_> {
                 for other in below.into_iter().rev() {
                     *at = &other.path;
                     self.remove(other)?;
-                    *written += 1;
+                    written.push(&other.path);
                 }
                 *at = &change.path;
                 self.remove(change)?;
                 cleared = Some(&change.path);
             }
             self.put(change, after)?;
-            *written += 1;
+            written.push(&change.path);
         }
         let removed = |change: &&Change| change.after.is_none() && !cleared_by(changes, change);
         for change in changes.iter().rev().filter(removed) {
             *at = &change.path;
             self.remove(change)?;
-            *written += 1;
+            written.push(&change.path);
         }
+        self.synchronize()?;
         // Directories last and from within: what was written in them has moved
         // their times, and their permissions may forbid it.
         for change in changes.iter().rev() {
@@ -299,12 +337,27 @@ impl Target<'_> {
         Ok(())
     }
 
+    /// Makes the names last that were given and taken.
+    fn synchronize(&mut self) -> Result<(), Errno> {
+        self.last = None;
+        for path in std::mem::take(&mut self.touched) {
+            match self.directory(&path) {
+                Ok(directory) => directory.synchronize()?,
+                // It has been removed after that.
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
     fn remove(&mut self, change: &Change) -> Result<(), Errno> {
         let (parent, name) = split(&change.path);
         self.last = self.last.take().filter(|(path, _)| *path == parent);
         // It may have changed since it was checked.
         self.verify(change, Thorough::No).map_err(|_| Errno::BUSY)?;
         let directory = self.directory(parent)?;
+        self.touched.insert(parent.to_vec());
         match &change.before {
             Some(before) if before.file_type == FileType::Directory => directory.remove_directory(name),
             Some(_) => directory.unlink(name),
@@ -336,6 +389,9 @@ impl Target<'_> {
             (None, None) => {}
             (Some(before), None) if before.file_type == FileType::Directory => {}
             _ => return Err(Errno::BUSY),
+        }
+        if change.kind != Kind::Attributes {
+            self.touched.insert(parent.to_vec());
         }
         match after.file_type {
             FileType::Directory => match &now {
@@ -371,19 +427,50 @@ impl Target<'_> {
             }
             FileType::RegularFile => {
                 let own = own_name()?;
-                let written = write_file(directory.as_ref(), &own, after);
-                if let Err(error) = written {
-                    // What is left must not stay; the first error is the one to tell.
-                    let _ = directory.unlink(&own);
-                    return Err(error);
-                }
+                let inode = after.inode_above();
+                let made = if self.link_to_first(inode, directory.as_ref(), &own) {
+                    Ok(())
+                } else {
+                    write_file(directory.as_ref(), &own, after)
+                };
+                let made = made.and_then(|()| directory.metadata_of(&own));
+                let made = match made {
+                    Ok(made) => identity(&made),
+                    Err(error) => {
+                        // What is left must not stay; the first error is the one to tell.
+                        let _ = directory.unlink(&own);
+                        return Err(error);
+                    }
+                };
                 match &now {
-                    Some(_) => replace(directory.as_ref(), &own, name),
-                    None => appear(directory.as_ref(), &own, name),
+                    Some(_) => replace(directory.as_ref(), &own, name)?,
+                    None => appear(directory.as_ref(), &own, name)?,
                 }
+                if let Some(inode) = inode {
+                    let placed = Placed { parent: parent.to_vec(), name: name.to_vec(), identity: made };
+                    self.placed.entry(inode).or_insert(placed);
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// Makes a link to what was written for another name of the same file, if that
+    /// is still there and the tree beneath has links.
+    fn link_to_first(&mut self, inode: Option<u64>, to: &dyn Directory, own: &[u8]) -> bool {
+        let Some(placed) = inode.and_then(|inode| self.placed.get(&inode)) else { return false };
+        let (parent, name, first) = (placed.parent.clone(), placed.name.clone(), placed.identity);
+        let Ok(from) = self.directory(&parent) else { return false };
+        if from.link(&name, to, own).is_err() {
+            return false;
+        }
+        // Somebody else may have put another file there meanwhile.
+        if to.metadata_of(own).is_ok_and(|made| identity(&made) == first) {
+            return true;
+        }
+        let _ = to.unlink(own);
+        false
     }
 }
 
@@ -500,7 +587,8 @@ fn write_file(directory: &dyn Directory, name: &[u8], version: &Version) -> Resu
         }
     }
     to.set_permissions(version.permissions)?;
-    to.set_times(times(version))
+    to.set_times(times(version))?;
+    to.synchronize()
 }
 
 fn replace(directory: &dyn Directory, own: &[u8], name: &[u8]) -> Result<(), Errno> {

@@ -191,6 +191,14 @@ enum Source {
 }
 
 impl Version {
+    /// The number of the inode that it is in the layer above, if it is there.
+    fn inode_above(&self) -> Option<u64> {
+        match &self.source {
+            Source::Above { held, .. } => Some(held.inode()),
+            Source::Below { .. } => None,
+        }
+    }
+
     /// Opens it, if it is a file. What it was before is read from the lower tree
     /// as that is now.
     ///
