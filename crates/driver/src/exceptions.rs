@@ -21,10 +21,11 @@
 
 mod function;
 
+use crate::declarations::Declarations;
 use function::{Body, Unsupported};
 use wasm_encoder::CodeSection;
 use wasm_encoder::reencode::{self, Reencode};
-use wasmparser::{FuncType, FunctionBody, Operator, Parser, Payload};
+use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 /// Why a module's exceptions cannot be translated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,78 +42,28 @@ pub struct TranslateError {
 /// is known to make.
 pub fn translate(wasm: &[u8]) -> Result<Option<Vec<u8>>, TranslateError> {
     let invalid = |error: wasmparser::BinaryReaderError| TranslateError { reason: error.to_string() };
-    let mut found = Found::default();
+    let mut declarations = Declarations::default();
+    let mut has_legacy = false;
     for payload in Parser::new(0).parse_all(wasm) {
-        found.payload(payload.map_err(invalid)?).map_err(invalid)?;
+        let payload = payload.map_err(invalid)?;
+        declarations.payload(&payload).map_err(invalid)?;
+        // Only a module with a tag can throw, and only one that throws can catch.
+        if let Payload::CodeSectionEntry(body) = &payload
+            && declarations.has_tags()
+            && !has_legacy
+        {
+            has_legacy = is_legacy(body).map_err(invalid)?;
+        }
     }
-    // Only a module with a tag can throw, and only one that throws can catch.
-    if !found.has_legacy {
+    if !has_legacy {
         return Ok(None);
     }
     let mut module = wasm_encoder::Module::new();
-    let mut translator = Translator { found: &found };
+    let mut translator = Translator { declarations: &declarations };
     translator
         .parse_core_module(&mut module, Parser::new(0), wasm)
         .map_err(|error| TranslateError { reason: error.to_string() })?;
     Ok(Some(module.finish()))
-}
-
-/// What the translation of one function needs of the module.
-#[derive(Default)]
-struct Found {
-    types: Vec<Option<FuncType>>,
-    /// The type of each tag, imported ones first.
-    tags: Vec<u32>,
-    /// The type of each function in the code section.
-    functions: Vec<u32>,
-    has_legacy: bool,
-}
-
-impl Found {
-    fn payload(&mut self, payload: Payload<'_>) -> Result<(), wasmparser::BinaryReaderError> {
-        match payload {
-            Payload::TypeSection(section) => {
-                for group in section {
-                    for one in group?.into_types() {
-                        self.types.push(match one.composite_type.inner {
-                            wasmparser::CompositeInnerType::Func(function) => Some(function),
-                            _ => None,
-                        });
-                    }
-                }
-            }
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    if let wasmparser::TypeRef::Tag(tag) = import?.ty {
-                        self.tags.push(tag.func_type_idx);
-                    }
-                }
-            }
-            Payload::TagSection(section) => {
-                for tag in section {
-                    self.tags.push(tag?.func_type_idx);
-                }
-            }
-            Payload::FunctionSection(section) => {
-                for function in section {
-                    self.functions.push(function?);
-                }
-            }
-            Payload::CodeSectionEntry(body) if !self.tags.is_empty() && !self.has_legacy => {
-                self.has_legacy = is_legacy(&body)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn function_type(&self, index: u32) -> Option<&FuncType> {
-        self.types.get(index as usize)?.as_ref()
-    }
-
-    fn tag(&self, tag: u32) -> Option<&FuncType> {
-        self.function_type(*self.tags.get(tag as usize)?)
-    }
 }
 
 fn is_legacy(body: &FunctionBody<'_>) -> Result<bool, wasmparser::BinaryReaderError> {
@@ -133,7 +84,7 @@ fn is_legacy(body: &FunctionBody<'_>) -> Result<bool, wasmparser::BinaryReaderEr
 }
 
 struct Translator<'a> {
-    found: &'a Found,
+    declarations: &'a Declarations,
 }
 
 impl Reencode for Translator<'_> {
@@ -148,10 +99,9 @@ impl Reencode for Translator<'_> {
             code.raw(function.as_bytes());
             return Ok(());
         }
-        let number = code.len() as usize;
-        let kind = self.found.functions.get(number).and_then(|index| self.found.function_type(*index));
+        let kind = self.declarations.type_of_body(code.len());
         let kind = kind.ok_or(reencode::Error::UserError(Unsupported::Type))?;
-        let mut body = Body::read(&function, kind, &|tag| self.found.tag(tag))?;
+        let mut body = Body::read(&function, kind, &|tag| self.declarations.tag(tag))?;
         code.function(&body.write(self)?);
         Ok(())
     }

@@ -15,6 +15,7 @@
 
 mod command_line;
 mod compiler;
+mod declarations;
 mod error;
 mod exceptions;
 mod kit;

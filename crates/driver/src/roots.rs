@@ -11,10 +11,11 @@
 mod function;
 mod liveness;
 
+use crate::declarations::Declarations;
 use function::Plan;
 use wasm_encoder::CodeSection;
 use wasm_encoder::reencode::{self, Reencode};
-use wasmparser::{FuncType, FunctionBody, Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{FunctionBody, Parser, Payload, ValType, ValidPayload, Validator, WasmFeatures};
 
 /// Why a module's roots cannot be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,18 +31,25 @@ pub struct RootsError {
 /// global, as the linker makes it.
 pub fn keep_roots(wasm: &[u8]) -> Result<Vec<u8>, RootsError> {
     let invalid = |error: wasmparser::BinaryReaderError| RootsError { reason: error.to_string() };
-    let mut found = Found::default();
+    let mut declarations = Declarations::default();
+    let mut has_stack_pointer = false;
     let mut plans = Vec::new();
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(invalid)?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload).map_err(invalid)? {
             let mut checked = function.into_validator(Default::default());
-            plans.push(Plan::make(&body, &mut checked, &found).map_err(invalid)?);
+            plans.push(Plan::make(&body, &mut checked, &declarations).map_err(invalid)?);
         }
-        found.payload(payload).map_err(invalid)?;
+        declarations.payload(&payload).map_err(invalid)?;
+        if let Payload::GlobalSection(section) = payload
+            && let Some(first) = section.into_iter().next()
+        {
+            let kind = first.map_err(invalid)?.ty;
+            has_stack_pointer = kind.mutable && kind.content_type == ValType::I32;
+        }
     }
-    if !found.has_stack_pointer {
+    if !has_stack_pointer {
         return Err(RootsError { reason: "its first global is no stack pointer".to_owned() });
     }
     let mut module = wasm_encoder::Module::new();
@@ -50,68 +58,6 @@ pub fn keep_roots(wasm: &[u8]) -> Result<Vec<u8>, RootsError> {
         .parse_core_module(&mut module, Parser::new(0), wasm)
         .map_err(|error| RootsError { reason: error.to_string() })?;
     Ok(module.finish())
-}
-
-/// What must be known of the module to read a function.
-#[derive(Default)]
-pub(crate) struct Found {
-    types: Vec<Option<FuncType>>,
-    /// The type of each function, imported ones first.
-    functions: Vec<u32>,
-    imported: u32,
-    has_stack_pointer: bool,
-}
-
-impl Found {
-    fn payload(&mut self, payload: Payload<'_>) -> Result<(), wasmparser::BinaryReaderError> {
-        match payload {
-            Payload::TypeSection(section) => {
-                for group in section {
-                    for one in group?.into_types() {
-                        self.types.push(match one.composite_type.inner {
-                            wasmparser::CompositeInnerType::Func(function) => Some(function),
-                            _ => None,
-                        });
-                    }
-                }
-            }
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    if let wasmparser::TypeRef::Func(index) = import?.ty {
-                        self.functions.push(index);
-                        self.imported += 1;
-                    }
-                }
-            }
-            Payload::FunctionSection(section) => {
-                for function in section {
-                    self.functions.push(function?);
-                }
-            }
-            Payload::GlobalSection(section) => {
-                if let Some(first) = section.into_iter().next() {
-                    let kind = first?.ty;
-                    self.has_stack_pointer = kind.mutable && kind.content_type == wasmparser::ValType::I32;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn function_type(&self, index: u32) -> Option<&FuncType> {
-        self.types.get(index as usize)?.as_ref()
-    }
-
-    /// The type of a function by its place among all.
-    fn type_of(&self, function: u32) -> Option<&FuncType> {
-        self.function_type(*self.functions.get(function as usize)?)
-    }
-
-    /// An import runs nothing of the guest.
-    fn is_import(&self, function: u32) -> bool {
-        function < self.imported
-    }
 }
 
 struct Writer<'a> {

@@ -1,6 +1,7 @@
 //! What one function keeps, and where.
 
-use super::{Found, Writer, liveness};
+use super::{Writer, liveness};
+use crate::declarations::Declarations;
 use std::collections::BTreeMap;
 use wasm_encoder::reencode::{Error, Reencode};
 use wasm_encoder::{BlockType, Function, Instruction, MemArg, ValType};
@@ -37,7 +38,7 @@ impl Plan {
     pub(super) fn make(
         body: &FunctionBody<'_>,
         validator: &mut Validator,
-        found: &Found,
+        declarations: &Declarations,
     ) -> Result<Self, wasmparser::BinaryReaderError> {
         let mut reader = body.get_binary_reader();
         validator.read_locals(&mut reader)?;
@@ -50,7 +51,7 @@ impl Plan {
             new_locals: 1,
             result: BlockType::Empty,
         };
-        let kind = found.function_type(body_type(validator, found));
+        let kind = declarations.type_of(validator.index());
         match kind.map(wasmparser::FuncType::results) {
             Some([]) => {}
             Some([one]) => match ValType::try_from(*one) {
@@ -70,7 +71,7 @@ impl Plan {
         while !operators_reader.eof() {
             let (operator, offset) = operators_reader.read_with_offset()?;
             let at = operators.len();
-            if let Some(arguments) = arguments_of(&operator, found) {
+            if let Some(arguments) = arguments_of(&operator, declarations) {
                 wanted.push(at);
                 let height = validator.operand_stack_height() as usize;
                 let below = height.saturating_sub(arguments);
@@ -92,7 +93,7 @@ impl Plan {
                 // What a block gives comes from every branch to its end.
                 Operator::End => producers.truncate(bases.pop().unwrap_or_default()),
                 Operator::Else => producers.truncate(bases.last().copied().unwrap_or_default()),
-                _ if pushes(&operator, found) => producers.truncate(height.saturating_sub(1)),
+                _ if pushes(&operator, declarations) => producers.truncate(height.saturating_sub(1)),
                 _ => {}
             }
             producers.resize(height, at);
@@ -180,28 +181,28 @@ impl Plan {
 }
 
 /// The number of arguments of a call of something in the guest.
-fn arguments_of(operator: &Operator<'_>, found: &Found) -> Option<usize> {
+fn arguments_of(operator: &Operator<'_>, declarations: &Declarations) -> Option<usize> {
     match operator {
-        Operator::Call { function_index } if !found.is_import(*function_index) => {
-            found.type_of(*function_index).map(|kind| kind.params().len())
+        Operator::Call { function_index } if !declarations.is_import(*function_index) => {
+            declarations.type_of(*function_index).map(|kind| kind.params().len())
         }
         // The place in the table lies above them.
         Operator::CallIndirect { type_index, .. } => {
-            found.function_type(*type_index).map(|kind| kind.params().len() + 1)
+            declarations.function_type(*type_index).map(|kind| kind.params().len() + 1)
         }
         _ => None,
     }
 }
 
 /// Whether an instruction leaves a new value on the stack.
-fn pushes(operator: &Operator<'_>, found: &Found) -> bool {
+fn pushes(operator: &Operator<'_>, declarations: &Declarations) -> bool {
     use Operator as O;
     match operator {
         O::Call { function_index } => {
-            found.type_of(*function_index).is_some_and(|kind| !kind.results().is_empty())
+            declarations.type_of(*function_index).is_some_and(|kind| !kind.results().is_empty())
         }
         O::CallIndirect { type_index, .. } => {
-            found.function_type(*type_index).is_some_and(|kind| !kind.results().is_empty())
+            declarations.function_type(*type_index).is_some_and(|kind| !kind.results().is_empty())
         }
         O::Nop | O::Drop | O::LocalSet { .. } | O::GlobalSet { .. } => false,
         O::I32Store { .. } | O::I64Store { .. } | O::F32Store { .. } | O::F64Store { .. } => false,
@@ -220,8 +221,4 @@ fn pushes(operator: &Operator<'_>, found: &Found) -> bool {
         O::Throw { .. } | O::ThrowRef => false,
         _ => true,
     }
-}
-
-fn body_type(validator: &Validator, found: &Found) -> u32 {
-    found.functions.get(validator.index() as usize).copied().unwrap_or(u32::MAX)
 }
