@@ -56,14 +56,7 @@ make -s -j "$BELLGLASS_JOBS" -C src/liblzma install
 # toolchain's Tcl, then compiled once.
 mkdir "$build/sqlite"
 cd "$build/sqlite"
-cat > tclsh << 'END'
-#!/bin/sh
-for folder in "$BELLGLASS_TOOLCHAIN"/usr/lib/*-linux-gnu; do
-  LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-done
-export LD_LIBRARY_PATH TCL_LIBRARY="$BELLGLASS_TOOLCHAIN/usr/share/tcltk/tcl8.6"
-exec "$BELLGLASS_TOOLCHAIN/usr/bin/tclsh8.6" "$@"
-END
+cp "$BELLGLASS_GUESTS/tools/tclsh" tclsh
 chmod +x tclsh
 TCLSH_CMD="$PWD/tclsh" CC=cc "$BELLGLASS_SOURCES/sqlite/configure" -q --disable-tcl --disable-readline
 make -s TCLSH_CMD="$PWD/tclsh" sqlite3.c sqlite3.h

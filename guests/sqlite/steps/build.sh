@@ -6,14 +6,7 @@ set -eu
 rm -rf sqlite
 mkdir sqlite
 cd sqlite
-cat > tclsh << 'END'
-#!/bin/sh
-for folder in "$BELLGLASS_TOOLCHAIN"/usr/lib/*-linux-gnu; do
-  LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-done
-export LD_LIBRARY_PATH TCL_LIBRARY="$BELLGLASS_TOOLCHAIN/usr/share/tcltk/tcl8.6"
-exec "$BELLGLASS_TOOLCHAIN/usr/bin/tclsh8.6" "$@"
-END
+cp "$BELLGLASS_GUESTS/tools/tclsh" tclsh
 chmod +x tclsh
 # One thread, and no other process to share a log with.
 TCLSH_CMD="$PWD/tclsh" CC="$BELLGLASS_COMMAND cc" "$BELLGLASS_SOURCES/sqlite/configure" -q \
