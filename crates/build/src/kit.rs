@@ -7,13 +7,13 @@ use crate::guests::Guests;
 use crate::progress::Progress;
 use crate::recipe::{RecipeError, Toolchain};
 use crate::stamp::toolchain_digest;
-use bellglass_driver::{Kit, make_library};
+use bellglass_driver::{Kit, library_without, make_library};
 use bellglass_image::{FolderLock, cache_directory, digest_of_bytes};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Raise this when what is made here changes otherwise than by its parts.
-const KIT_VERSION: u32 = 2;
+const KIT_VERSION: u32 = 3;
 
 /// The toolchain's file in the folder of guests.
 const TOOLCHAIN: &str = "toolchain.toml";
@@ -24,6 +24,10 @@ const LIBRARY_FLAGS: [&str; 4] = ["-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE"];
 /// Libraries that programs are linked with by name, and whose functions are in
 /// others: each is an empty one.
 const EMPTY_LIBRARIES: [&str; 2] = ["wasi-emulated-getpid", "wasi-emulated-process-clocks"];
+
+/// The C library's signals, and the member of it that our library has in its
+/// place. A program may name the library before ours.
+const SIGNALS: (&str, &str) = ("libwasi-emulated-signal.a", "signal.o");
 
 /// The kit in this cache folder, or in that of [`cache_directory`]. What is
 /// missing is fetched and made, which takes a network and a minute the first
@@ -105,6 +109,10 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), B
         if make_library(kit, &[], &[], &objects, &libraries.join(format!("lib{name}.a")))? != 0 {
             return Err(BuildError::Sysroot);
         }
+    }
+    let (signals, member) = SIGNALS;
+    if library_without(kit, &kit.c_libraries().join(signals), member, &libraries.join(signals))? != 0 {
+        return Err(BuildError::Sysroot);
     }
     for used in [source, objects] {
         fs::remove_dir_all(&used).map_err(io("remove", &used))?;

@@ -114,6 +114,62 @@ fn jumps_come_back_with_all_that_they_should_keep() {
 }
 
 #[test]
+fn a_path_of_nothing_names_nothing() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"#include <dirent.h>
+        #include <errno.h>
+        #include <stdio.h>
+        #include <sys/stat.h>
+        #include <unistd.h>
+        static void show(int failed) { putchar(failed && errno == ENOENT ? 'n' : failed ? '?' : 'y'); errno = 0; }
+        int main(void) {
+          struct stat status;
+          show(!fopen("", "r")); show(stat("", &status)); show(access("", F_OK)); show(!opendir(""));
+          show(mkdir("", 0777)); show(unlink("")); show(rename("", "x")); show(chdir("")); show(truncate("", 1));
+          show(stat(".", &status)); show(!opendir(".")); show(chdir("/")); show(stat("tmp/..", &status));
+          return 0;
+        }"#,
+    );
+    assert_eq!(shell(&place, "./program", b"").expect(0).out(), "nnnnnnnnnyyyy");
+}
+
+#[test]
+fn the_library_of_cpp_is_there_and_exceptions_are_refused_by_name() {
+    let place = Place::new();
+    place.write(
+        "program.cc",
+        r#"#include <algorithm>
+        #include <iostream>
+        #include <map>
+        #include <memory>
+        #include <sstream>
+        #include <string>
+        #include <vector>
+        struct Base { virtual ~Base() = default; virtual std::string name() const = 0; };
+        struct One : Base { std::string name() const override { return "one"; } };
+        static std::string early = "made before main";
+        int main() {
+          std::map<std::string, int> counts;
+          for (std::string word; std::cin >> word;) counts[word]++;
+          for (auto &[word, count] : counts) std::cout << word << '=' << count << ' ';
+          std::unique_ptr<Base> base = std::make_unique<One>();
+          std::vector<int> numbers{3, 1, 2};
+          std::sort(numbers.begin(), numbers.end(), std::greater<>());
+          std::ostringstream text;
+          for (int number : numbers) text << number;
+          std::cout << base->name() << (dynamic_cast<One *>(base.get()) ? " " : "?") << text.str() << early << std::endl;
+        }"#,
+    );
+    let finished =
+        shell(&place, "bellglass c++ -std=c++20 -O1 -Wall -o program program.cc && ./program", b"a b a\n");
+    assert_eq!(finished.expect(0).out(), "a=2 b=1 one 321made before main\n");
+    place.write("throws.cc", "int main() { try { throw 1; } catch (int) { return 0; } }\n");
+    shell(&place, "bellglass c++ throws.cc", b"").expect(1).says("with exceptions disabled");
+}
+
+#[test]
 fn signals_are_what_a_process_sends_itself() {
     let place = Place::new();
     compile(

@@ -10,6 +10,10 @@ use std::path::PathBuf;
 /// something at a link.
 const KEEP_ROOTS: &str = "--keep-roots";
 
+/// Our own option: a program that has a way to do without threads finds none. It
+/// should stand on every line, of compiler and linker.
+const WITHOUT_THREADS: &str = "--without-threads";
+
 /// What is asked of the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -41,6 +45,8 @@ pub(crate) struct CommandLine {
     pub(crate) has_stack_size: bool,
     /// A conservative garbage collector will look for its roots.
     pub(crate) keeps_roots: bool,
+    /// There are no functions for threads, not even those that fail.
+    pub(crate) without_threads: bool,
 }
 
 impl CommandLine {
@@ -69,6 +75,7 @@ struct Reader {
     without_libraries: bool,
     has_stack_size: bool,
     keeps_roots: bool,
+    without_threads: bool,
 }
 
 impl Reader {
@@ -82,6 +89,10 @@ impl Reader {
         }
         if text == KEEP_ROOTS {
             self.keeps_roots = true;
+            return Ok(());
+        }
+        if text == WITHOUT_THREADS {
+            self.without_threads = true;
             return Ok(());
         }
         if let Some(linker) = text.strip_prefix("-Wl,") {
@@ -198,6 +209,7 @@ impl Reader {
             without_libraries: self.without_libraries,
             has_stack_size: self.has_stack_size,
             keeps_roots: self.keeps_roots,
+            without_threads: self.without_threads,
         }
     }
 }

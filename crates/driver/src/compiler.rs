@@ -15,10 +15,18 @@ const STACK_BYTES: u32 = 8 << 20;
 const LINE_BYTES: usize = 128 << 10;
 
 /// What every program is linked with, after its own objects.
-const LIBRARIES: [&str; 4] = ["-lbellglass", "-lsetjmp", "-lwasi-emulated-signal", "-lwasi-emulated-pthread"];
+const LIBRARIES: [&str; 3] = ["-lbellglass", "-lsetjmp", "-lwasi-emulated-signal"];
+
+/// The same, and what goes before a program's own words, where a program may ask
+/// for threads: the functions are there, and creating one fails.
+const THREADS_LIBRARY: &str = "-lwasi-emulated-pthread";
+const THREADS_DEFINITION: &str = "-D_WASI_EMULATED_PTHREAD";
 
 /// Exports by which the controller reaches a guest's memory.
 const EXPORTS: [&str; 3] = ["malloc", "free", "bellglass_errno_address"];
+
+/// Functions of the C library that our library stands in front of.
+const WRAPPED: [&str; 2] = ["__wasilibc_find_relpath", "__wasilibc_find_relpath_alloc"];
 
 pub(crate) fn run(
     tool: Tool,
@@ -28,6 +36,9 @@ pub(crate) fn run(
 ) -> Result<u8, DriverError> {
     let line = CommandLine::read(arguments)?;
     let mut command = clang(tool, kit);
+    if !line.without_threads {
+        command.arg(THREADS_DEFINITION);
+    }
     match line.task {
         Task::Answer | Task::Compile => {
             let output = line.output.map(|path| ["-o".into(), path.into_os_string()]);
@@ -57,6 +68,9 @@ pub(crate) fn run(
             let output = line.output.clone().unwrap_or_else(|| PathBuf::from("a.out"));
             let mut words = line.words;
             words.extend(link_words(kit, line.without_libraries, line.has_stack_size));
+            if !line.without_libraries && !line.without_threads {
+                words.push(THREADS_LIBRARY.into());
+            }
             linked::make(&output, launcher, line.keeps_roots, |temporary| {
                 // A -l finds what -shared has made, under the name that it has.
                 command.args(["-Xlinker", "-Bdynamic", "-o"]).arg(temporary);
@@ -85,6 +99,9 @@ fn link_words(kit: &Kit, without_libraries: bool, has_stack_size: bool) -> Vec<O
         linker(format!("{option}={export}").into());
     }
     if !without_libraries {
+        for function in WRAPPED {
+            linker(format!("--wrap={function}").into());
+        }
         let mut folder = OsString::from("-L");
         folder.push(kit.lib());
         words.push(folder);
@@ -106,10 +123,13 @@ pub(crate) fn clang(tool: Tool, kit: &Kit) -> Command {
     command.arg("-resource-dir").arg(kit.resources());
     command.arg(path("-fuse-ld=", kit.program("wasm-ld")));
     command.arg("-isystem").arg(kit.include());
-    command.args(["-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS", "-D_WASI_EMULATED_PTHREAD"]);
+    command.args(["-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS"]);
     command.args(["-Wno-unused-command-line-argument", "-mllvm", "-wasm-enable-sjlj"]);
     // What the sysroot offers is a POSIX system, which the target's name denies.
     command.arg("-D__unix__=1");
+    // The C++ library is made without exceptions: a program that throws one is told
+    // so where it does, and not by the linker.
+    command.arg("-fno-exceptions");
     command
 }
 

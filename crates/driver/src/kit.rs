@@ -51,6 +51,11 @@ impl Kit {
         self.toolchain.join("usr")
     }
 
+    /// The C library's own libraries.
+    pub fn c_libraries(&self) -> PathBuf {
+        self.c_library().join("lib").join(TARGET)
+    }
+
     /// The compiler's resources as the packages have them.
     pub fn packaged_resources(&self) -> PathBuf {
         self.toolchain.join(LLVM).join("lib/clang/19")

@@ -31,7 +31,7 @@ mod shared;
 pub use error::DriverError;
 pub use exceptions::{TranslateError, translate};
 pub use kit::Kit;
-pub use library::make_library;
+pub use library::{library_without, make_library};
 pub use roots::{RootsError, keep_roots};
 
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Making a static library of C files: the one of our own sysroot.
+//! Making the static libraries of our own sysroot.
 
 use crate::kit::{code_of, status};
 use crate::{DriverError, Kit, Tool, compiler};
@@ -43,4 +43,14 @@ pub fn make_library(
         }
     }
     status(kit.command("llvm-ar").arg("rcs").arg(output).args(made)).map(code_of)
+}
+
+/// Writes the static library `from` to `output` without one of its members.
+///
+/// # Errors
+/// [`DriverError`] if it cannot be read or written, or the toolchain cannot be
+/// run. Gives an exit code other than 0 if there is no such member.
+pub fn library_without(kit: &Kit, from: &Path, member: &str, output: &Path) -> Result<u8, DriverError> {
+    fs::copy(from, output).map_err(DriverError::io("copy", from))?;
+    status(kit.command("llvm-ar").arg("d").arg(output).arg(member)).map(code_of)
 }

@@ -99,6 +99,13 @@ int __wasilibc_nocwd_openat_nomode(int directory, const char *path, int flags) {
   return (int)fd;
 }
 
+/* umask is here and not left undefined, as other delegated functions are: every
+ * program has this file, and a configure script that declares the function in its
+ * own way would otherwise be told that there is none. */
+__attribute__((import_module("env"), import_name("umask"))) mode_t delegated_umask(mode_t);
+
+mode_t umask(mode_t bits) { return delegated_umask(bits); }
+
 int libc_mkdirat(int, const char *, mode_t) __asm__("mkdirat");
 
 int mkdirat(int directory, const char *path, mode_t mode) {
