@@ -70,6 +70,15 @@ fn regrtest_command(arguments: &[String]) -> Result<Command, String> {
     Ok(command)
 }
 
+/// Runs the own tests of the other interpreters in cells; takes some minutes.
+pub(crate) fn interpreters(arguments: &[String]) -> Result<u8, String> {
+    build()?;
+    let mut command = Command::new("python3");
+    command.arg(root().join("crates/cli/tests/suites/suites.py"));
+    command.arg("--bellglass").arg(program("bellglass")).args(arguments);
+    replace(command)
+}
+
 /// What a reviewer would otherwise have to look for.
 pub(crate) fn lint() -> Result<u8, String> {
     run(cargo("fmt").args(["--all", "--check"]))?;
