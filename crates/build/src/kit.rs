@@ -102,7 +102,10 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), B
         .collect();
     sources.sort();
     let archive = libraries.join("libbellglass.a");
-    if make_library(kit, &sources, &LIBRARY_FLAGS, &objects, &archive)? != 0 {
+    // What it writes of the names of files must not tell where it was made.
+    let here = format!("-ffile-prefix-map={}=/usr/src/bellglass", folder.display());
+    let flags: Vec<&str> = LIBRARY_FLAGS.into_iter().chain([here.as_str()]).collect();
+    if make_library(kit, &sources, &flags, &objects, &archive)? != 0 {
         return Err(BuildError::Sysroot);
     }
     for name in EMPTY_LIBRARIES {
