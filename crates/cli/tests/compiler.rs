@@ -438,3 +438,32 @@ fn wild_arguments_to_every_delegated_function_do_no_harm() {
     }
     assert_eq!(crate::harness::tree(&place.work()), before);
 }
+
+#[test]
+fn structures_are_as_the_controller_takes_them() {
+    use bellglass_system::layout;
+    let place = Place::new();
+    let mut text = String::from("#include <stddef.h>\n#include <stdio.h>\n");
+    let mut expected = String::new();
+    for structure in layout::ALL {
+        text.push_str(&format!("#include <{}>\n", structure.header));
+    }
+    text.push_str(
+        "#define FIELD(type, field) printf(\" %zu:%zu\", offsetof(type, field), sizeof ((type *)0)->field)\n",
+    );
+    text.push_str("int main(void) {\n");
+    for structure in layout::ALL {
+        let name = structure.name;
+        text.push_str(&format!("printf(\"{name} %zu\", sizeof({name}));\n"));
+        expected.push_str(&format!("{name} {}", structure.size));
+        for field in structure.fields {
+            text.push_str(&format!("FIELD({name}, {});\n", field.name));
+            expected.push_str(&format!(" {}:{}", field.offset, field.size));
+        }
+        text.push_str("puts(\"\");\n");
+        expected.push('\n');
+    }
+    text.push_str("}\n");
+    compile(&place, &text);
+    assert_eq!(shell(&place, "./program", b"").expect(0).out(), expected);
+}

@@ -61,6 +61,7 @@ pub use errno::Errno;
 pub use files::Access;
 pub use guest::CALL_BYTES;
 pub use information::Information;
+pub use posix::layout;
 pub use random::{HostRandom, Random, SeededRandom};
 pub use results::Results;
 pub use signal::{ParseSignalError, Signal};

@@ -5,6 +5,7 @@
 
 mod descriptor;
 mod identity;
+pub mod layout;
 mod path;
 mod process;
 mod resource;

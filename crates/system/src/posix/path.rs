@@ -4,7 +4,7 @@
 //! that comes here is taken from where the program started, so a guest's libc
 //! should hand over absolute ones, or a descriptor and the rest.
 
-use super::{ok, same_or, unsigned};
+use super::{layout, ok, same_or, unsigned};
 use crate::descriptors::Object;
 use crate::files::{Last, Place, Resolved, Space, walk};
 use crate::{Answer, Call, Errno, Fault, System};
@@ -151,23 +151,21 @@ pub(super) fn fstatvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answe
 
 /// wasi-libc's struct statvfs.
 fn write_space(call: &mut Call<'_>, space: &Space) -> Result<Answer, Fault> {
-    const BLOCK: u32 = 4096;
-    const READ_ONLY: u32 = 1;
-    let blocks = |bytes: u64| bytes / u64::from(BLOCK);
-    let mut bytes = Vec::with_capacity(96);
-    for number in [BLOCK, BLOCK] {
-        bytes.extend(number.to_le_bytes());
-    }
-    for number in [blocks(space.total), blocks(space.free), blocks(space.free)] {
-        bytes.extend(number.to_le_bytes());
-    }
-    for number in [space.files, space.free_files, space.free_files] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend([0; 8]);
-    bytes.extend(if space.read_only { READ_ONLY } else { 0 }.to_le_bytes());
-    bytes.extend((crate::files::NAME_BYTES as u32).to_le_bytes());
-    bytes.resize(96, 0);
+    const BLOCK: u64 = 4096;
+    const READ_ONLY: u64 = 1;
+    let blocks = |bytes: u64| bytes / BLOCK;
+    let bytes = layout::SPACE.bytes([
+        BLOCK,
+        BLOCK,
+        blocks(space.total),
+        blocks(space.free),
+        blocks(space.free),
+        space.files,
+        space.free_files,
+        space.free_files,
+        if space.read_only { READ_ONLY } else { 0 },
+        crate::files::NAME_BYTES as u64,
+    ]);
     call.memory.write(call.u32(1), &bytes)?;
     ok(0)
 }

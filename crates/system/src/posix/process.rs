@@ -1,6 +1,6 @@
 //! Processes, of which there is one, its signals and timers.
 
-use super::{ok, same_or, unsigned};
+use super::{layout, ok, same_or, unsigned};
 use crate::wait::wait_for_ever;
 use crate::waiter::Timer;
 use crate::{Answer, Call, Errno, Fault, Signal, System};
@@ -68,9 +68,6 @@ pub(super) fn alarm(_system: &mut System, call: &mut Call<'_>) -> Result<Answer,
     unsigned(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
 }
 
-/// Bytes of a struct itimerval: two times, each of 64 bits of seconds and of
-/// microseconds, the latter padded.
-const TIMER_BYTES: usize = 32;
 const REAL_TIME: u32 = 0;
 
 /// Timers of processor time never run.
@@ -91,17 +88,12 @@ pub(super) fn setitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Ans
         1 | 2 => return Err(Errno::NOTSUP.into()),
         _ => return Err(Errno::INVAL.into()),
     }
-    let bytes = call.bytes_at(call.u32(1), TIMER_BYTES)?;
-    let number = |at: usize| {
-        bytes[at..at + 8].iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).cast_signed()
+    let [interval, interval_part, first, first_part] = layout::TIMER.read(call, call.u32(1))?;
+    let time = |seconds: u64, part: u64| match (i64::try_from(seconds), u32::try_from(part)) {
+        (Ok(_), Ok(part @ 0..1_000_000)) => Ok(Duration::new(seconds, part * 1000)),
+        _ => Err(Errno::INVAL),
     };
-    let time = |at: usize| -> Result<Duration, Errno> {
-        match (u64::try_from(number(at)), u32::try_from(number(at + 8))) {
-            (Ok(seconds), Ok(part @ 0..1_000_000)) => Ok(Duration::new(seconds, part * 1000)),
-            _ => Err(Errno::INVAL),
-        }
-    };
-    let timer = timer_in(time(16)?, time(0)?);
+    let timer = timer_in(time(first, first_part)?, time(interval, interval_part)?);
     if call.u32(2) != 0 {
         let before = call.waiter.timer();
         write_timer(call, 2, before)?;
@@ -126,11 +118,8 @@ fn left_of(timer: Option<Timer>) -> (Duration, Duration) {
 
 fn write_timer(call: &mut Call<'_>, argument: usize, timer: Option<Timer>) -> Result<(), Fault> {
     let (left, interval) = left_of(timer);
-    let mut bytes = Vec::with_capacity(TIMER_BYTES);
-    for time in [interval, left] {
-        bytes.extend(time.as_secs().to_le_bytes());
-        bytes.extend(u64::from(time.subsec_micros()).to_le_bytes());
-    }
+    let part = |time: Duration| u64::from(time.subsec_micros());
+    let bytes = layout::TIMER.bytes([interval.as_secs(), part(interval), left.as_secs(), part(left)]);
     Ok(call.memory.write(call.u32(argument), &bytes)?)
 }
 

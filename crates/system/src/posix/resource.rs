@@ -1,6 +1,6 @@
 //! What a run may use and has used.
 
-use super::{ok, same_or};
+use super::{layout, ok, same_or};
 use crate::{Answer, Call, Errno, Fault, System};
 use std::time::Duration;
 
@@ -27,16 +27,15 @@ fn limit(system: &System, resource: u32) -> Result<u64, Errno> {
 
 pub(super) fn getrlimit(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let limit = limit(system, call.u32(0))?;
-    call.memory.write(call.u32(1), &[limit.to_le_bytes(), limit.to_le_bytes()].concat())?;
+    call.memory.write(call.u32(1), &layout::LIMIT.bytes([limit, limit]))?;
     ok(0)
 }
 
 /// Limits are the controller's: EPERM for any change.
 pub(super) fn setrlimit(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let limit = limit(system, call.u32(0))?;
-    let wanted = call.bytes_at(call.u32(1), 16)?;
-    let same = wanted == [limit.to_le_bytes(), limit.to_le_bytes()].concat();
-    if same { ok(0) } else { Err(Errno::PERM.into()) }
+    let wanted: [u64; 2] = layout::LIMIT.read(call, call.u32(1))?;
+    if wanted == [limit, limit] { ok(0) } else { Err(Errno::PERM.into()) }
 }
 
 /// The processor time, all of it as the user's, and the size of the memory.
@@ -47,13 +46,8 @@ pub(super) fn getrusage(system: &mut System, call: &mut Call<'_>) -> Result<Answ
         CHILDREN => (Duration::ZERO, 0),
         _ => return Err(Errno::INVAL.into()),
     };
-    let mut bytes = Vec::with_capacity(88);
-    bytes.extend(time.as_secs().to_le_bytes());
-    bytes.extend(u64::from(time.subsec_micros()).to_le_bytes());
-    bytes.extend([0; 16]);
-    let kilobytes = u32::try_from(memory / 1024).unwrap_or(u32::MAX);
-    bytes.extend(kilobytes.to_le_bytes());
-    bytes.resize(88, 0);
+    let microseconds = u64::from(time.subsec_micros());
+    let bytes = layout::USAGE.bytes([time.as_secs(), microseconds, memory / 1024]);
     call.memory.write(call.u32(1), &bytes)?;
     ok(0)
 }

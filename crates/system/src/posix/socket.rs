@@ -2,7 +2,7 @@
 //! only meets the ends of pairs, and descriptors that are no sockets.
 
 use super::descriptor::add_two;
-use super::ok;
+use super::{layout, ok};
 use crate::descriptors::{Description, Descriptor, Object, flags};
 use crate::guest::{Buffer, total};
 use crate::pipe::{Taking, pipe};
@@ -164,15 +164,11 @@ pub(super) fn recvfrom(system: &mut System, call: &mut Call<'_>) -> Result<Answe
     Ok(answer)
 }
 
-/// The fields of a struct msghdr, all of 32 bits: name and its length, buffers
-/// and their count, control data and its length, flags.
+/// The fields of a message: name and its length, buffers and their count, control
+/// data and its length, flags.
 fn message(call: &mut Call<'_>) -> Result<[u32; 7], Fault> {
-    let mut fields = [0; 7];
-    for (field, index) in fields.iter_mut().zip(0u32..) {
-        let address = call.u32(1).checked_add(index * 4).ok_or(Errno::FAULT)?;
-        *field = call.u32_at(address)?;
-    }
-    Ok(fields)
+    // Each is of 32 bits.
+    Ok(layout::MESSAGE.read(call, call.u32(1))?.map(|field: u64| field as u32))
 }
 
 /// EOPNOTSUPP for control data: descriptors have no one to go to.
@@ -191,14 +187,12 @@ pub(super) fn sendmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer
 
 pub(super) fn recvmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let socket = socket(system, call)?;
-    let [_, _, buffers, count, ..] = message(call)?;
-    let buffers = call.buffers(buffers, count)?;
-    let answer = receive(call, &socket, &buffers, call.u32(2))?;
-    // No name, no control data, no flags. The structure was read, so these
-    // addresses are in the memory.
-    for offset in [4, 20, 24] {
-        call.write_u32(call.u32(1).saturating_add(offset), 0)?;
-    }
+    let [name, _, buffers, count, control, _, _] = message(call)?;
+    let vector = call.buffers(buffers, count)?;
+    let answer = receive(call, &socket, &vector, call.u32(2))?;
+    // No name, no control data, no flags.
+    let fields = [name, 0, buffers, count, control, 0, 0].map(u64::from);
+    call.memory.write(call.u32(1), &layout::MESSAGE.bytes(fields))?;
     Ok(answer)
 }
 

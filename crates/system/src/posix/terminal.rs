@@ -1,6 +1,6 @@
 //! The terminal, if the user attached one.
 
-use super::{ok, same_or, unsigned};
+use super::{layout, ok, same_or, unsigned};
 use crate::descriptors::Object;
 use crate::wait::HostDescriptor;
 use crate::{Answer, Call, Errno, Fault, System};
@@ -10,7 +10,10 @@ use rustix::termios::{
 
 /// Bytes of the guest's struct termios: four words of modes, the line discipline,
 /// 32 control characters, padding, two speeds.
-const TERMIOS_BYTES: usize = 60;
+const TERMIOS_BYTES: usize = layout::TERMINAL.size;
+
+const CHARACTERS_AT: usize = layout::TERMINAL.fields[4].offset;
+const SPEEDS_AT: [usize; 2] = [layout::TERMINAL.fields[5].offset, layout::TERMINAL.fields[6].offset];
 
 /// Control characters that Linux has; the rest of the 32 are zero.
 const CHARACTERS: usize = 19;
@@ -42,8 +45,7 @@ pub(super) fn ioctl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
     }
     let Winsize { ws_row, ws_col, ws_xpixel, ws_ypixel } =
         rustix::termios::tcgetwinsize(&host).map_err(Errno::from)?;
-    let bytes: Vec<u8> =
-        [ws_row, ws_col, ws_xpixel, ws_ypixel].into_iter().flat_map(u16::to_le_bytes).collect();
+    let bytes = layout::WINDOW.bytes([ws_row, ws_col, ws_xpixel, ws_ypixel].map(u64::from));
     call.memory.write(call.u32(2), &bytes)?;
     ok(0)
 }
@@ -112,12 +114,13 @@ fn encode(settings: &Termios) -> [u8; TERMIOS_BYTES] {
     for (word, mode) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(modes) {
         *word = mode.to_le_bytes();
     }
-    for (at, byte) in bytes[17..17 + CHARACTERS].iter_mut().enumerate() {
+    for (at, byte) in bytes[CHARACTERS_AT..CHARACTERS_AT + CHARACTERS].iter_mut().enumerate() {
         *byte = index(at).map_or(0, |index| settings.special_codes[index]);
     }
     // B38400 both ways: what Linux says of a terminal that has no real speed.
-    bytes[52..56].copy_from_slice(&15u32.to_le_bytes());
-    bytes[56..60].copy_from_slice(&15u32.to_le_bytes());
+    for at in SPEEDS_AT {
+        bytes[at..at + 4].copy_from_slice(&15u32.to_le_bytes());
+    }
     bytes
 }
 
@@ -129,7 +132,7 @@ fn decode(bytes: &[u8; TERMIOS_BYTES], settings: &mut Termios) {
     let speed = settings.control_modes.difference(ControlModes::all());
     settings.control_modes = ControlModes::from_bits_truncate(word(8)).union(speed);
     settings.local_modes = LocalModes::from_bits_truncate(word(12));
-    for (at, byte) in bytes[17..17 + CHARACTERS].iter().enumerate() {
+    for (at, byte) in bytes[CHARACTERS_AT..CHARACTERS_AT + CHARACTERS].iter().enumerate() {
         if let Some(index) = index(at) {
             settings.special_codes[index] = *byte;
         }
