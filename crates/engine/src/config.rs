@@ -26,6 +26,11 @@ pub fn compatibility_key(interruption: Interruption) -> String {
 const ANSWERING_STACK_BYTES: usize = 4 << 20;
 
 pub(crate) fn engine(interruption: Interruption) -> Result<Engine, EngineError> {
+    let config = config(interruption);
+    Engine::new(&config).map_err(|error| EngineError::Setup { reason: format!("{error:#}") })
+}
+
+pub(crate) fn config(interruption: Interruption) -> Config {
     let mut config = Config::new();
     config
         .max_wasm_stack(NATIVE_STACK_BYTES)
@@ -54,5 +59,5 @@ pub(crate) fn engine(interruption: Interruption) -> Result<Engine, EngineError> 
         .compiler_inlining(wasmtime::Inlining::No);
     #[cfg(feature = "compiler")]
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
-    Engine::new(&config).map_err(|error| EngineError::Setup { reason: format!("{error:#}") })
+    config
 }

@@ -16,6 +16,8 @@ mod error;
 mod guest;
 mod interrupt;
 mod limiter;
+#[cfg(feature = "fibers")]
+mod places;
 mod program;
 mod stack;
 mod trap;

@@ -1,6 +1,8 @@
 //! A loaded module, and one run of it.
 
 use crate::guest::{External, Host, Links, OpenCall, attend, deliver};
+#[cfg(feature = "fibers")]
+use crate::places::Places;
 use crate::stack::Stack;
 use crate::{EndsGuest, EngineError, Interruption, Interrupts, Watch, config, trap};
 use bellglass_wire::{GuestLimits, Hooks, Signature, TrapKind, Usage, ValueType, caps};
@@ -17,12 +19,30 @@ use wasmtime::{
 /// Compiled code that can be run, any number of times and from any threads.
 /// Loading is cheap: the code is mapped, not read.
 pub struct Program {
-    engine: Engine,
+    linked: Linked,
     stack: Stack,
     interruption: Interruption,
-    /// Checked and linked once, for all runs.
+    signatures: Arc<[Signature]>,
+    /// Memories that guests of this program use one after the other.
+    #[cfg(feature = "fibers")]
+    places: Option<Places>,
+}
+
+/// A module in its engine, checked and linked once, for all runs.
+pub(crate) struct Linked {
+    pub(crate) engine: Engine,
     instance: InstancePre<Host>,
-    signatures: Vec<Signature>,
+}
+
+impl Linked {
+    pub(crate) fn new(
+        engine: Engine,
+        module: &Module,
+        signatures: &[Signature],
+    ) -> Result<Self, EngineError> {
+        let instance = link(&engine, module, signatures)?;
+        Ok(Self { engine, instance })
+    }
 }
 
 /// What a run is held to, and how its guest is served.
@@ -92,11 +112,18 @@ impl Program {
     /// builder wrote, and nothing may change it while it is loaded.
     pub unsafe fn load(compiled: File, interruption: Interruption) -> Result<Self, EngineError> {
         let engine = config::engine(interruption)?;
+        #[cfg(feature = "fibers")]
+        let again = (interruption == Interruption::Epoch).then(|| compiled.try_clone().ok()).flatten();
         // SAFETY: the caller vouches for the file, as this function's own
         // contract asks.
         let module = unsafe { Module::deserialize_open_file(&engine, compiled) }
             .map_err(|error| EngineError::Load { reason: format!("{error:#}") })?;
-        Self::of(engine, &module, interruption)
+        let program = Self::of(engine, &module, interruption)?;
+        #[cfg(feature = "fibers")]
+        // SAFETY: it is the same file.
+        let program =
+            Self { places: again.map(|file| unsafe { Places::new(file, interruption) }), ..program };
+        Ok(program)
     }
 
     /// The program of a module that was loaded.
@@ -116,9 +143,16 @@ impl Program {
             }
         };
         let signatures =
-            module.imports().map(|import| signature_of(&import)).collect::<Result<Vec<_>, _>>()?;
-        let instance = link(&engine, module, &signatures)?;
-        Ok(Self { engine, stack, interruption, instance, signatures })
+            module.imports().map(|import| signature_of(&import)).collect::<Result<Arc<[_]>, _>>()?;
+        let linked = Linked::new(engine, module, &signatures)?;
+        Ok(Self {
+            linked,
+            stack,
+            interruption,
+            signatures,
+            #[cfg(feature = "fibers")]
+            places: None,
+        })
     }
 
     /// Loads code as [`load`](Self::load) does, if nobody but the user of this
@@ -141,7 +175,7 @@ impl Program {
     }
 
     /// The module's imports, in order.
-    pub fn signatures(&self) -> &[Signature] {
+    pub fn signatures(&self) -> &Arc<[Signature]> {
         &self.signatures
     }
 
@@ -152,7 +186,8 @@ impl Program {
     /// [`EngineError::Load`] if the initial memory cannot be had.
     pub fn prepare(&self) -> Result<(), EngineError> {
         Engine::tls_eager_initialize();
-        self.instance
+        self.linked
+            .instance
             .module()
             .initialize_copy_on_write_image()
             .map_err(|error| EngineError::Load { reason: format!("{error:#}") })
@@ -162,7 +197,11 @@ impl Program {
     /// [`Watch`]. A guest that asked a moment ago may miss it: ring until it has
     /// heard. Guests that are not meant lose less than a microsecond.
     pub fn ring(&self) {
-        self.engine.increment_epoch();
+        self.linked.engine.increment_epoch();
+        #[cfg(feature = "fibers")]
+        if let Some(places) = &self.places {
+            places.ring();
+        }
     }
 
     /// Runs a fresh guest to its end, in the calling thread. With
@@ -177,16 +216,30 @@ impl Program {
         settings: &Settings,
         external: Box<dyn External>,
     ) -> Result<(Ending, Usage, Box<dyn External>), EngineError> {
-        let (mut store, _, ending) = self.execute(settings, external)?;
+        // Given back after the guest's memory, so declared before it.
+        #[cfg(feature = "fibers")]
+        let place = self.places.as_ref().and_then(|places| places.take(&settings.limits, &self.signatures));
+        #[cfg(feature = "fibers")]
+        let linked = place.as_ref().map_or(&self.linked, |place| place.linked);
+        #[cfg(not(feature = "fibers"))]
+        let linked = &self.linked;
+        let (mut store, _, ending) = self.execute(linked, settings, external)?;
         let usage = store.data().usage();
         let external = store.data_mut().external.take();
         external.map(|external| (ending, usage, external)).ok_or_else(left_open)
+    }
+
+    /// The module whose guests each get memory of their own.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn linked(&self) -> &Linked {
+        &self.linked
     }
 
     /// Runs a fresh guest to its end, and gives it with all that it has left; no
     /// instance, if it was ended before it began.
     pub(crate) fn execute(
         &self,
+        linked: &Linked,
         settings: &Settings,
         external: Box<dyn External>,
     ) -> Result<(Store<Host>, Option<wasmtime::Instance>, Ending), EngineError> {
@@ -197,7 +250,7 @@ impl Program {
             settings.watch.clone(),
             settings.interrupts.clone(),
         );
-        let mut store = Store::new(&self.engine, host);
+        let mut store = Store::new(&linked.engine, host);
         store.limiter(|host| &mut host.limiter);
         if self.interruption == Interruption::Epoch {
             store.epoch_deadline_callback(|store| attend(store).map(|()| UpdateDeadline::Continue(1)));
@@ -209,7 +262,7 @@ impl Program {
         }
         let instance = self
             .stack
-            .instantiate(&self.instance, &mut store)
+            .instantiate(&linked.instance, &mut store)
             .map_err(|error| EngineError::Instantiate { reason: format!("{error:#}") })?;
         let links = Links::find(&mut store, &instance, &settings.hooks)?;
         store.data_mut().links = Some(Arc::new(links));
