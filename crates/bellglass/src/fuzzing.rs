@@ -58,7 +58,7 @@ fn answer(stream: UnixStream) -> Result<Outcome, Error> {
     let mut monitor =
         Monitor::new(Link::new(Channel::new(stream, Side::Controller), None), system, waiter, limits);
     let signatures = monitor.greet()?;
-    monitor.answers.routes = Routes::new(signatures, BTreeMap::new(), Vec::new(), Unsupported::Errno);
+    monitor.answers.routes = Routes::new(signatures.into(), BTreeMap::new(), Vec::new(), Unsupported::Errno);
     let hook = |name: &str| Some(name.to_owned());
     let hooks = Hooks { allocate: hook("malloc"), free: hook("free"), ..Hooks::default() };
     let orders = Orders { hooks, exports: vec!["run".to_owned()] };

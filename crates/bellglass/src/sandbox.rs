@@ -525,7 +525,7 @@ impl SandboxBuilder {
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
         monitor.walls.push(process.bound_memory(&limits));
         walls::require(&required_walls, &monitor.walls)?;
-        monitor.answers.routes = route(&image, signatures, handlers, observers, unsupported)?;
+        monitor.answers.routes = route(&image, signatures.into(), handlers, observers, unsupported)?;
         Ok(Sandbox {
             guest: Guest::Process { monitor: Box::new(monitor), process },
             waiter,
@@ -557,7 +557,8 @@ impl SandboxBuilder {
         let clock = time.clone();
         let system = build_system(system, &image, argument_zero, arguments, &limits)?
             .processor_time(move || clock.used());
-        let routes = route(&image, program.signatures().to_vec(), parse(handlers)?, observers, unsupported)?;
+        let routes =
+            route(&image, Arc::clone(program.signatures()), parse(handlers)?, observers, unsupported)?;
         let mut answers = Answers::new(system.build()?, waiter.clone(), limits.clone());
         answers.routes = routes;
         let guest = ThreadGuest::new(program, answers, time);
@@ -620,7 +621,7 @@ fn build_system(
 /// What answers each signature of the guest.
 fn route(
     image: &Image,
-    signatures: Vec<Signature>,
+    signatures: Arc<[Signature]>,
     handlers: BTreeMap<Signature, Vec<Handle>>,
     observers: Vec<Observe>,
     unsupported: Unsupported,

@@ -21,6 +21,9 @@ struct Watches {
     last: u64,
     /// Whether the thread is there.
     awake: bool,
+    /// When it looks by itself; `None` while it does not sleep. It is woken only if
+    /// that is too late: runs one after the other do not wake it each time.
+    asleep_until: Option<Instant>,
 }
 
 struct Run {
@@ -29,7 +32,7 @@ struct Run {
 }
 
 static WATCHES: Mutex<Watches> =
-    Mutex::new(Watches { runs: None, due: BTreeSet::new(), last: 0, awake: false });
+    Mutex::new(Watches { runs: None, due: BTreeSet::new(), last: 0, awake: false, asleep_until: None });
 static CHANGED: Condvar = Condvar::new();
 
 fn watches() -> MutexGuard<'static, Watches> {
@@ -66,6 +69,10 @@ impl Drop for Watched {
         if let Some(at) = run.and_then(|run| run.at) {
             watches.due.remove(&(at, self.0));
         }
+        // It must not sleep until then for nobody.
+        if watches.due.is_empty() && watches.sleeps_beyond(Instant::now() + LINGER) {
+            CHANGED.notify_one();
+        }
     }
 }
 
@@ -75,7 +82,6 @@ impl Watches {
         if run.at.is_some_and(|earlier| earlier <= at) {
             return;
         }
-        let first = self.due.first().copied();
         if let Some(later) = run.at.replace(at) {
             self.due.remove(&(later, number));
         }
@@ -85,9 +91,13 @@ impl Watches {
             // Without it alarm clocks ring only while the guest waits, and only
             // the second wall holds its processor time.
             self.awake = thread.spawn(watch).is_ok();
-        } else if first.is_none_or(|(earliest, _)| at < earliest) {
+        } else if self.sleeps_beyond(at) {
             CHANGED.notify_one();
         }
+    }
+
+    fn sleeps_beyond(&self, instant: Instant) -> bool {
+        self.asleep_until.is_some_and(|until| instant < until)
     }
 
     /// Takes the runs that are due.
@@ -135,8 +145,10 @@ fn watch() {
                 end
             }
         };
+        held.asleep_until = Some(until);
         let waited = CHANGED.wait_timeout(held, until.saturating_duration_since(now));
         held = waited.unwrap_or_else(PoisonError::into_inner).0;
+        held.asleep_until = None;
     }
 }
 

@@ -118,7 +118,16 @@ fn watch_controller(interrupts: &Interrupts) {
     }
 }
 
+/// Has the thread's heap grow to what loading a module takes, in a few steps: by
+/// itself it would grow a page at a time, and each step is a system call.
+fn grow_heap() {
+    // Larger pieces would not come from the heap.
+    let pieces: [Vec<u8>; 8] = std::array::from_fn(|_| Vec::with_capacity(96 << 10));
+    drop(std::hint::black_box(pieces));
+}
+
 fn serve(mut walls: Vec<Wall>, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), LinkError> {
+    grow_heap();
     let mut link = Link::new(duplicate(&std::io::stdin())?, Arc::clone(&interrupts));
     link.look_for_offer()?;
     let compiled = File::from(duplicate(&std::io::stdout())?);

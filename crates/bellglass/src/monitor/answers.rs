@@ -3,7 +3,7 @@
 //! hands it calls, and carries out what it says.
 
 use super::pace::Pace;
-use super::routes::{Route, Routes};
+use super::routes::Routes;
 use crate::limits::{LimitKind, Limits};
 use crate::report::{Outcome, crash};
 use bellglass_system::{Answer, Call, Ending, Errno, Memory, Results, Stop, System, Waiter};
@@ -56,7 +56,7 @@ impl Answers {
         arguments: &[u64],
         memory: &mut dyn Memory,
     ) -> Result<Reply, Closed> {
-        let Some((Route { signature, answerer }, observers)) = self.routes.find(index) else {
+        let Some((signature, answerer, observers)) = self.routes.find(index) else {
             let reason = format!("the cell made a call number {index}, which it had not announced");
             return Err(Closed::Breach(reason));
         };

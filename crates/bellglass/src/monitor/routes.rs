@@ -5,6 +5,7 @@ use crate::report::{CallCount, RefusedCall};
 use bellglass_system::{Answer, Call, Ending, Errno, Fault, MemoryError, Row, Stop, System, lookup, settle};
 use bellglass_wire::{Signature, View};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A handler of the user's: answers the call itself, or hands it on with
@@ -74,12 +75,6 @@ fn fault(ending: Ending) -> Fault {
     }
 }
 
-/// One signature, and what answers it.
-pub(crate) struct Route {
-    pub(crate) signature: Signature,
-    pub(crate) answerer: Answerer,
-}
-
 /// What answers one signature, and how often it did.
 pub(crate) struct Answerer {
     row: Option<&'static Row>,
@@ -127,41 +122,47 @@ impl Answerer {
 /// The routes of one run, by the index that its cell's calls use.
 #[derive(Default)]
 pub(crate) struct Routes {
-    routes: Vec<Route>,
+    /// Shared by all runs of one image in this process.
+    signatures: Arc<[Signature]>,
+    answerers: Vec<Answerer>,
     observers: Vec<Observe>,
 }
 
 impl Routes {
     pub(crate) fn new(
-        signatures: Vec<Signature>,
+        signatures: Arc<[Signature]>,
         mut handlers: BTreeMap<Signature, Vec<Handle>>,
         observers: Vec<Observe>,
         unsupported: Unsupported,
     ) -> Self {
-        let route = |signature: Signature| {
-            let answerer = Answerer {
-                row: lookup(&signature),
-                handlers: handlers.remove(&signature).unwrap_or_default(),
-                unsupported,
-                count: 0,
-                refused: 0,
-                time: Duration::ZERO,
-            };
-            Route { signature, answerer }
+        let answerer = |signature: &Signature| Answerer {
+            row: lookup(signature),
+            handlers: handlers.remove(signature).unwrap_or_default(),
+            unsupported,
+            count: 0,
+            refused: 0,
+            time: Duration::ZERO,
         };
-        Self { routes: signatures.into_iter().map(route).collect(), observers }
+        let answerers = signatures.iter().map(answerer).collect();
+        Self { signatures, answerers, observers }
     }
 
-    /// The route of a call, and those who watch.
-    pub(crate) fn find(&mut self, index: u32) -> Option<(&mut Route, &mut [Observe])> {
-        self.routes.get_mut(index as usize).map(|route| (route, &mut self.observers[..]))
+    /// The signature of a call, what answers it, and those who watch.
+    pub(crate) fn find(&mut self, index: u32) -> Option<(&Signature, &mut Answerer, &mut [Observe])> {
+        let signature = self.signatures.get(index as usize)?;
+        let answerer = self.answerers.get_mut(index as usize)?;
+        Some((signature, answerer, &mut self.observers))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Signature, &Answerer)> {
+        self.signatures.iter().zip(&self.answerers)
     }
 
     /// The views that the handlers want, for the cell.
     pub(crate) fn views(&self) -> Vec<(u32, Vec<View>)> {
-        let routes = self.routes.iter().enumerate();
-        let views = routes.filter_map(|(index, route)| {
-            let views = route.answerer.row?.views;
+        let answerers = self.answerers.iter().enumerate();
+        let views = answerers.filter_map(|(index, answerer)| {
+            let views = answerer.row?.views;
             // The number of signatures is capped far below 32 bits.
             (!views.is_empty()).then(|| (index as u32, views.to_vec()))
         });
@@ -170,12 +171,12 @@ impl Routes {
 
     /// What was called, the most time first.
     pub(crate) fn counts(&self) -> Vec<CallCount> {
-        let called = self.routes.iter().filter(|route| route.answerer.count > 0);
+        let called = self.iter().filter(|(_, answerer)| answerer.count > 0);
         let mut counts: Vec<CallCount> = called
-            .map(|route| CallCount {
-                signature: route.signature.to_string(),
-                count: route.answerer.count,
-                time: route.answerer.time,
+            .map(|(signature, answerer)| CallCount {
+                signature: signature.to_string(),
+                count: answerer.count,
+                time: answerer.time,
             })
             .collect();
         counts.sort_by(|one, other| {
@@ -186,21 +187,20 @@ impl Routes {
 
     /// What was called and refused by the policy.
     pub(crate) fn refused(&self) -> Vec<RefusedCall> {
-        let refused = |route: &Route| {
-            let Answerer { row, refused: count, .. } = &route.answerer;
+        let refused = |(signature, answerer): (&Signature, &Answerer)| {
+            let Answerer { row, refused: count, .. } = answerer;
             let reason = row.map_or("", |row| row.note);
-            (*count > 0).then(|| RefusedCall {
-                signature: route.signature.to_string(),
-                count: *count,
-                reason,
-            })
+            (*count > 0).then(|| RefusedCall { signature: signature.to_string(), count: *count, reason })
         };
-        self.routes.iter().filter_map(refused).collect()
+        self.iter().filter_map(refused).collect()
     }
 
     /// What was called and is answered by nothing.
     pub(crate) fn unsupported(&self) -> Vec<String> {
-        let missing = |Route { answerer, .. }: &&Route| answerer.count > 0 && !answerer.is_there();
-        self.routes.iter().filter(missing).map(|route| route.signature.to_string()).collect()
+        let missing = |answerer: &Answerer| answerer.count > 0 && !answerer.is_there();
+        self.iter()
+            .filter(|(_, answerer)| missing(answerer))
+            .map(|(signature, _)| signature.to_string())
+            .collect()
     }
 }

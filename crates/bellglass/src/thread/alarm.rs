@@ -5,7 +5,8 @@
 //! whole process sleeps until the next deadline, and rings then. A guest that had
 //! just looked when it was rung would not look again, so it is rung once more a
 //! little later, until it has heard. The thread ends when no guest has needed it
-//! for a while.
+//! for a while. It is woken only if it would sleep too long: guests that run one
+//! after the other do not wake it each time.
 
 use super::bell::Bell;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ struct State {
     /// Tells apart what is due at the same moment.
     next: u64,
     running: bool,
+    /// When the thread wakes by itself; `None` while it does not sleep.
+    asleep_until: Option<Instant>,
 }
 
 type Key = (Instant, u64);
@@ -54,7 +57,14 @@ pub(crate) struct Appointment(Key);
 
 impl Drop for Appointment {
     fn drop(&mut self) {
-        ALARM.lock().waiting.remove(&self.0);
+        let mut state = ALARM.lock();
+        state.waiting.remove(&self.0);
+        // It must not sleep until then for nobody.
+        let is_needless = state.waiting.is_empty() && state.sleeps_beyond(Instant::now() + IDLE_TIME);
+        drop(state);
+        if is_needless {
+            ALARM.changed.notify_one();
+        }
     }
 }
 
@@ -87,10 +97,10 @@ impl Alarm {
             work.spawn(|| self.work())?;
             state.running = true;
         }
-        let is_first = state.waiting.first_key_value().is_none_or(|(first, _)| instant < first.0);
         let key = state.insert(instant, waiting);
+        let is_late = state.sleeps_beyond(instant);
         drop(state);
-        if is_first {
+        if is_late {
             self.changed.notify_one();
         }
         Ok(key)
@@ -105,9 +115,11 @@ impl Alarm {
                 Some(due) if due <= now => state.serve_first(now),
                 due => {
                     let time = due.map_or(IDLE_TIME, |due| due - now);
+                    state.asleep_until = now.checked_add(time);
                     let waited = self.changed.wait_timeout(state, time);
                     let (left, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                     state = left;
+                    state.asleep_until = None;
                     if timeout.timed_out() && state.waiting.is_empty() {
                         state.running = false;
                         return;
@@ -120,7 +132,11 @@ impl Alarm {
 
 impl State {
     const fn new() -> Self {
-        Self { waiting: BTreeMap::new(), next: 0, running: false }
+        Self { waiting: BTreeMap::new(), next: 0, running: false, asleep_until: None }
+    }
+
+    fn sleeps_beyond(&self, instant: Instant) -> bool {
+        self.asleep_until.is_some_and(|until| instant < until)
     }
 
     fn insert(&mut self, instant: Instant, waiting: Waiting) -> Key {
