@@ -306,3 +306,73 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
         Poll::Pending => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellglass_engine::Interruption;
+    use bellglass_pack::Writer;
+    use std::io::Seek;
+    use std::path::Path;
+
+    /// Fills its memory with all that could differ from one start to the next.
+    const CURIOUS: &str = r#"(module
+        (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "environ_get" (func $environment (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "args_get" (func $arguments (param i32 i32) (result i32)))
+        (memory (export "memory") 2)
+        (global (export "depth") (mut i32) (i32.const 0))
+        (func (export "begin")
+            (drop (call $random (i32.const 1024) (i32.const 64)))
+            (drop (call $time (i32.const 0) (i64.const 1) (i32.const 2048)))
+            (drop (call $time (i32.const 1) (i64.const 1) (i32.const 2056)))
+            (drop (call $time (i32.const 2) (i64.const 1) (i32.const 2064)))
+            (drop (call $environment (i32.const 4096) (i32.const 8192)))
+            (drop (call $arguments (i32.const 12288) (i32.const 16384)))
+            (global.set 0 (i32.load (i32.const 1024))))
+        (func (export "run") (result i32) i32.const 0))"#;
+
+    const RECIPE: &str = r#"
+        name = "curious"
+        version = "1"
+        toolchain = "toolchain.toml"
+        program = "/bin/curious"
+        [entry]
+        start = "begin"
+        run = "run"
+        [environment]
+        HOME = "/home/user"
+        [snapshot]
+        arguments = ["one argument"]
+        [options]
+        source_date_epoch = "1700000000"
+        [[source]]
+        name = "data"
+        file = "data.tar.gz"
+        debian = "pool/main/d/data.tar.gz"
+        sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        size = 3
+        [[step]]
+        name = "only"
+        script = "steps/only.sh"
+        needs = ["source:data"]
+    "#;
+
+    #[test]
+    fn the_same_image_gives_the_same_snapshot() {
+        let recipe = Recipe::parse(RECIPE, Path::new("curious.toml")).expect("a recipe");
+        let wasm = wat::parse_str(CURIOUS).expect("a module");
+        let (program, _) = Program::compile(&wasm, Interruption::Kill).expect("code");
+        let mut files = tempfile::tempfile().expect("a file");
+        Writer::new(0).finish(&mut files).expect("a pack");
+        files.rewind().expect("its beginning");
+        let snapshot = recipe.snapshot.as_ref().expect("a snapshot");
+        let take = || take(&recipe, snapshot, &wasm, &program, &files).expect("a snapshot").wasm;
+        let first = take();
+        let has = |text: &[u8]| first.windows(text.len()).any(|part| part == text);
+        assert!(has(b"one argument") && has(b"HOME=/home/user"), "the guest has asked");
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(first == take(), "the bytes differ");
+    }
+}
