@@ -13,6 +13,13 @@ def processor():
     return "unknown"
 
 
+def told(goals):
+    """Which of them were met, and by how much the others were not."""
+    one = lambda goal: (f"{goal['what']} met" if goal["ratio"] <= 1 else
+                        f"{goal['what']} **missed, ×{goal['ratio']:.2f} of it**")
+    return "Of these: " + "; ".join(map(one, goals)) + "."
+
+
 def write(result, path, text):
     names = {key: one["name"] for key, one in result["contestants"].items()}
     machine = result["machine"]
@@ -30,8 +37,7 @@ def write(result, path, text):
     plain = [figure for figure in result["figures"] if not figure["key"].startswith("cpu_")]
     for figure in plain:
         lines += ["", f"**{figure['name'][0].upper()}{figure['name'][1:]}**, {figure['unit']}. "
-                  + (f"Target: {figure['target']}: " + ("met." if figure["met"] else "**not met.**")
-                     if figure["target"] else ""), "",
+                  + (f"Target: {figure['target']}. " + told(figure["goals"]) if figure["target"] else ""), "",
                   "| | median | against native | least to most |", "| --- | ---: | ---: | ---: |"]
         for row in figure["rows"]:
             ratio = f"×{row['ratio']:.2f}" if row["ratio"] is not None else ""

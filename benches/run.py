@@ -42,8 +42,8 @@ def show(figure, names):
               f"{ratio:>10}   ({spread})", flush=True)
     if figure.note:
         print(f"    {figure.note}")
-    if figure.met is not None:
-        print("    " + ("the target is met" if figure.met else "the target is NOT met"), flush=True)
+    if figure.goals:
+        print("    targets: " + "; ".join(map(str, figure.goals)), flush=True)
 
 
 def mean_of_programs(measured):

@@ -4,15 +4,14 @@
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, bail};
-use bellglass::{Capture, Image, Input, Isolation, Limits, Outcome, Output, Sandbox, Store};
+use bellglass::{
+    Capture, Image, Input, Isolation, Limits, Outcome, Output, Pool, Sandbox, SandboxBuilder, Store,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{BufRead, Read, Write};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-
-/// The program of every figure.
-const PROGRAM: &str = "print('hi')";
 
 /// A program that says that it is there, and then waits for ever.
 const WAITING: &str = "import sys; sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()";
@@ -31,6 +30,9 @@ struct Arguments {
     /// The image
     #[arg(long, default_value = "python", global = true)]
     image: String,
+    /// What each fresh sandbox runs; it prints 'hi'
+    #[arg(long, default_value = "print('hi')", global = true)]
+    program: String,
 }
 
 #[derive(Subcommand)]
@@ -71,47 +73,82 @@ fn main() -> anyhow::Result<()> {
     let store = Store::open_default()?;
     let image = || store.find(&arguments.image).context("there is no image: run `cargo xtask bench`");
     match arguments.what {
-        What::Warm => warm(&image()?, isolation),
-        What::Rate { seconds } => rate(&image()?, isolation, Duration::from_secs_f64(seconds)),
+        What::Warm => warm(&Source::new(image()?, isolation)?, &arguments.program),
+        What::Rate { seconds } => {
+            let source = Source::new(image()?, isolation)?;
+            rate(&source, &arguments.program, Duration::from_secs_f64(seconds))
+        }
         What::Live { counts } => live(&image()?, isolation, &counts),
         What::Deadline { program, seconds } => deadline(image()?, isolation, &program, seconds),
     }
 }
 
-/// One fresh sandbox, from nothing to its report.
-fn once(image: &Image, isolation: Isolation) -> anyhow::Result<()> {
-    let printed = Capture::new();
-    let report = Sandbox::builder(image.clone())
-        .isolation(isolation)
-        .arguments(["-c", PROGRAM])
-        .stdout(Output::Capture(printed.clone()))
-        .build()?
-        .run();
-    if printed.bytes() != b"hi\n" {
-        bail!("the program ended as {:?} and printed {:?}", report.outcome, printed.bytes());
-    }
-    Ok(())
+/// Where sandboxes come from: cells are kept ready for those that have one.
+enum Source {
+    Pool(Pool),
+    Threads(Image),
 }
 
-fn warm(image: &Image, isolation: Isolation) -> anyhow::Result<()> {
-    once(image, isolation)?;
+impl Source {
+    fn new(image: Image, isolation: Isolation) -> anyhow::Result<Self> {
+        Ok(match isolation {
+            Isolation::Process => Self::Pool(Pool::builder(image).build()?),
+            Isolation::Thread => Self::Threads(image),
+        })
+    }
+
+    fn sandbox(&self) -> SandboxBuilder {
+        match self {
+            Self::Pool(pool) => pool.sandbox(),
+            Self::Threads(image) => Sandbox::builder(image.clone()).isolation(Isolation::Thread),
+        }
+    }
+
+    /// Runs one fresh sandbox, from nothing to its report.
+    fn once(&self, program: &str) -> anyhow::Result<()> {
+        let printed = Capture::new();
+        let report =
+            self.sandbox().arguments(["-c", program]).stdout(Output::Capture(printed.clone())).build()?.run();
+        if printed.bytes() != b"hi\n" {
+            bail!("the program ended as {:?} and printed {:?}", report.outcome, printed.bytes());
+        }
+        Ok(())
+    }
+
+    /// Waits until a cell is ready, as one is for a controller that is not asked
+    /// without a pause.
+    fn rest(&self) {
+        const LONGEST: Duration = Duration::from_secs(1);
+        let begun = Instant::now();
+        while let Self::Pool(pool) = self
+            && pool.ready() == 0
+            && begun.elapsed() < LONGEST
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn warm(source: &Source, program: &str) -> anyhow::Result<()> {
+    source.once(program)?;
     for line in std::io::stdin().lock().lines() {
         line?;
+        source.rest();
         let begun = Instant::now();
-        once(image, isolation)?;
+        source.once(program)?;
         say(&format!("{:.9}", begun.elapsed().as_secs_f64()))?;
     }
     Ok(())
 }
 
-fn rate(image: &Image, isolation: Isolation, time: Duration) -> anyhow::Result<()> {
+fn rate(source: &Source, program: &str, time: Duration) -> anyhow::Result<()> {
     for _ in 0..10 {
-        once(image, isolation)?;
+        source.once(program)?;
     }
     let begun = Instant::now();
     let mut count = 0_u32;
     while begun.elapsed() < time {
-        once(image, isolation)?;
+        source.once(program)?;
         count += 1;
     }
     say(&format!("{:.3}", f64::from(count) / begun.elapsed().as_secs_f64()))
