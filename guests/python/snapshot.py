@@ -65,6 +65,7 @@ def prepare(names):
     meta_path, path_hooks = list(sys.meta_path), list(sys.path_hooks)
     site_folders = list_sites()
     sys.path_importer_cache.clear()
+    find_or_restore.__name__ = find_or_restore.__qualname__ = find_and_load.__name__
     bootstrap._find_and_load_unlocked = find_or_restore
     rehearse()
     return begin

@@ -6,8 +6,8 @@ use crate::{module, snapshot};
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, Program, compatibility_key};
 use bellglass_image::{
-    Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part,
-    Serves, Sha256Digest, Snapshot, Staging, Start, Store,
+    Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Module,
+    Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
 };
 use bellglass_pack::Writer;
 use std::fs::{self, File};
@@ -120,11 +120,21 @@ impl Seal<'_> {
 }
 
 /// Compiles an image's modules again, for the engine of this build, and installs
-/// the image that has them. Nothing else of the image changes.
+/// the image that has them. Nothing else of the image changes. Of several
+/// processes that want it at once, one does it.
 ///
 /// # Errors
 /// [`BuildError`], if a part is damaged, or the system refuses something.
 pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
+    let _lock = FolderLock::take(store.folder(), "recompile", || {})?;
+    // Who waited finds the new image, and its own gone.
+    if let Ok(found) = store.find(&image.manifest().full_name()) {
+        let (theirs, ours) = (found.manifest(), image.manifest());
+        let is_same = theirs.module.wasm == ours.module.wasm && theirs.files == ours.files;
+        if is_same && found.is_for_engine(compatibility_key) {
+            return Ok(found);
+        }
+    }
     image.verify()?;
     let staging = store.stage()?;
     let again = |start: Start, module: &Module| {

@@ -72,7 +72,9 @@ void *mmap(void *hint, size_t length, int protection, int flags, int fd, off_t o
     errno = EINVAL;
     return MAP_FAILED;
   }
-  if ((flags & MAP_FIXED) || (protection & PROT_EXEC)) {
+  /* Nobody can jump into memory. Who makes code is told so at once; a file that
+   * is mapped to be executed may still be read. */
+  if ((flags & MAP_FIXED) || ((flags & MAP_ANONYMOUS) && (protection & PROT_EXEC))) {
     errno = ENOTSUP;
     return MAP_FAILED;
   }

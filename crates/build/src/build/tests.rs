@@ -233,6 +233,24 @@ fn an_image_of_another_engine_is_compiled_again() {
 }
 
 #[test]
+fn an_image_that_many_compile_again_at_once_is_there_for_each() {
+    let toy = Toy::new();
+    let image = toy.build().expect("an image");
+    let path = image.path().join(bellglass_image::MANIFEST_FILE);
+    let text = fs::read_to_string(&path).expect("there");
+    fs::write(&path, text.replace(bellglass_engine::ENGINE, "an older engine")).expect("written");
+    let store = Store::new(toy.folder.path().join("cache/images"));
+    let found: Vec<_> = (0..4).map(|_| store.find("toy").expect("the older one")).collect();
+    let paths: Vec<PathBuf> = std::thread::scope(|scope| {
+        let again = |image| scope.spawn(|| crate::recompile(image, &store).expect("an image"));
+        let threads: Vec<_> = found.iter().map(again).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic").path().to_owned()).collect()
+    });
+    assert!(paths.iter().all(|path| *path == paths[0]), "{paths:?}");
+    assert_eq!(words(&store.find("toy").expect("the new one")), b"sweet words\n");
+}
+
+#[test]
 fn builds_at_once_wait_and_share_the_result() {
     let toy = Toy::new();
     toy.write("toy/other.sh", "sleep 0.3\n");
