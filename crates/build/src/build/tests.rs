@@ -242,7 +242,8 @@ fn an_image_that_many_compile_again_at_once_is_there_for_each() {
     let store = Store::new(toy.folder.path().join("cache/images"));
     let found: Vec<_> = (0..4).map(|_| store.find("toy").expect("the older one")).collect();
     let paths: Vec<PathBuf> = std::thread::scope(|scope| {
-        let again = |image| scope.spawn(|| crate::recompile(image, &store).expect("an image"));
+        let store = &store;
+        let again = |image| scope.spawn(move || crate::recompile(image, store).expect("an image"));
         let threads: Vec<_> = found.iter().map(again).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic").path().to_owned()).collect()
     });
