@@ -95,7 +95,7 @@ fn causes(page: &mut String, expectations: &Expectations) {
     }
     for cause in causes {
         let _ = write!(page, "\n### {}\n\n{}\n\n| test | why |\n| --- | --- |\n", cause.name, cause.about);
-        let ends = cause.ends.iter().map(|(test, why)| (test, format!("ends the interpreter: {why}")));
+        let ends = cause.ends.iter().map(|(test, why)| (test, format!("by itself: {why}")));
         let fails = cause.fails.iter().map(|(test, why)| (test, why.clone()));
         let tests: BTreeMap<&String, String> = fails.chain(ends).collect();
         for (test, why) in tests {

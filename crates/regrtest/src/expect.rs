@@ -16,7 +16,7 @@
 //! "test_fork::*" = "why"                         # tests whose names begin so, not all of them
 //!
 //! [cause.ends]
-//! "test_a::A.test_c" = "why"          # a test that ends the interpreter, or never ends
+//! "test_a::A.test_c" = "why"          # a test that ends the interpreter, never ends, or harms those after it
 //! ```
 
 use anyhow::{Context, bail};
@@ -52,7 +52,8 @@ pub(crate) struct Cause {
     /// Tests that fail, as `file::Class.method`, and files that do not load.
     #[serde(default)]
     pub fails: BTreeMap<String, String>,
-    /// Tests that end the interpreter or never end; they are run by themselves.
+    /// Tests that end the interpreter, never end, or harm those after them; they are
+    /// run by themselves.
     #[serde(default)]
     pub ends: BTreeMap<String, String>,
 }
