@@ -120,9 +120,11 @@ impl Program {
             .map_err(|error| EngineError::Load { reason: format!("{error:#}") })?;
         let program = Self::of(engine, &module, interruption)?;
         #[cfg(feature = "fibers")]
-        // SAFETY: it is the same file.
-        let program =
-            Self { places: again.map(|file| unsafe { Places::new(file, interruption) }), ..program };
+        let program = {
+            // SAFETY: it is the same file.
+            let places = again.map(|file| unsafe { Places::new(file, interruption) });
+            Self { places, ..program }
+        };
         Ok(program)
     }
 
