@@ -12,7 +12,7 @@ chmod +x tclsh
 TCLSH_CMD="$PWD/tclsh" CC="$BELLGLASS_COMMAND cc" "$BELLGLASS_SOURCES/sqlite/configure" -q \
   --disable-tcl --disable-readline --disable-shared --disable-threadsafe --disable-load-extension \
   CFLAGS="-O2"
-# The generator of its parser is a guest too.
-BELLGLASS_OPTIONS="--dir $PWD:rw" make -s TCLSH_CMD="$PWD/tclsh" sqlite3
+# The generators of its parser and of its version are guests too.
+BELLGLASS_OPTIONS="--dir $PWD:rw --dir $BELLGLASS_SOURCES/sqlite" make -s TCLSH_CMD="$PWD/tclsh" sqlite3
 mkdir -p "$BELLGLASS_OUT/files"
 cp sqlite3 "$BELLGLASS_OUT/module.wasm"
