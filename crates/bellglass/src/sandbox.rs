@@ -185,14 +185,18 @@ fn watch(
             })
         }
     };
-    waiter.remind_by(Box::new(watched.reminder()));
+    // Without a thread alarm clocks ring only while the guest waits, and only the
+    // second wall holds its processor time.
+    let reminder = watched.reminder();
+    let remind = move |at| drop(reminder.remind(at));
+    waiter.remind_by(Box::new(remind));
     if let Some(warning) = warning
         && !limits.grace.is_zero()
     {
         waiter.warn(warning, limits.grace_signal);
     }
     if let Some(look) = limit.and_then(|limit| begun.checked_add(limit)) {
-        watched.reminder()(look);
+        remind(look);
     }
     watched
 }

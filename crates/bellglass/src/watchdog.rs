@@ -1,7 +1,7 @@
 //! Looks after runs whose guests compute, when no handler of theirs is at work:
-//! alarm clocks, warnings, processor time. One thread does it for all runs of the
-//! process; it starts with the first that needs it, and ends when there was none
-//! for a while.
+//! alarm clocks, warnings, processor time, and the deadlines of guests in threads.
+//! One thread does it for all runs of the process; it starts with the first that
+//! needs it, and ends when there was none for a while.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -55,10 +55,23 @@ impl Watched {
         Self(number)
     }
 
-    /// What asks for a look at a time, as long as this lives.
-    pub(crate) fn reminder(&self) -> impl Fn(Instant) + Send + 'static {
-        let number = self.0;
-        move |at| watches().remind(number, at)
+    /// What asks for a look, as long as this lives.
+    pub(crate) fn reminder(&self) -> Reminder {
+        Reminder(self.0)
+    }
+}
+
+/// Asks for looks at one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reminder(u64);
+
+impl Reminder {
+    /// Asks for a look at this time.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread: then nobody looks.
+    pub(crate) fn remind(self, at: Instant) -> std::io::Result<()> {
+        watches().remind(self.0, at)
     }
 }
 
@@ -77,10 +90,10 @@ impl Drop for Watched {
 }
 
 impl Watches {
-    fn remind(&mut self, number: u64, at: Instant) {
-        let Some(run) = self.runs.as_mut().and_then(|runs| runs.get_mut(&number)) else { return };
-        if run.at.is_some_and(|earlier| earlier <= at) {
-            return;
+    fn remind(&mut self, number: u64, at: Instant) -> std::io::Result<()> {
+        let Some(run) = self.runs.as_mut().and_then(|runs| runs.get_mut(&number)) else { return Ok(()) };
+        if self.awake && run.at.is_some_and(|earlier| earlier <= at) {
+            return Ok(());
         }
         if let Some(later) = run.at.replace(at) {
             self.due.remove(&(later, number));
@@ -88,12 +101,12 @@ impl Watches {
         self.due.insert((at, number));
         if !self.awake {
             let thread = std::thread::Builder::new().name("bellglass-watchdog".to_owned());
-            // Without it alarm clocks ring only while the guest waits, and only
-            // the second wall holds its processor time.
-            self.awake = thread.spawn(watch).is_ok();
+            thread.spawn(watch)?;
+            self.awake = true;
         } else if self.sleeps_beyond(at) {
             CHANGED.notify_one();
         }
+        Ok(())
     }
 
     fn sleeps_beyond(&self, instant: Instant) -> bool {
@@ -124,7 +137,8 @@ fn watch() {
             drop(held);
             for (number, look) in looks {
                 if let Some(next) = look() {
-                    watches().remind(number, next);
+                    // This is the thread that it needs.
+                    let _ = watches().remind(number, next);
                 }
             }
             held = watches();
@@ -165,17 +179,20 @@ mod tests {
             let count = counter.fetch_add(1, Ordering::SeqCst) + 1;
             (count < 3).then(|| Instant::now() + Duration::from_millis(5))
         });
-        let remind = watched.reminder();
-        remind(Instant::now() + Duration::from_secs(1000));
-        remind(Instant::now() + Duration::from_millis(5));
+        let reminder = watched.reminder();
+        let remind = |milliseconds| {
+            reminder.remind(Instant::now() + Duration::from_millis(milliseconds)).expect("a thread");
+        };
+        remind(1_000_000);
+        remind(5);
         let begun = Instant::now();
         while looks.load(Ordering::SeqCst) < 3 && begun.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(looks.load(Ordering::SeqCst), 3);
-        remind(Instant::now() + Duration::from_millis(50));
+        remind(50);
         drop(watched);
-        remind(Instant::now());
+        remind(0);
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(looks.load(Ordering::SeqCst), 3);
     }

@@ -68,9 +68,7 @@ impl Answers {
             return Err(Closed::End(Outcome::CallLimit { limit: self.limits.calls.unwrap_or_default() }));
         }
         let mut begun = Instant::now();
-        if self.pace.is_kept()
-            && let Some(later) = self.pace.later(begun)
-        {
+        if let Some(later) = self.pace.later(begun) {
             if let Err(stop) = self.waiter.pause_until(later) {
                 return Err(Closed::End(self.stopped(stop)));
             }

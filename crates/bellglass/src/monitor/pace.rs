@@ -39,11 +39,6 @@ impl Pace {
         }
     }
 
-    /// Whether there is a rate to keep.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.rate.is_some()
-    }
-
     /// When the call that came now may be answered, if that is later.
     pub(crate) fn later(&mut self, now: Instant) -> Option<Instant> {
         let rate = self.rate.as_mut()?;

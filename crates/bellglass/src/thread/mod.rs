@@ -11,6 +11,8 @@ mod time;
 
 use crate::monitor::{Answers, Ending, Orders};
 use crate::report::Outcome;
+use crate::watchdog::Watched;
+use alarm::Alarm;
 use answering::Answering;
 use bell::Bell;
 use bellglass_engine::{Ending as GuestEnding, Program, Settings, Watch};
@@ -24,7 +26,9 @@ pub(crate) use time::ThreadTime;
 pub(crate) struct ThreadGuest {
     pub(crate) answers: Answers,
     program: Arc<Program>,
-    bell: Arc<Bell>,
+    alarm: Alarm,
+    /// Until the guest has ended, it can be rung.
+    watched: Watched,
     time: ThreadTime,
 }
 
@@ -39,41 +43,42 @@ pub(crate) struct Ended {
 
 /// Interrupts or ends a guest from another thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Ringer(Arc<Bell>);
+pub(crate) struct Ringer(Alarm);
 
 impl Ringer {
     /// Gives the guest the interrupt of this number.
     pub(crate) fn interrupt(&self, number: u8) {
-        self.0.interrupt(number);
-        alarm::ring(&self.0);
+        self.0.bell().interrupt(number);
+        self.0.ring();
     }
 
     /// Has the guest see whether its processor time is used up.
     pub(crate) fn look(&self) {
-        self.0.look();
-        alarm::ring(&self.0);
+        self.0.bell().look();
+        self.0.ring();
     }
 
     /// Ends the guest.
     pub(crate) fn kill(&self) {
-        self.0.kill();
-        alarm::ring(&self.0);
+        self.0.bell().kill();
+        self.0.ring();
     }
 }
 
 impl ThreadGuest {
     pub(crate) fn new(program: Arc<Program>, answers: Answers, time: ThreadTime) -> Self {
-        let bell = Arc::new(Bell::new(Arc::clone(&program)));
-        Self { answers, program, bell, time }
+        let (alarm, watched) = Alarm::new(Arc::new(Bell::new(Arc::clone(&program))));
+        Self { answers, program, alarm, watched, time }
     }
 
     pub(crate) fn ringer(&self) -> Ringer {
-        Ringer(Arc::clone(&self.bell))
+        Ringer(self.alarm.clone())
     }
 
     /// Runs the guest to its end, or to its deadline, in this thread.
     pub(crate) fn run(self, orders: Orders, deadline: Option<Instant>) -> Ended {
-        let Self { answers, program, bell, time } = self;
+        let Self { answers, program, alarm, watched: _watched, time } = self;
+        let bell = alarm.bell();
         time.start();
         if let Some(limit) = answers.limits.processor_time {
             bell.limit_processor_time(time.clone(), limit, answers.waiter.clone());
@@ -83,17 +88,16 @@ impl ThreadGuest {
             table_elements: answers.limits.table_elements,
         };
         let allocator = orders.hooks.allocate.is_some() && orders.hooks.free.is_some();
-        let answering = Answering::new(answers, allocator, Arc::clone(&bell));
+        let answering = Answering::new(answers, allocator, Arc::clone(bell));
         let settings = Settings {
             limits,
             hooks: orders.hooks,
             exports: orders.exports,
-            watch: Some(Arc::clone(&bell) as Arc<dyn Watch>),
+            watch: Some(Arc::clone(bell) as Arc<dyn Watch>),
             interrupts: None,
         };
-        let appointment = deadline.map(|deadline| alarm::at(deadline, &bell)).transpose();
-        let ending = match &appointment {
-            Ok(_) => end(&program, &settings, &answering, &bell),
+        let ending = match deadline.map_or(Ok(()), |deadline| alarm.end_at(deadline)) {
+            Ok(()) => end(&program, &settings, &answering, bell),
             Err(error) => {
                 let reason = format!("no thread can be had to watch the deadline: {error}");
                 Ending { outcome: Outcome::Failed { reason }, usage: Usage::default() }
