@@ -1,5 +1,6 @@
 //! The rows of the libc functions.
 
+use super::layout::{LIMIT, MESSAGE, Structure, TERMINAL, TIMER};
 use super::{descriptor, identity, path, process, resource, socket, terminal};
 use crate::table::{Family, Kind::*, Parameter, Row, Support};
 use crate::{Answer, Call, Errno, Fault, System};
@@ -22,6 +23,11 @@ macro_rules! rows {
             handler: $handler,
         }),*]
     };
+}
+
+/// A structure at an argument.
+const fn structure(pointer: u8, structure: &Structure) -> View {
+    View::Fixed { pointer, size: structure.size as u32 }
 }
 
 const NONE: &[View] = &[];
@@ -95,7 +101,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     getpriority(which: Unsigned, who: Unsigned) "(ii)i" Libc NONE, FULL, "", resource::getpriority;
     setpriority(which: Unsigned, who: Unsigned, value: Signed) "(iii)i" Libc NONE, PARTIAL, "priorities cannot be changed", resource::setpriority;
     getrlimit(resource: Unsigned, limit: Result) "(ii)i" Libc NONE, FULL, "", resource::getrlimit;
-    setrlimit(resource: Unsigned, limit: Pointer) "(ii)i" Libc &[View::Fixed { pointer: 1, size: 16 }], PARTIAL, "limits cannot be changed", resource::setrlimit;
+    setrlimit(resource: Unsigned, limit: Pointer) "(ii)i" Libc &[structure(1, &LIMIT)], PARTIAL, "limits cannot be changed", resource::setrlimit;
     getrusage(who: Signed, usage: Result) "(ii)i" Libc NONE, PARTIAL, "processor time and memory only", resource::getrusage;
     sched_get_priority_max(policy: Unsigned) "(i)i" Libc NONE, FULL, "", process::sched_get_priority_max;
     sched_get_priority_min(policy: Unsigned) "(i)i" Libc NONE, FULL, "", process::sched_get_priority_min;
@@ -109,7 +115,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     // Signals.
     alarm(seconds: Unsigned) "(i)i" LibcPointer NONE, FULL, "", process::alarm;
     getitimer(which: Unsigned, value: Result) "(ii)i" Libc NONE, FULL, "", process::getitimer;
-    setitimer(which: Unsigned, value: Pointer, old: Result) "(iii)i" Libc &[View::Fixed { pointer: 1, size: 32 }], PARTIAL, "real time only", process::setitimer;
+    setitimer(which: Unsigned, value: Pointer, old: Result) "(iii)i" Libc &[structure(1, &TIMER)], PARTIAL, "real time only", process::setitimer;
     kill(pid: Signed, signal: Unsigned) "(ii)i" Libc NONE, PARTIAL, "to itself, for there is no other process; not SIGSTOP", process::kill;
     killpg(pgrp: Signed, signal: Unsigned) "(ii)i" Libc NONE, PARTIAL, "to itself, for there is no other process; not SIGSTOP", process::killpg;
     pause() "()i" Libc NONE, FULL, "", process::pause;
@@ -138,7 +144,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     // Terminals.
     ioctl(fd: Descriptor, request: Flags, argument: Pointer) "(iii)i" Libc NONE, PARTIAL, "the window's size only", terminal::ioctl;
     tcgetattr(fd: Descriptor, termios: Result) "(ii)i" Libc NONE, FULL, "", terminal::tcgetattr;
-    tcsetattr(fd: Descriptor, actions: Unsigned, termios: Pointer) "(iii)i" Libc &[View::Fixed { pointer: 2, size: 60 }], PARTIAL, "speeds cannot be changed", terminal::tcsetattr;
+    tcsetattr(fd: Descriptor, actions: Unsigned, termios: Pointer) "(iii)i" Libc &[structure(2, &TERMINAL)], PARTIAL, "speeds cannot be changed", terminal::tcsetattr;
     tcdrain(fd: Descriptor) "(i)i" Libc NONE, FULL, "", terminal::check;
     tcflow(fd: Descriptor, action: Unsigned) "(ii)i" Libc NONE, PARTIAL, "it does nothing", terminal::check;
     tcflush(fd: Descriptor, queue: Unsigned) "(ii)i" Libc NONE, PARTIAL, "it does nothing", terminal::check;
@@ -166,8 +172,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     setsockopt(fd: Descriptor, level: Unsigned, name: Unsigned, value: Buffer, len: Size) "(iiiii)i" Libc NONE, PARTIAL, "options that change nothing for a pair", socket::setsockopt;
     sendto(fd: Descriptor, bytes: Buffer, len: Size, flags: Flags, address: Buffer, address_len: Size) "(iiiiii)i" Libc &[View::Bytes { pointer: 1, length: 2, scale: 1 }], FULL, "", socket::sendto;
     recvfrom(fd: Descriptor, bytes: Result, len: Size, flags: Flags, address: Result, address_len: Pointer) "(iiiiii)i" Libc NONE, FULL, "", socket::recvfrom;
-    sendmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[View::Fixed { pointer: 1, size: 28 }], PARTIAL, "no control data", socket::sendmsg;
-    recvmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[View::Fixed { pointer: 1, size: 28 }], PARTIAL, "no control data", socket::recvmsg;
+    sendmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[structure(1, &MESSAGE)], PARTIAL, "no control data", socket::sendmsg;
+    recvmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[structure(1, &MESSAGE)], PARTIAL, "no control data", socket::recvmsg;
     getaddrinfo(node: Text, service: Text, hints: Pointer, result: Result) "(iiii)i" Libc TEXT_0, PARTIAL, "no name server may be asked", socket::no_name_server;
     getnameinfo(address: Buffer, len: Size, host: Result, host_len: Size, service: Result, service_len: Size, flags: Flags) "(iiiiiii)i" Libc NONE, PARTIAL, "no name server may be asked", socket::no_name_server;
     if_indextoname(index: Unsigned, name: Result) "(ii)i" LibcPointer NONE, Support::Refused(Errno::NXIO), "there is no network yet", refused;
