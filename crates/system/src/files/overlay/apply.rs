@@ -52,10 +52,11 @@ pub enum ApplyError {
     },
 }
 
-/// The last directory that was walked to.
+/// What changes are written to, and how far that is.
 struct Target<'a> {
     tree: &'a MemoryTree,
     root: Arc<dyn Directory>,
+    /// The last directory that was walked to, and its path.
     last: Option<(Vec<u8>, Arc<dyn Directory>)>,
     /// Files whose attributes have been written under one of their names: under
     /// the others they are not as they were, and nobody else did it.
@@ -250,14 +251,44 @@ impl Target<'_> {
         name: &[u8],
         thorough: Thorough,
     ) -> Result<(), String> {
-        match &before.source {
-            Source::Below { metadata, .. }
-                if identity(metadata) == identity(now) && self.attributed.contains(&identity(now)) =>
-            {
-                Ok(())
-            }
-            _ => unchanged(before, now, directory, name, thorough),
+        let Source::Below { metadata, digest, .. } = &before.source else { return Ok(()) };
+        if identity(now) == identity(metadata) && self.attributed.contains(&identity(now)) {
+            return Ok(());
         }
+        let other = || Err("somebody else has changed it meanwhile".to_owned());
+        if now.file_type != metadata.file_type || identity(now) != identity(metadata) {
+            return Err("something else has taken its place meanwhile".to_owned());
+        }
+        if now.permissions != metadata.permissions {
+            return other();
+        }
+        match now.file_type {
+            FileType::Directory => return Ok(()),
+            FileType::SymbolicLink => {
+                return match directory.lookup(name) {
+                    Ok(Found::Symlink(target)) if Some(&target) == before.target.as_ref() => Ok(()),
+                    _ => other(),
+                };
+            }
+            _ => {}
+        }
+        let stamp = |metadata: &Metadata| (metadata.size, metadata.modified);
+        if stamp(now) != stamp(metadata) {
+            return other();
+        }
+        // Once writing has begun, what was done to one name of a file has moved this
+        // time of its others.
+        if thorough == Thorough::Yes && now.changed != metadata.changed {
+            return other();
+        }
+        // Two changes within a tick of the host's clock leave the same stamp.
+        if let (Some(digest), Thorough::Yes) = (digest, thorough) {
+            let read = open_to_read(directory, name).and_then(|file| digest_of(file.as_ref(), now.size));
+            if read != Ok(*digest) {
+                return other();
+            }
+        }
+        Ok(())
     }
 
     /// A directory that is to be removed may hold only what was there.
@@ -501,51 +532,6 @@ fn cleared_by(changes: &[Change], change: &Change) -> bool {
         }
     }
     false
-}
-
-/// Whether what is there is what was there.
-fn unchanged(
-    before: &Version,
-    now: &Metadata,
-    directory: &dyn Directory,
-    name: &[u8],
-    thorough: Thorough,
-) -> Result<(), String> {
-    let Source::Below { metadata, digest, .. } = &before.source else { return Ok(()) };
-    let other = || Err("somebody else has changed it meanwhile".to_owned());
-    if now.file_type != metadata.file_type || identity(now) != identity(metadata) {
-        return Err("something else has taken its place meanwhile".to_owned());
-    }
-    if now.permissions != metadata.permissions {
-        return other();
-    }
-    match now.file_type {
-        FileType::Directory => return Ok(()),
-        FileType::SymbolicLink => {
-            return match directory.lookup(name) {
-                Ok(Found::Symlink(target)) if Some(&target) == before.target.as_ref() => Ok(()),
-                _ => other(),
-            };
-        }
-        _ => {}
-    }
-    let stamp = |metadata: &Metadata| (metadata.size, metadata.modified);
-    if stamp(now) != stamp(metadata) {
-        return other();
-    }
-    // Once writing has begun, what was done to one name of a file has moved this
-    // time of its others.
-    if thorough == Thorough::Yes && now.changed != metadata.changed {
-        return other();
-    }
-    // Two changes within a tick of the host's clock leave the same stamp.
-    if let (Some(digest), Thorough::Yes) = (digest, thorough) {
-        let read = open_to_read(directory, name).and_then(|file| digest_of(file.as_ref(), now.size));
-        if read != Ok(*digest) {
-            return other();
-        }
-    }
-    Ok(())
 }
 
 fn times(version: &Version) -> NewTimes {
