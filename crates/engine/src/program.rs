@@ -19,7 +19,8 @@ use wasmtime::{
 /// Compiled code that can be run, any number of times and from any threads.
 /// Loading is cheap: the code is mapped, not read.
 pub struct Program {
-    linked: Linked,
+    /// The module whose guests each get memory of their own.
+    pub(crate) linked: Linked,
     stack: Stack,
     interruption: Interruption,
     signatures: Arc<[Signature]>,
@@ -229,12 +230,6 @@ impl Program {
         let usage = store.data().usage();
         let external = store.data_mut().external.take();
         external.map(|external| (ending, usage, external)).ok_or_else(left_open)
-    }
-
-    /// The module whose guests each get memory of their own.
-    #[cfg(feature = "compiler")]
-    pub(crate) fn linked(&self) -> &Linked {
-        &self.linked
     }
 
     /// Runs a fresh guest to its end, and gives it with all that it has left; no

@@ -38,7 +38,7 @@ impl Program {
         settings: &Settings,
         external: Box<dyn External>,
     ) -> Result<(Ending, State), EngineError> {
-        let (mut store, instance, ending) = self.execute(self.linked(), settings, external)?;
+        let (mut store, instance, ending) = self.execute(&self.linked, settings, external)?;
         let Some(instance) = instance else {
             return Ok((ending, State { memory: Vec::new(), globals: BTreeMap::new() }));
         };
