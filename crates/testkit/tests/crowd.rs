@@ -1,7 +1,6 @@
 use bellglass::{Answer, Image, Limits, Outcome, Sandbox, Store};
 use bellglass_testkit::ToyImage;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use std::process::Command;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -58,15 +57,8 @@ impl Numbers {
 
 #[test]
 fn runs_that_are_killed_at_any_moment_leave_nothing_behind() {
-    // In a process of its own: what other tests have open is not to be counted.
     let folder = tempfile::tempdir().expect("a folder");
-    let output = Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "crowd::a_thousand_kills", "--ignored", "--nocapture"])
-        .env("TMPDIR", folder.path())
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    crate::run_alone("crowd::a_thousand_kills", &[("TMPDIR", folder.path())]);
 }
 
 /// What this process holds of the system's.

@@ -5,7 +5,6 @@ use bellglass_wire::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -338,12 +337,7 @@ fn a_cell_that_stops_hides_or_leaves_somebody_behind_is_ended_in_time() {
 
 #[test]
 fn what_a_cell_claims_is_never_reserved() {
-    let output = Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "lies::greedy_cells_under_a_low_limit", "--ignored", "--nocapture"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    crate::run_alone("lies::greedy_cells_under_a_low_limit", &[]);
 }
 
 #[test]

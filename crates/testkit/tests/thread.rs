@@ -244,13 +244,7 @@ fn a_handler_that_panics_ends_its_own_run_only() {
 
 #[test]
 fn a_sandbox_that_is_dropped_leaves_nothing_behind() {
-    // In a process of its own: what other tests have open is not to be counted.
-    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "thread::a_hundred_sandboxes", "--ignored", "--nocapture"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    crate::run_alone("thread::a_hundred_sandboxes", &[]);
 }
 
 #[test]

@@ -218,13 +218,16 @@ fn results_that_cannot_be_an_image_are_refused() {
     }
 }
 
-#[test]
-fn an_image_of_another_engine_is_compiled_again() {
-    let toy = Toy::new();
-    let image = toy.build().expect("an image");
+fn compile_for_another_engine(image: &Image) {
     let path = image.path().join(bellglass_image::MANIFEST_FILE);
     let text = fs::read_to_string(&path).expect("there");
     fs::write(&path, text.replace(bellglass_engine::ENGINE, "an older engine")).expect("written");
+}
+
+#[test]
+fn an_image_of_another_engine_is_compiled_again() {
+    let toy = Toy::new();
+    compile_for_another_engine(&toy.build().expect("an image"));
     toy.log.take();
     let again = toy.build().expect("an image");
     assert_eq!(toy.log.take(), ["toy@1 is there already; compiling it for this engine"]);
@@ -235,10 +238,7 @@ fn an_image_of_another_engine_is_compiled_again() {
 #[test]
 fn an_image_that_many_compile_again_at_once_is_there_for_each() {
     let toy = Toy::new();
-    let image = toy.build().expect("an image");
-    let path = image.path().join(bellglass_image::MANIFEST_FILE);
-    let text = fs::read_to_string(&path).expect("there");
-    fs::write(&path, text.replace(bellglass_engine::ENGINE, "an older engine")).expect("written");
+    compile_for_another_engine(&toy.build().expect("an image"));
     let store = Store::new(toy.folder.path().join("cache/images"));
     let found: Vec<_> = (0..4).map(|_| store.find("toy").expect("the older one")).collect();
     let paths: Vec<PathBuf> = std::thread::scope(|scope| {
