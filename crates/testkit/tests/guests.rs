@@ -54,13 +54,13 @@ fn a_guest_that_faults_is_a_crash_with_its_cause() {
 
 #[test]
 fn a_loop_without_calls_ends_at_the_deadline() {
-    let limits = Limits { timeout: Some(Duration::from_millis(300)), ..Limits::default() };
+    let limits = Limits { timeout: Some(Duration::from_secs(1)), ..Limits::default() };
     let begun = Instant::now();
     let report = with(&body("(loop $l (br $l)) (i32.const 0)"), |builder| builder.limits(limits));
-    assert_eq!(report.outcome, Outcome::Deadline { timeout: Duration::from_millis(300) });
+    assert_eq!(report.outcome, Outcome::Deadline { timeout: Duration::from_secs(1) });
     assert!(begun.elapsed() < Duration::from_secs(5));
-    // On a machine that is busy with other tests it gets little of it.
-    assert!(report.cpu_time > Duration::from_millis(5), "{:?}", report.cpu_time);
+    // On a machine that is busy with other tests it gets a part of it.
+    assert!(report.cpu_time > Duration::from_millis(50), "{:?}", report.cpu_time);
 }
 
 #[test]

@@ -255,12 +255,15 @@ fn any_byte_of_an_archive_may_be_wrong_or_missing() {
             if bytes[at] == 0 && at % 64 != 0 {
                 continue;
             }
-            let mut flipped = bytes.clone();
-            flipped[at] ^= if at % 2 == 0 { 0x01 } else { 0xff };
-            for damaged in [&flipped[..], &bytes[..at]] {
+            let flipped = |mask: u8| {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= mask;
+                flipped
+            };
+            for damaged in [flipped(0x01), flipped(0x80), flipped(0xff), bytes[..at].to_vec()] {
                 // Nothing beside what may be there: `unpack_bytes` looks at the
                 // file outside, and this for new ones.
-                let (folder, _) = unpack_bytes(name, damaged, TopFolder::Keep);
+                let (folder, _) = unpack_bytes(name, &damaged, TopFolder::Keep);
                 let count = fs::read_dir(folder.path()).expect("there").count();
                 assert!(count <= 3, "{name}, byte {at}: {count} entries");
             }
