@@ -170,6 +170,40 @@ fn the_library_of_cpp_is_there_and_exceptions_are_refused_by_name() {
 }
 
 #[test]
+fn maps_can_be_given_back_in_parts() {
+    let place = Place::new();
+    compile(&place, include_str!("compiler/maps.c"));
+    let finished = shell(&place, "BELLGLASS_OPTIONS='--dir .:rw --memory 100M' ./program", b"").expect(0);
+    assert_eq!(finished.out(), "as it should be\n");
+}
+
+/// Names that programs take for granted on every system like this one.
+#[test]
+fn headers_have_the_names_that_programs_expect() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"#include <sys/wait.h>
+        #include <poll.h>
+        #include <stdio.h>
+        #include <sys/socket.h>
+        #include <unistd.h>
+        int main(void) {
+          siginfo_t info = {.si_code = SI_TIMER};
+          int ends[2];
+          if (pipe(ends)) return 1;
+          struct pollfd one = {.fd = ends[0], .events = POLLIN | POLLPRI};
+          int before = poll(&one, 1, 0);
+          if (write(ends[1], "x", 1) != 1) return 2;
+          int after = poll(&one, 1, 0);
+          printf("%d %d %d %d %d\n", before, after, one.revents == POLLIN, info.si_code != SI_MESGQ, SOL_IP);
+          return 0;
+        }"#,
+    );
+    assert_eq!(shell(&place, "./program", b"").expect(0).out(), "0 1 1 1 0\n");
+}
+
+#[test]
 fn signals_are_what_a_process_sends_itself() {
     let place = Place::new();
     compile(

@@ -48,6 +48,9 @@
 #define SI_USER 0
 #define SI_KERNEL 128
 #define SI_TKILL (-6)
+#define SI_TIMER (-2)
+#define SI_MESGQ (-3)
+#define SI_ASYNCIO (-4)
 #define FPE_INTDIV 1
 #define FPE_INTOVF 2
 #define FPE_FLTDIV 3

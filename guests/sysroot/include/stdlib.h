@@ -1,6 +1,5 @@
 /* Delegated: system (the command goes to the controller as it is) and
- * pseudo-terminals. In the library: mkstemp and its family, getloadavg,
- * valloc and memalign. */
+ * pseudo-terminals. In the library: mkstemp and its family, valloc and memalign. */
 #ifndef BELLGLASS_STDLIB_H
 #define BELLGLASS_STDLIB_H
 #include_next <stdlib.h>

@@ -20,6 +20,9 @@
 #define SOCK_SEQPACKET 7
 #endif
 
+#define SOL_IP 0
+#define SOL_IPV6 41
+
 #define SO_DEBUG 1
 #define SO_REUSEADDR 2
 #define SO_ERROR 4

@@ -1,6 +1,7 @@
 /* Delegated: waiting for processes; status words are coded as on Linux. */
 #ifndef BELLGLASS_SYS_WAIT_H
 #define BELLGLASS_SYS_WAIT_H
+#include <signal.h>
 #include <sys/types.h>
 #include <sys/resource.h>
 
