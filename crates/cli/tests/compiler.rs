@@ -204,6 +204,37 @@ fn headers_have_the_names_that_programs_expect() {
 }
 
 #[test]
+fn the_library_knows_what_wasi_does_not() {
+    let place = Place::new();
+    compile(
+        &place,
+        r#"#include <errno.h>
+        #include <stdio.h>
+        #include <sys/socket.h>
+        #include <syslog.h>
+        #include <unistd.h>
+        int main(void) {
+          int ends[2];
+          char bytes[8];
+          if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) return 1;
+          ssize_t empty = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT);
+          int would_wait = errno == EAGAIN;
+          ssize_t sent = send(ends[1], "word", 4, MSG_DONTWAIT | MSG_NOSIGNAL);
+          ssize_t seen = recv(ends[0], bytes, sizeof bytes, MSG_DONTWAIT | MSG_PEEK);
+          ssize_t taken = recv(ends[0], bytes, sizeof bytes, 0);
+          printf("%zd %d %zd %zd %zd\n", empty, would_wait, sent, seen, taken);
+          printf("%d\n", sysconf(_SC_OPEN_MAX) >= 64 && sysconf(_SC_OPEN_MAX) == getdtablesize());
+          openlog("program", LOG_PERROR, LOG_USER);
+          syslog(LOG_INFO, "number %d", 5);
+          return 0;
+        }"#,
+    );
+    let finished = shell(&place, "./program", b"").expect(0);
+    assert_eq!(finished.out(), "-1 1 4 4 4\n1\n");
+    assert_eq!(finished.err(), "program: number 5\n");
+}
+
+#[test]
 fn signals_are_what_a_process_sends_itself() {
     let place = Place::new();
     compile(

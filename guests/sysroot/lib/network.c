@@ -50,6 +50,22 @@ char *inet_ntoa(struct in_addr address) {
   return (char *)inet_ntop(AF_INET, &address, text, sizeof text);
 }
 
+/* wasi-libc's own, which know no other flags than WASI. */
+ssize_t libc_send(int, const void *, size_t, int) __asm__("send");
+ssize_t libc_recv(int, void *, size_t, int) __asm__("recv");
+
+ssize_t send(int fd, const void *bytes, size_t length, int flags) {
+  if (!(flags & (MSG_DONTWAIT | MSG_NOSIGNAL)))
+    return libc_send(fd, bytes, length, flags);
+  return sendto(fd, bytes, length, flags, 0, 0);
+}
+
+ssize_t recv(int fd, void *bytes, size_t length, int flags) {
+  if (!(flags & (MSG_DONTWAIT | MSG_NOSIGNAL)))
+    return libc_recv(fd, bytes, length, flags);
+  return recvfrom(fd, bytes, length, flags, 0, 0);
+}
+
 #define ADDRESSES 16
 static struct hostent host;
 static char host_name[NI_MAXHOST];

@@ -1,4 +1,5 @@
-/* The line is made here; one external call hands it over. */
+/* The line is made here; one external call hands it over. With LOG_PERROR it is
+ * written to stderr as well. */
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -45,6 +46,8 @@ void vsyslog(int priority, const char *format, va_list args) {
   length += more;
   if (length >= (int)sizeof text)
     length = sizeof text - 1;
+  if (options & LOG_PERROR)
+    dprintf(STDERR_FILENO, "%.*s%s", length, text, length && text[length - 1] == '\n' ? "" : "\n");
   env_syslog(priority, text, (size_t)length);
 }
 

@@ -1,6 +1,7 @@
 /* Delegated: the calls on sockets that WASI lacks. recv, send and shutdown
  * stay wasi-libc's, which makes them WASI's sock_recv, sock_send and
- * sock_shutdown. Numbers are wasi-libc's where it has them (AF_INET 1,
+ * sock_shutdown; but recv and send with flags that WASI lacks become recvfrom
+ * and sendto, in the library. Numbers are wasi-libc's where it has them (AF_INET 1,
  * AF_INET6 2, AF_UNIX 3, SOCK_DGRAM 5, SOCK_STREAM 6) and Linux's where not. */
 #ifndef BELLGLASS_SYS_SOCKET_H
 #define BELLGLASS_SYS_SOCKET_H
@@ -88,6 +89,8 @@ ssize_t sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_
 ssize_t recvfrom(int, void *__restrict, size_t, int, struct sockaddr *__restrict, socklen_t *__restrict);
 ssize_t sendmsg(int, const struct msghdr *, int);
 ssize_t recvmsg(int, struct msghdr *, int);
+ssize_t send(int, const void *, size_t, int) BELLGLASS_LIBRARY(send);
+ssize_t recv(int, void *, size_t, int) BELLGLASS_LIBRARY(recv);
 int getsockopt(int, int, int, void *__restrict, socklen_t *__restrict) BELLGLASS_DELEGATED(getsockopt);
 int setsockopt(int, int, int, const void *, socklen_t);
 #ifdef __cplusplus
