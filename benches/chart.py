@@ -1,7 +1,10 @@
 """Draws the figures that people ask for first, as one SVG that reads well on light
 and on dark."""
 
+import math
 from xml.sax.saxutils import escape
+
+from figures import GROUPS
 
 WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 880, 200, 110, 20, 9, 58
 PANELS = (
@@ -35,9 +38,10 @@ def write(result, path):
             drawn, height = panel(figures[key], names, title, about, scale, unit, is_log, top)
             parts += drawn
             top += height
-    drawn, height = programs(result, top)
-    parts += drawn
-    top += height
+    for group, title in GROUPS.items():
+        drawn, height = programs(result, group, title, top)
+        parts += drawn
+        top += height
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}" '
         f'role="img" aria-label="Bellglass measured beside native CPython and other sandboxes">\n'
@@ -88,7 +92,6 @@ def axis(values, is_log):
         high = max(values) * 1.05
         step = next(step for step in (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 10000) if high / step <= 8)
         return 0.0, high, [step * n for n in range(int(high / step) + 1)]
-    import math
     low = 10 ** math.floor(math.log10(min(values) * 0.999))
     high = max(max(values) * 1.05, low * 10)
     ticks, tick = [], low
@@ -99,28 +102,27 @@ def axis(values, is_log):
 
 
 def placer(low, high, is_log):
-    import math
     room = WIDTH - LEFT - RIGHT
     if is_log:
         return lambda value: LEFT + room * math.log(max(value, low) / low) / math.log(high / low)
     return lambda value: LEFT + room * (value - low) / (high - low)
 
 
-def programs(result, top):
-    """Each program's time against native CPython's."""
-    those = [figure for figure in result["figures"] if figure["key"].startswith("cpu_")]
+def programs(result, group, title, top):
+    """Each program's time against the native interpreter's."""
+    means = result["means"].get(group, {})
+    those = [figure for figure in result["figures"] if figure["key"].startswith(f"{group}_")]
     ratio = lambda figure, who: next((row["ratio"] for row in figure["rows"] if row["who"] == who), None)
     those = sorted((figure for figure in those if ratio(figure, "process")), key=lambda one: ratio(one, "process"))
-    if not those:
+    if not those or "process" not in means:
         return [], 0
-    shown = [(figure["key"].removeprefix("cpu_"), ratio(figure, "process"), "peer") for figure in those]
-    shown += [("mean, process", result["means"]["process"]["ratio"], "own")]
-    if "thread" in result["means"]:
-        shown += [("mean, thread", result["means"]["thread"]["ratio"], "own")]
+    shown = [(figure["key"].removeprefix(f"{group}_"), ratio(figure, "process"), "peer") for figure in those]
+    shown += [(f"mean, {who}", means[who]["ratio"], "own") for who in ("process", "thread") if who in means]
     low, high, ticks = axis([value for _, value, _ in shown], False)
     place = placer(low, high, False)
     bottom = top + HEAD + len(shown) * (BAR + GAP)
-    parts = heading("Programs that compute", "time against native CPython's, in a process of their own", top)
+    about = f"time against {result['natives'][group].split(',')[0]}'s, in a process of their own"
+    parts = heading(f"{title} programs that compute", about, top)
     for tick in ticks:
         x = place(tick)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top + HEAD - 6}" y2="{bottom}"/>')

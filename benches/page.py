@@ -2,6 +2,8 @@
 
 import pathlib
 
+from figures import GROUPS
+
 BEGIN = "<!-- measured: begin -->"
 END = "<!-- measured: end -->"
 
@@ -20,6 +22,25 @@ def told(goals):
     return "Of these: " + "; ".join(map(one, goals)) + "."
 
 
+def programs(result, names, group, title, text):
+    """The table of one group of programs."""
+    means = result["means"][group]
+    those = [figure for figure in result["figures"] if figure["key"].startswith(f"{group}_")]
+    rows = {figure["key"]: {row["who"]: row for row in figure["rows"]} for figure in those}
+    ratio = lambda key, who: rows[key][who]["ratio"] if who in rows[key] else None
+    lines = ["", f"**{title} programs**: time against {result['natives'][group]}, most in a process first.", "",
+             "| program | native, ms | " + " | ".join(names[who] for who in means) + " |",
+             "| --- | ---: |" + " ---: |" * len(means)]
+    for key in sorted(rows, key=lambda key: -(ratio(key, "process") or 0)):
+        cells = [f"×{ratio(key, who):.2f}" if ratio(key, who) else "–" for who in means]
+        base = text(rows[key]["native"]["median"], "ms")
+        lines.append(f"| {key.removeprefix(f'{group}_')} | {base} | " + " | ".join(cells) + " |")
+    # Who cannot run some of them has a mean of the others.
+    count = lambda mean: "" if mean["programs"] == len(those) else f" ({mean['programs']} of {len(those)})"
+    cells = [f"**×{mean['ratio']:.2f}**{count(mean)}" for mean in means.values()]
+    return [*lines, "| geometric mean | | " + " | ".join(cells) + " |"]
+
+
 def write(result, path, text):
     names = {key: one["name"] for key, one in result["contestants"].items()}
     machine = result["machine"]
@@ -34,7 +55,9 @@ def write(result, path, text):
     lines += [f"| {one['name']} | {one['version']} |" for one in result["contestants"].values()]
     if result["left_out"]:
         lines += ["", "Left out: " + "; ".join(f"{key} ({why})" for key, why in result["left_out"].items()) + "."]
-    plain = [figure for figure in result["figures"] if not figure["key"].startswith("cpu_")]
+    if result["failed"]:
+        lines += ["", "Failed: " + "; ".join(f"{key} ({why})" for key, why in result["failed"].items()) + "."]
+    plain = [figure for figure in result["figures"] if figure["key"].split("_")[0] not in GROUPS]
     for figure in plain:
         lines += ["", f"**{figure['name'][0].upper()}{figure['name'][1:]}**, {figure['unit']}. "
                   + (f"Target: {figure['target']}. " + told(figure["goals"]) if figure["target"] else ""), "",
@@ -46,19 +69,9 @@ def write(result, path, text):
                          f"{text(row['low'], unit)} to {text(row['high'], unit)} |")
         if figure["note"]:
             lines += ["", figure["note"]]
-    programs = [figure for figure in result["figures"] if figure["key"].startswith("cpu_")]
-    if programs:
-        those = [key for key in ("process", "thread", "pypy") if key in result["means"]]
-        lines += ["", "**Programs**: time against native CPython's, most in a process first.", "",
-                  "| program | native, ms | " + " | ".join(names[key] for key in those) + " |",
-                  "| --- | ---: |" + " ---: |" * len(those)]
-        ratio = lambda figure, key: next((row["ratio"] for row in figure["rows"] if row["who"] == key), None)
-        for figure in sorted(programs, key=lambda figure: -(ratio(figure, "process") or 0)):
-            base = next(row["median"] for row in figure["rows"] if row["who"] == "native")
-            cells = [f"×{ratio(figure, key):.2f}" if ratio(figure, key) else "–" for key in those]
-            lines.append(f"| {figure['key'].removeprefix('cpu_')} | {text(base, 'ms')} | " + " | ".join(cells) + " |")
-        lines.append("| geometric mean | | " + " | ".join(
-            f"**×{result['means'][key]['ratio']:.2f}**" for key in those) + " |")
+    for group, title in GROUPS.items():
+        if group in result["means"]:
+            lines += programs(result, names, group, title, text)
     before, rest = path.read_text().split(BEGIN)
     after = rest.split(END)[1]
     path.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")

@@ -22,6 +22,7 @@ import time
 import chart
 import contestants
 import figures
+import interpreters
 import page
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -38,7 +39,8 @@ def show(figure, names):
     for row in figure.rows:
         ratio = "" if row.ratio is None else f"   x{row.ratio:.2f}"
         spread = f"{text(row.low, figure.unit)} to {text(row.high, figure.unit)}"
-        print(f"    {names.get(row.who, row.who):24} {text(row.median, figure.unit):>9} {figure.unit:4}"
+        name = figure.native if row.who == "native" else names[row.who]
+        print(f"    {name:24} {text(row.median, figure.unit):>9} {figure.unit:4}"
               f"{ratio:>10}   ({spread})", flush=True)
     if figure.note:
         print(f"    {figure.note}")
@@ -46,15 +48,17 @@ def show(figure, names):
         print("    targets: " + "; ".join(map(str, figure.goals)), flush=True)
 
 
-def mean_of_programs(measured):
-    """The geometric means of the programs' ratios, as a figure of their own."""
-    those = [figure for figure in measured if figure.key.startswith("cpu_")]
-    rows = []
-    for key in ("process", "thread", "pypy"):
-        ratios = [row.ratio for figure in those if (row := figure.row(key)) and row.ratio]
-        if ratios:
-            rows.append((key, statistics.geometric_mean(ratios), len(ratios)))
-    return rows
+def means(measured):
+    """The geometric means of the programs' ratios, by group and by who ran them."""
+    found = {}
+    for group in figures.GROUPS:
+        those = [figure for figure in measured if figure.group == group]
+        for key in figures.GUESTS:
+            ratios = [row.ratio for figure in those if (row := figure.row(key)) and row.ratio]
+            if ratios:
+                mean = {"ratio": statistics.geometric_mean(ratios), "programs": len(ratios)}
+                found.setdefault(group, {})[key] = mean
+    return found
 
 
 def main():
@@ -67,7 +71,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15, help="turns for the short figures")
     parser.add_argument("--quick", action="store_true", help="few turns, few sandboxes: does it work")
     parser.add_argument("--only", default="", help="only these figures: cold,warm,rate,memory,call,imports,"
-                        "lines,deadline,programs")
+                        "lines,deadline,programs,lua,quickjs")
     parser.add_argument("--json", help="write all figures here as well")
     parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its charts")
     options = parser.parse_args()
@@ -86,6 +90,13 @@ def main():
     rounds = 3 if options.quick else options.rounds
     few = 2 if options.quick else 5
     sizes = (5, 20, 60) if options.quick else (10, 100, 1000)
+    natives = {"cpu": f"native {there['native'].version}"}
+
+    def interpreter(name):
+        there = interpreters.contestants(name, options)
+        natives[name] = f"{there['native'].name} {there['native'].version}"
+        return interpreters.measure(name, there, few)
+
     todo = {
         "cold": lambda: [figures.cold(there, rounds)],
         "warm": lambda: [figures.warm(there, rounds)],
@@ -96,22 +107,24 @@ def main():
         "lines": lambda: [figures.lines(there, few)],
         "deadline": lambda: figures.deadlines(there, options, few),
         "programs": lambda: figures.programs(there, few),
+        "lua": lambda: interpreter("lua"),
+        "quickjs": lambda: interpreter("quickjs"),
     }
     wanted = [key for key in options.only.split(",") if key] or list(todo)
     measured, failed = [], {}
     for key in wanted:
         try:
-            these = todo[key]()
+            for figure in todo[key]():
+                show(figure, names)
+                measured.append(figure)
         except Exception as error:  # One figure that fails does not lose the others.
             failed[key] = f"{type(error).__name__}: {error}"
             print(f"\n{key} FAILED: {failed[key]}", flush=True)
-            continue
-        for figure in these:
-            show(figure, names)
-        measured += these
-    means = mean_of_programs(measured)
-    for key, mean, count in means:
-        print(f"\n{count} programs, geometric mean, {names[key]}: x{mean:.2f}")
+    found = means(measured)
+    for group, rows in found.items():
+        print(f"\n{figures.GROUPS[group]} programs, geometric mean against {natives[group]}")
+        for key, mean in rows.items():
+            print(f"    {names[key]:24} x{mean['ratio']:.2f}   ({mean['programs']} programs)")
 
     result = {
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -121,7 +134,8 @@ def main():
         "contestants": {key: {"name": one.name, "version": one.version} for key, one in there.items()},
         "left_out": absent,
         "failed": failed,
-        "means": {key: {"ratio": mean, "programs": count} for key, mean, count in means},
+        "natives": natives,
+        "means": found,
         "figures": [dataclasses.asdict(figure) for figure in measured],
         "seconds": round(time.time() - begun, 1),
     }
