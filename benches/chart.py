@@ -39,7 +39,7 @@ def write(result, path):
             parts += drawn
             top += height
     for group, title in GROUPS.items():
-        drawn, height = programs(result, group, title, top)
+        drawn, height = programs(result, names, group, title, top)
         parts += drawn
         top += height
     path.write_text(
@@ -108,7 +108,7 @@ def placer(low, high, is_log):
     return lambda value: LEFT + room * (value - low) / (high - low)
 
 
-def programs(result, group, title, top):
+def programs(result, names, group, title, top):
     """Each program's time against the native interpreter's."""
     means = result["means"].get(group, {})
     those = [figure for figure in result["figures"] if figure["key"].startswith(f"{group}_")]
@@ -117,7 +117,8 @@ def programs(result, group, title, top):
     if not those or "process" not in means:
         return [], 0
     shown = [(figure["key"].removeprefix(f"{group}_"), ratio(figure, "process"), "peer") for figure in those]
-    shown += [(f"mean, {who}", means[who]["ratio"], "own") for who in ("process", "thread") if who in means]
+    shown += [(f"mean, {names[who].removeprefix('bellglass, ')}", mean["ratio"], kind(who))
+              for who, mean in means.items()]
     low, high, ticks = axis([value for _, value, _ in shown], False)
     place = placer(low, high, False)
     bottom = top + HEAD + len(shown) * (BAR + GAP)
