@@ -184,7 +184,7 @@ static int freeze_objects(void) {
   PyObject *gc = PyImport_ImportModule("gc");
   PyObject *own = PyImport_AddModule("__main__"), *names = own ? PyModule_GetDict(own) : 0;
   PyGC_Collect();
-  if (!names || make_objects_immortal() < 0)
+  if (!names || keep_objects(own) < 0)
     return -1;
   int is_tracked = PyObject_GC_IsTracked(names);
   PyObject_GC_UnTrack(own);

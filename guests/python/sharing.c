@@ -7,6 +7,9 @@
  * stand still. What may hold an object of a program's (modules, dictionaries,
  * lists, instances) stays mortal, so that all of a program's objects end as ever.
  *
+ * At the end of a process each name of each module is set to None. For modules of
+ * the snapshot that is left out where nothing ends by it.
+ *
  * New memory comes from the gaps that the start has left all over its memory. They
  * are filled, so that each run finds one piece of untouched memory.
  */
@@ -15,6 +18,7 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_global_objects.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_namespace.h>
 #include <internal/pycore_object.h>
 #include <internal/pycore_obmalloc.h>
 #include <internal/pycore_pystate.h>
@@ -119,12 +123,109 @@ static int keep_referent(PyObject *object, void *nothing) {
   return 0;
 }
 
-int make_objects_immortal(void) {
+/* --- the end of modules ------------------------------------------------------ */
+
+/* The names of the modules of the snapshot, sorted by address. The modules, and so
+ * these, are never given back. */
+static PyObject **module_names;
+static size_t module_count;
+
+static int compare_addresses(const void *left, const void *right) {
+  uintptr_t a = (uintptr_t) * (PyObject *const *)left, b = (uintptr_t) * (PyObject *const *)right;
+  return (a > b) - (a < b);
+}
+
+static int is_of_snapshot(PyObject *names) {
+  return module_count && bsearch(&names, module_names, module_count, sizeof names, compare_addresses);
+}
+
+/* What instances of classes written in Python have in common. */
+static destructor instance_dealloc;
+
+/* Whether no more happens when such an object ends than that its values end. */
+static int is_plain(PyTypeObject *type) {
+  if (type == &PyTuple_Type || type == &PyList_Type || type == &PyDict_Type || type == &PySet_Type ||
+      type == &PyFrozenSet_Type || type == &_PyNamespace_Type)
+    return 1;
+  for (; type && type->tp_dealloc == instance_dealloc; type = type->tp_base)
+    if (type->tp_finalize || type->tp_del)
+      return 0;
+  return type == &PyBaseObject_Type;
+}
+
+/* How far is_inert() looks. */
+struct look {
+  int objects, depth;
+};
+
+static int is_inert(PyObject *object, struct look *look);
+
+static int is_not_inert(PyObject *object, void *look) { return !is_inert(object, look); }
+
+/* Whether a program can see nothing of it when the last reference to this object
+ * goes: no code of its own runs, no weak reference dies. */
+static int is_inert(PyObject *object, struct look *look) {
+  PyTypeObject *type = Py_TYPE(object);
+  if (_Py_IsImmortal(object) || type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyLong_Type ||
+      type == &PyFloat_Type)
+    return 1;
+  if (PyModule_CheckExact(object))
+    return is_of_snapshot(PyModule_GetDict(object));
+  if (!look->depth || !look->objects || !is_plain(type))
+    return 0;
+  if (_PyType_SUPPORTS_WEAKREFS(type) && *_PyObject_GET_WEAKREFS_LISTPTR(object))
+    return 0;
+  /* Without it an object holds no others. */
+  if (!type->tp_traverse)
+    return 1;
+  look->objects--;
+  look->depth--;
+  int inert = !type->tp_traverse(object, is_not_inert, look);
+  look->depth++;
+  return inert;
+}
+
+/* A value that is left in place keeps what it holds, so only what holds nothing of
+ * a program's may be. Other modules' names, a program's above all, become None as
+ * they always do. */
+static int is_end_unseen(PyObject *names, PyObject *value) {
+  struct look look = {.objects = 100, .depth = 4};
+  return is_of_snapshot(names) && is_inert(value, &look);
+}
+
+extern int (*_Py_is_end_unseen)(PyObject *names, PyObject *value);
+
+/* Notes the modules among these objects, but for the program's own one. */
+static int note_modules(PyObject *objects, PyObject *own, PyObject *gc) {
+  PyObject *spec = PyObject_GetAttrString(gc, "__spec__");
+  module_names = malloc(PyList_GET_SIZE(objects) * sizeof *module_names);
+  if (!spec || !module_names) {
+    Py_XDECREF(spec);
+    return -1;
+  }
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(objects); i++) {
+    PyObject *object = PyList_GET_ITEM(objects, i);
+    if (PyModule_CheckExact(object) && object != own)
+      module_names[module_count++] = PyModule_GetDict(object);
+  }
+  qsort(module_names, module_count, sizeof *module_names, compare_addresses);
+  instance_dealloc = Py_TYPE(spec)->tp_dealloc;
+  _Py_is_end_unseen = is_end_unseen;
+  Py_DECREF(spec);
+  return 0;
+}
+
+/* --- all of it --------------------------------------------------------------- */
+
+int keep_objects(PyObject *own) {
   PyObject *gc = PyImport_ImportModule("gc");
   PyObject *all = gc ? PyObject_CallMethod(gc, "get_objects", NULL) : 0;
-  Py_XDECREF(gc);
-  if (!all)
+  if (!all || note_modules(all, own, gc) < 0) {
+    Py_XDECREF(gc);
+    Py_XDECREF(all);
     return -1;
+  }
+  Py_DECREF(gc);
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(all); i++) {
     PyObject *object = PyList_GET_ITEM(all, i);
     keep(object);

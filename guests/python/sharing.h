@@ -2,8 +2,9 @@
 #ifndef BELLGLASS_SHARING_H
 #define BELLGLASS_SHARING_H
 
-/* Makes immortal what does not change. Gives -1 with an exception set if it cannot. */
-int make_objects_immortal(void);
+/* Makes immortal what does not change, and notes which modules there are beside the
+ * program's own one. Gives -1 if it cannot, mostly with an exception set. */
+int keep_objects(PyObject *own);
 
 /* Takes all free memory that lies between what is used, for good. */
 void fill_memory(void);

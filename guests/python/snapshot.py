@@ -35,6 +35,8 @@ attributes = set()
 needs = {}
 # For each, what the files of a module that hides one of its needs are called.
 shadows = {}
+# What each has had called at the end of the process, when it was imported.
+at_exit = {}
 # Where they were found.
 library = None
 find_and_load = bootstrap._find_and_load_unlocked
@@ -115,14 +117,23 @@ def watch_imports(names):
         added[name] = set(sys.modules) - before
         return module
 
+    import atexit
+    register = atexit.register
+
+    def note(function, /, *args, **kwargs):
+        at_exit.setdefault(loading[-1], []).append((function, args, kwargs))
+        return function
+
     builtins.__import__ = import_
     bootstrap._find_and_load_unlocked = load
+    atexit.register = note
     try:
         for name in names:
             __import__(name)
     finally:
         builtins.__import__ = original
         bootstrap._find_and_load_unlocked = find_and_load
+        atexit.register = register
     return imported, added
 
 
@@ -188,6 +199,8 @@ def restore(name):
             setattr(modules[parent], child, prepared[need])
         if need in RENEW:
             RENEW[need](prepared[need])
+        for function, args, kwargs in at_exit.get(need, ()):
+            prepared["atexit"].register(function, *args, **kwargs)
     return True
 
 
@@ -206,6 +219,8 @@ def is_shadowed(name):
             return False
         if not isinstance(entry, str):
             continue
+        if entry not in sys.path_importer_cache and lacks(entry, names):
+            continue
         finder = external.PathFinder._path_importer_cache(entry)
         if finder is None:
             continue
@@ -216,6 +231,18 @@ def is_shadowed(name):
         if not names.isdisjoint(finder._path_cache):
             return True
     return True
+
+
+def lacks(entry, names):
+    """Whether a folder that no import has looked at has none of these names. That
+    is mostly so, and known at less cost than by all that an import makes of a
+    folder; if it is not sure, the answer is no."""
+    try:
+        return names.isdisjoint(posix.listdir(entry or "."))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def renew_random(module):

@@ -95,6 +95,81 @@ for module in sorted(sys.modules):
     }
 }
 
+/// What ends with a run that begins from the snapshot, and with one that does not.
+#[track_caller]
+fn end_alike(code: &str, least_lines: usize) {
+    let place = Place::new();
+    let lines = |options: &[&str]| {
+        let ended = place.code(options, code).expect(0);
+        let mut lines: Vec<String> = (ended.out() + &ended.err()).lines().map(str::to_owned).collect();
+        // In which order modules end depends on which were loaded, and in what order.
+        lines.sort();
+        lines
+    };
+    let (kept, fresh) = (lines(&[]), lines(&["--no-snapshot"]));
+    assert_eq!(kept, fresh);
+    assert!(kept.len() >= least_lines, "{kept:?}");
+}
+
+#[test]
+fn what_a_program_has_put_into_the_librarys_modules_ends() {
+    end_alike(
+        r#"
+import collections, json, logging, os, re, string, sys, types, weakref, linecache
+class Told:
+    def __init__(self, name): self.name = name
+    def __del__(self): print("ends", self.name)
+os.mine = Told("in a module")
+os._mine = Told("in a module, underscore")
+re.templates = [Told("in a list")]
+re.mine = {"a": ({"b": [(Told("far inside"),)]},)}
+string.space = types.SimpleNamespace(held=Told("in a namespace"))
+collections.cycle = []
+collections.cycle.append((collections.cycle, Told("in a cycle")))
+os.environ.mine = Told("in an instance of the library's")
+linecache.cache["x"] = (0, None, [Told("in a dictionary of the library's")], "x")
+class Plain: pass
+string.plain = Plain()
+weakref.finalize(string.plain, print, "a weak reference's callback").atexit = False
+class Slots:
+    __slots__ = ("held",)
+os.slots = Slots()
+os.slots.held = Told("in a slot")
+class Empty:
+    __slots__ = ()
+os.empty = Empty()
+class Heavy(dict):
+    def __del__(self): print("ends a dictionary")
+json.heavy = Heavy()
+sys.mine = Told("in sys")
+import builtins
+builtins.mine = Told("in builtins")
+json.stream = open("/tmp/late", "w")
+json.stream.write("x")
+"#,
+        10,
+    );
+}
+
+#[test]
+fn exit_handlers_of_the_library_run_when_it_was_imported() {
+    let place = Place::new();
+    let code = r#"
+import atexit
+handlers = atexit._ncallbacks()
+atexit.register(print, "registered first")
+import logging
+class Handler(logging.Handler):
+    def close(self): print("closed")
+handler = Handler()
+print(handlers, atexit._ncallbacks())
+"#;
+    let run = |options: &[&str]| place.code(options, code).expect(0).out();
+    let kept = run(&[]);
+    assert_eq!(kept, run(&["--no-snapshot"]));
+    assert_eq!(kept, "0 2\nclosed\nregistered first\n");
+}
+
 fn start_of(place: &Place, options: &[&str], code: &str) -> String {
     place.code(&[options, &["--report", "report.json"]].concat(), code);
     let report = std::fs::read(place.work().join("report.json")).expect("a report");
