@@ -1,10 +1,11 @@
 //! Warm cells: started before anybody needs them.
 //!
 //! A cell takes milliseconds to start and to load its module. A pool does that
-//! beforehand, in a thread of its own. A cell still serves one guest and ends with
-//! it; a pool only ever hands out cells in which nothing has run.
+//! beforehand, in a thread of its own, and once for all its cells: a zygote, which
+//! holds no guest, has loaded the module and forks them. A cell still serves one
+//! guest and ends with it; a pool only ever hands out cells in which nothing has run.
 
-use crate::launch::{CellProcess, find_cell};
+use crate::launch::{CellProcess, Zygote, find_cell};
 use crate::monitor::link::Link;
 use crate::sandbox::compiled;
 use crate::{Error, Image, Sandbox, SandboxBuilder, Start};
@@ -175,6 +176,7 @@ impl Stock {
 
     /// Starts cells as they are taken, and ends them when nobody takes any.
     fn keep(&self) {
+        let mut zygote = None;
         let mut state = self.lock();
         while !state.is_closed {
             let idle = state.last_use.elapsed();
@@ -182,6 +184,7 @@ impl Stock {
                 let unused = std::mem::take(&mut state.ready);
                 drop(state);
                 drop(unused);
+                zygote = None;
                 state = self.lock();
                 // Until one is wanted again, which may have been just now.
                 if !state.is_closed && state.last_use.elapsed() >= self.idle_time {
@@ -194,7 +197,7 @@ impl Stock {
                 continue;
             }
             drop(state);
-            let cell = self.start_cell();
+            let cell = self.start_cell(&mut zygote);
             state = self.lock();
             match cell {
                 // Dropped, and so ended, if the pool has gone meanwhile.
@@ -206,9 +209,23 @@ impl Stock {
         }
     }
 
-    fn start_cell(&self) -> Result<(CellProcess, Link), Error> {
-        let module = compiled(&self.image, self.start, Interruption::Kill)?;
-        CellProcess::start(&self.program, module.try_clone().map_err(Error::Resource)?)
+    /// Has the zygote fork a cell; starts one where none can be forked.
+    fn start_cell(&self, zygote: &mut Option<Zygote>) -> Result<(CellProcess, Link), Error> {
+        let module = || -> Result<_, Error> {
+            let module = compiled(&self.image, self.start, Interruption::Kill)?;
+            module.try_clone().map_err(Error::Resource)
+        };
+        if zygote.is_none() && cfg!(target_os = "linux") {
+            *zygote = Zygote::start(&self.program, &self.image, self.start, module()?).ok();
+        }
+        if let Some(ready) = zygote {
+            match CellProcess::fork(ready) {
+                Ok(cell) => return Ok(cell),
+                // Another one is started for the next cell.
+                Err(_) => *zygote = None,
+            }
+        }
+        CellProcess::start(&self.program, module()?)
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, longest: Duration) -> MutexGuard<'a, State> {

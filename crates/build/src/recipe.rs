@@ -79,6 +79,11 @@ pub struct SnapshotRecipe {
     /// See [`Serves::fixed_environment`](bellglass_image::Serves::fixed_environment).
     #[serde(default)]
     pub fixed_environment: Vec<String>,
+    /// The arguments of a short run, after argument zero, which is made when the
+    /// snapshot is there, to see which of its pages a run writes to. Without any,
+    /// none is made.
+    #[serde(default)]
+    pub rehearsal: Vec<String>,
 }
 
 impl Exports {

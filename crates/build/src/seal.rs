@@ -70,7 +70,11 @@ impl Seal<'_> {
         let files = File::open(&path).map_err(BuildError::io("open", path))?;
         let started = snapshot::take(self.recipe, recipe, &parts.wasm, &parts.program, &files)?;
         let module = write_module(&parts.staging, Start::Snapshot, &started.wasm, &Interruption::ALL)?;
+        let code = parts.staging.part(Start::Snapshot.compiled_file(Interruption::Kill));
+        let code = File::open(&code).map_err(BuildError::io("open", code))?;
+        let written = snapshot::rehearse(self.recipe, recipe, code, &files)?;
         parts.snapshot = Some(Snapshot {
+            written,
             module,
             exports: vec![self.recipe.entry.run.clone()],
             memory_bytes: started.memory_bytes,

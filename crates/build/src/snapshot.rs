@@ -9,14 +9,14 @@
 use crate::module::global_exports;
 use crate::recipe::{Recipe, SnapshotRecipe};
 use bellglass_engine::{
-    Ending, EngineError, External, GlobalValue, GuestMemory, NATIVE_STACK_BYTES, Program, Settings, State,
-    StopGuest,
+    Ending, EngineError, External, GlobalValue, GuestMemory, Interruption, NATIVE_STACK_BYTES, Program,
+    Settings, State, StopGuest,
 };
 use bellglass_pack::{Pack, PackError};
 use bellglass_system::{
     Answer, Call, Capture, FixedClock, Memory, MemoryError, Output, SeededRandom, System, SystemError, Waiter,
 };
-use bellglass_wire::{GuestLimits, Signature};
+use bellglass_wire::{GuestLimits, Hooks, Signature};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::pin::pin;
@@ -58,6 +58,14 @@ pub enum SnapshotError {
         /// How it ended, and what it wrote.
         reason: String,
     },
+    /// The run that shows which pages are written to did not end in peace.
+    #[error(
+        "the rehearsal of a run from the snapshot failed ({reason}): correct the [snapshot] of the recipe"
+    )]
+    Rehearsal {
+        /// How it ended.
+        reason: String,
+    },
     /// The state cannot be written as a module.
     #[error("the started interpreter cannot be kept as a module ({reason}): correct how the recipe links it")]
     Module {
@@ -84,14 +92,43 @@ pub(crate) fn take(
 ) -> Result<Started, SnapshotError> {
     // A recipe's check has seen that there is one.
     let export = recipe.entry.start.clone().unwrap_or_default();
-    let state = std::thread::scope(|scope| {
-        let start = || start(recipe, snapshot, &export, program, files);
-        let thread = std::thread::Builder::new().stack_size(NATIVE_STACK_BYTES + OWN_STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, start).map_err(SnapshotError::Resource)?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })?;
+    let state = in_a_thread(|| start(recipe, snapshot, &export, program, files))?;
     let memory_bytes = state.memory.len() as u64;
     Ok(Started { wasm: rewrite(wasm, &export, state)?, memory_bytes })
+}
+
+/// Runs the recipe's rehearsal in what was compiled of the snapshot, and gives the
+/// pages that it wrote to: the first one's number and how many follow.
+pub(crate) fn rehearse(
+    recipe: &Recipe,
+    snapshot: &SnapshotRecipe,
+    code: File,
+    files: &File,
+) -> Result<Vec<(u32, u32)>, SnapshotError> {
+    if snapshot.rehearsal.is_empty() {
+        return Ok(Vec::new());
+    }
+    let program = Program::load_own(code, Interruption::Kill)?;
+    let (ending, pages) = in_a_thread(|| {
+        let machine = Machine::build(recipe, &snapshot.rehearsal, &program, files)?;
+        let settings = settings(recipe, [recipe.entry.run.clone()]);
+        Ok(program.run_and_see_pages(&settings, Box::new(machine.answers))?)
+    })?;
+    match ending {
+        Ending::Returned { .. } | Ending::Ended => {
+            Ok(pages.into_iter().map(|pages| (pages.first, pages.count)).collect())
+        }
+        other => Err(SnapshotError::Rehearsal { reason: format!("{other:?}") }),
+    }
+}
+
+/// Does something with a stack that is large enough for a guest.
+fn in_a_thread<T: Send>(work: impl FnOnce() -> Result<T, SnapshotError> + Send) -> Result<T, SnapshotError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(NATIVE_STACK_BYTES + OWN_STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, work).map_err(SnapshotError::Resource)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn start(
@@ -101,45 +138,13 @@ fn start(
     program: &Program,
     files: &File,
 ) -> Result<State, SnapshotError> {
-    let written = Capture::new();
-    let mut system = System::builder()
-        .base(Arc::new(Pack::open(files)?))
-        .arguments(std::iter::once(&recipe.program).chain(&snapshot.arguments).map(String::as_str))
-        .clock(Arc::new(FixedClock::new(Duration::from_secs(recipe.time()))))
-        .random(Box::new(SeededRandom::new(0)))
-        .processor_time(|| Duration::ZERO)
-        .memory_limit(MEMORY_BYTES)
-        .stdout(Output::Capture(written.clone()))
-        .stderr(Output::Capture(written.clone()));
-    for (name, value) in &recipe.environment {
-        system = system.environment(name.as_str(), value.as_str());
-    }
-    let system = Arc::new(Mutex::new(system.build()?));
+    let Machine { answers, system, failure, written } =
+        Machine::build(recipe, &snapshot.arguments, program, files)?;
     let open =
         |system: &Mutex<System>| system.lock().unwrap_or_else(PoisonError::into_inner).open_descriptors();
     let before = open(&system);
-    let failure = Arc::new(Mutex::new(None));
-    let answers = Answers {
-        signatures: program.signatures().to_vec(),
-        system: Arc::clone(&system),
-        waiter: Waiter::new(None).map_err(SnapshotError::Resource)?,
-        failure: Arc::clone(&failure),
-    };
-    let settings = Settings {
-        limits: GuestLimits { memory_bytes: MEMORY_BYTES, table_elements: 1 << 20 },
-        hooks: bellglass_wire::Hooks::default(),
-        exports: recipe
-            .entry
-            .initialize
-            .iter()
-            .map(String::as_str)
-            .chain([export])
-            .map(str::to_owned)
-            .collect(),
-        watch: None,
-        interrupts: None,
-    };
-    let (ending, state) = program.run_and_keep(&settings, Box::new(answers))?;
+    let exports = recipe.entry.initialize.iter().map(String::as_str).chain([export]).map(str::to_owned);
+    let (ending, state) = program.run_and_keep(&settings(recipe, exports), Box::new(answers))?;
 
     let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
     let words = String::from_utf8_lossy(&written.bytes()).trim().to_owned();
@@ -161,6 +166,59 @@ fn start(
             let reason = if words.is_empty() { reason } else { format!("{reason}: {words}") };
             Err(SnapshotError::Start { export: export.to_owned(), reason })
         }
+    }
+}
+
+/// What to call, with no more limits and hooks than it takes.
+fn settings(recipe: &Recipe, exports: impl IntoIterator<Item = String>) -> Settings {
+    Settings {
+        limits: GuestLimits { memory_bytes: MEMORY_BYTES, table_elements: 1 << 20 },
+        hooks: Hooks { errno_address: recipe.entry.errno.clone(), ..Hooks::default() },
+        exports: exports.into_iter().collect(),
+        watch: None,
+        interrupts: None,
+    }
+}
+
+/// The virtual machine in which an image's guest runs while the image is built.
+struct Machine {
+    answers: Answers,
+    system: Arc<Mutex<System>>,
+    /// Why it ended the guest, if it did.
+    failure: Arc<Mutex<Option<String>>>,
+    /// What the guest has written.
+    written: Capture,
+}
+
+impl Machine {
+    fn build(
+        recipe: &Recipe,
+        arguments: &[String],
+        program: &Program,
+        files: &File,
+    ) -> Result<Self, SnapshotError> {
+        let written = Capture::new();
+        let mut system = System::builder()
+            .base(Arc::new(Pack::open(files)?))
+            .arguments(std::iter::once(&recipe.program).chain(arguments).map(String::as_str))
+            .clock(Arc::new(FixedClock::new(Duration::from_secs(recipe.time()))))
+            .random(Box::new(SeededRandom::new(0)))
+            .processor_time(|| Duration::ZERO)
+            .memory_limit(MEMORY_BYTES)
+            .stdout(Output::Capture(written.clone()))
+            .stderr(Output::Capture(written.clone()));
+        for (name, value) in &recipe.environment {
+            system = system.environment(name.as_str(), value.as_str());
+        }
+        let system = Arc::new(Mutex::new(system.build()?));
+        let failure = Arc::new(Mutex::new(None));
+        let answers = Answers {
+            signatures: program.signatures().to_vec(),
+            system: Arc::clone(&system),
+            waiter: Waiter::new(None).map_err(SnapshotError::Resource)?,
+            failure: Arc::clone(&failure),
+        };
+        Ok(Self { answers, system, failure, written })
     }
 }
 
@@ -310,7 +368,6 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellglass_engine::Interruption;
     use bellglass_pack::Writer;
     use std::io::Seek;
     use std::path::Path;

@@ -24,7 +24,7 @@ pub mod policy;
 mod walls;
 
 #[cfg(target_os = "linux")]
-pub use walls::{enter, lock_down};
+pub use walls::{enter, enter_forked, lock_down};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {

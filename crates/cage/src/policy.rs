@@ -50,7 +50,8 @@ pub const GUEST: &[Rule] = &[
     // The watcher for the controller's end. (Not restart_syscall: after a stop and
     // a continue this one is made anew. A futex wait with a time would need it.)
     rule("ppoll", libc::SYS_ppoll, &[]),
-    // The engine: the guest's memory and tables. The allocator: its arenas.
+    // The engine: the guest's memory and tables. The allocator: its arenas, large
+    // pieces.
     rule("mmap", libc::SYS_mmap, NOT_EXECUTABLE),
     rule("mprotect", libc::SYS_mprotect, NOT_EXECUTABLE),
     rule("munmap", libc::SYS_munmap, &[]),
@@ -59,7 +60,6 @@ pub const GUEST: &[Rule] = &[
     // futex: the two threads share no lock that either ever waits for.)
     // The end of a signal handler: an interrupt, or a trap of the guest.
     rule("rt_sigreturn", libc::SYS_rt_sigreturn, &[]),
-    // The end: what the cell has is dropped, and the process leaves.
-    rule("close", libc::SYS_close, &[]),
+    // The end. (Not close: what the cell has goes with the process.)
     rule("exit_group", libc::SYS_exit_group, &[]),
 ];

@@ -8,6 +8,8 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::fmt::Display;
 
+const DEATH: &str = "dies_with_controller";
+
 /// Puts up the walls that a loading cell can live behind. Call it first of all,
 /// while the process has one thread: some of these hold for the calling thread
 /// and those that it starts.
@@ -19,8 +21,17 @@ pub fn enter() -> Vec<Wall> {
         wall("not_dumpable", set_dumpable_behavior(DumpableBehavior::NotDumpable)),
         wall("resource_limits", limit_resources()),
         files::refuse_all(),
-        wall("dies_with_controller", death::bind()),
+        wall(DEATH, death::bind()),
     ]
+}
+
+/// Puts up those walls that a process which was forked does not have from the one
+/// that forked it, whose `walls` are given: it must be kept from its siblings too,
+/// and end with its own controller's pipe. Call it in place of [`enter`].
+pub fn enter_forked(walls: &[Wall]) -> Vec<Wall> {
+    let own = [files::refuse_all(), wall(DEATH, death::bind())];
+    let of_all = walls.iter().filter(|wall| !own.iter().any(|own| own.name == wall.name));
+    of_all.cloned().chain(own.iter().cloned()).collect()
 }
 
 /// Puts up the last walls, for all threads that there are: no further process or

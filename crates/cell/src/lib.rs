@@ -6,15 +6,20 @@
 //! away the rest, says hello, and runs the guest. Every call that the guest makes
 //! goes to the controller (`link`); the cell knows none of them by name.
 //!
+//! Or it is a zygote: it loads the module once and forks such processes (`zygote`).
+//!
 //! It is a library for tests only, which put up other walls than the program
 //! does. A controller starts the program and never links this.
 
 mod interrupt;
 mod link;
+#[cfg(target_os = "linux")]
+mod zygote;
 
-use bellglass_engine::{Ending, EndsGuest, Interruption, Interrupts, NATIVE_STACK_BYTES, Program, Settings};
-use bellglass_wire::{FromCell, PROTOCOL_VERSION, ToCell, Wall};
-use link::{Link, LinkError, SharedLink};
+use bellglass_channel::Shared;
+use bellglass_engine::{Ending, EndsGuest, Interruption, Interrupts, NATIVE_STACK_BYTES, Program};
+use bellglass_wire::{FromCell, PROTOCOL_VERSION, Pages, Wall};
+use link::{First, Link, LinkError, SharedLink};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::fs::File;
@@ -47,6 +52,13 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
     keep_memory();
     end_at_panics();
     let interrupts = interrupt::install();
+    let cell = match open(walls, &interrupts) {
+        Ok(cell) => cell,
+        Err(error) => {
+            say(&error);
+            return ExitCode::FAILURE;
+        }
+    };
     let watched = Arc::clone(&interrupts);
     // The guest runs on a thread of its own because only there the stack can be
     // as large as the engine promises. That leaves this one to watch for what a
@@ -54,7 +66,7 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
     // interrupts that it has lost.
     let guest = std::thread::Builder::new()
         .stack_size(NATIVE_STACK_BYTES + OWN_STACK_BYTES)
-        .spawn(move || leave(i32::from(serve(walls, rules, interrupts).inspect_err(say).is_err())));
+        .spawn(move || leave(i32::from(serve(cell, rules, interrupts).inspect_err(say).is_err())));
     if let Err(error) = guest {
         say(&LinkError::Stream(error));
         return ExitCode::FAILURE;
@@ -62,6 +74,62 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
     STARTED.store(true, Ordering::Release);
     watch_controller(&watched);
     leave(1)
+}
+
+/// What a cell has before its guest's thread starts.
+struct Cell {
+    walls: Vec<Wall>,
+    /// The memory that it was offered, if any.
+    offered: Option<Shared>,
+    /// What was loaded before this process was forked.
+    forked: Option<Forked>,
+}
+
+/// What a cell has from its zygote.
+struct Forked {
+    program: Program,
+    /// The pages that its guest will write to.
+    written: Vec<Pages>,
+}
+
+/// Looks for what the controller has sent. If it wants a zygote, this process is one
+/// from now on, and this returns in the cells that it forks.
+///
+/// Nothing is kept that grows later: that is for the guest's thread to make, whose
+/// heap is not that of this one, which grows by a system call of its own (brk).
+fn open(walls: Vec<Wall>, interrupts: &Arc<Interrupts>) -> Result<Cell, LinkError> {
+    let link = || duplicate(&std::io::stdin()).map(|stream| Link::new(stream, Arc::clone(interrupts)));
+    let mut first = link()?;
+    let written = match first.look()? {
+        First::Offer(offered) => return Ok(Cell { walls, offered, forked: None }),
+        First::Zygote { written } => written,
+    };
+    #[cfg(target_os = "linux")]
+    {
+        let program = load(&mut first)?;
+        // SAFETY: no thread has been started yet.
+        unsafe { zygote::serve(first, &program)? };
+        let walls = bellglass_cage::enter_forked(&walls);
+        match link()?.look()? {
+            First::Zygote { .. } => Err(LinkError::Refused("a forked cell is to fork")),
+            First::Offer(offered) => Ok(Cell { walls, offered, forked: Some(Forked { program, written }) }),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        drop(written);
+        first.fail("this system cannot fork cells".to_owned())
+    }
+}
+
+fn load(link: &mut Link) -> Result<Program, LinkError> {
+    let compiled = File::from(duplicate(&std::io::stdout())?);
+    // SAFETY: the controller opened the compiled module in an image that it
+    // found in the user's own store; the cell trusts its controller with that.
+    match unsafe { Program::load(compiled, Interruption::Kill) } {
+        Ok(program) => Ok(program),
+        Err(error) => link.fail(error.to_string()),
+    }
 }
 
 /// Ends the process with nothing taken down first: the standard library would
@@ -126,52 +194,40 @@ fn grow_heap() {
     drop(std::hint::black_box(pieces));
 }
 
-fn serve(mut walls: Vec<Wall>, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), LinkError> {
-    grow_heap();
+fn serve(cell: Cell, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), LinkError> {
+    let Cell { mut walls, offered, forked } = cell;
     let mut link = Link::new(duplicate(&std::io::stdin())?, Arc::clone(&interrupts));
-    link.look_for_offer()?;
-    let compiled = File::from(duplicate(&std::io::stdout())?);
-
-    // SAFETY: the controller opened the compiled module in an image that it
-    // found in the user's own store; the cell trusts its controller with that.
-    let program = match unsafe { Program::load(compiled, Interruption::Kill) } {
-        Ok(program) => program,
-        Err(error) => return link.fail(error.to_string()),
+    let (program, written) = match forked {
+        Some(Forked { program, written }) => (program, written),
+        None => {
+            grow_heap();
+            (load(&mut link)?, Vec::new())
+        }
     };
     if let Err(error) = program.prepare() {
         return link.fail(error.to_string());
     }
+    let signatures = program.signatures().to_vec();
+    let link = SharedLink::new(link);
+    // Never closed, for a running cell may not close anything: it ends instead.
+    std::mem::forget(link.clone());
+    // The controller may take a while to say what is to run, and waits once it has.
+    let guest = match program.ready(Box::new(link.clone()), Some(Arc::clone(&interrupts))) {
+        Ok(mut guest) => {
+            guest.touch(&written);
+            guest
+        }
+        Err(error) => return link.lock().fail(error.to_string()),
+    };
     while !STARTED.load(Ordering::Acquire) {
         std::thread::yield_now();
     }
     // From here on nothing can be opened, started or made executable.
     walls.extend(bellglass_cage::lock_down(rules));
-    link.send(&FromCell::Hello {
-        version: PROTOCOL_VERSION,
-        shared_memory: link.is_offered(),
-        signatures: program.signatures().to_vec(),
-        walls,
-    })?;
-    link.share();
-    let mut first = link.receive()?;
-    if let ToCell::Offer { .. } = first {
-        // It was not there in time, or had lost its descriptor on the way: what the
-        // hello said holds.
-        first = link.receive()?;
-    }
-    let ToCell::Welcome { limits, hooks, views, .. } = first else {
-        return link.fail("the controller did not begin with a welcome".to_owned());
-    };
-    link.set_views(program.signatures().len(), views);
-    let ToCell::Run { exports } = link.receive()? else {
-        return link.fail("the controller did not say what to run".to_owned());
-    };
-
-    let settings = Settings { limits, hooks, exports, watch: None, interrupts: Some(interrupts) };
-    let link = SharedLink::new(link);
-    match program.run(&settings, Box::new(link.clone())) {
+    let settings = link.lock().greet(signatures, walls, offered, interrupts)?;
+    match guest.run(&settings) {
         Err(error) => link.lock().fail(error.to_string()),
-        Ok((ending, usage, _)) => link.lock().send(&match ending {
+        Ok((ending, usage)) => link.lock().send(&match ending {
             Ending::Returned { results } => FromCell::Returned { results, usage },
             Ending::Ended => FromCell::Ended { usage },
             Ending::Interrupted { number } => interrupt::leave(EndsGuest { number }),

@@ -2,27 +2,34 @@
 //! controller asks of the guest's memory, and hands the answer back.
 
 use crate::interrupt;
-use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, take_offer};
-use bellglass_engine::{External, GuestMemory, Interrupts, StopGuest};
-use bellglass_wire::{CallFrame, FrameBuffer, FromCell, Heard, ReturnFrame, ToCell, View, WireError, caps};
-use std::os::fd::{AsFd, OwnedFd};
+use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, take_descriptors};
+use bellglass_engine::{External, GuestMemory, Interrupts, Settings, StopGuest};
+use bellglass_wire::{
+    CallFrame, FrameBuffer, FromCell, Heard, PROTOCOL_VERSION, Pages, ReturnFrame, Signature, ToCell, View,
+    Wall, WireError, caps,
+};
+use std::io::Read;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many bytes one read from the stream may take.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Bytes that an offer may have.
-const OFFER_BYTES: usize = 64;
-
 pub(crate) struct Link {
     channel: Channel,
-    /// What was offered, until the hello has taken it.
-    offered: Option<Shared>,
     incoming: FrameBuffer,
     outgoing: Vec<u8>,
     /// By index of the signature.
     views: Vec<Vec<View>>,
     interrupts: Arc<Interrupts>,
+}
+
+/// What the controller sent before the process started.
+pub(crate) enum First {
+    /// An offer of shared memory, if it could be mapped; or not a word.
+    Offer(Option<Shared>),
+    /// That the process is to fork cells, which write to these pages at once.
+    Zygote { written: Vec<Pages> },
 }
 
 /// The one link of this process: the guest's calls go through it, and then the
@@ -49,7 +56,6 @@ impl Link {
     pub(crate) fn new(stream: OwnedFd, interrupts: Arc<Interrupts>) -> Self {
         Self {
             channel: Channel::new(stream, Side::Cell),
-            offered: None,
             incoming: FrameBuffer::new(caps::FRAME_BYTES),
             outgoing: Vec::new(),
             views: Vec::new(),
@@ -57,37 +63,69 @@ impl Link {
         }
     }
 
-    /// Looks for an offer of shared memory, which the controller sends before this
-    /// process starts, and maps the memory. That it cannot be had is no fault.
-    pub(crate) fn look_for_offer(&mut self) -> Result<(), LinkError> {
-        let mut message = [0; OFFER_BYTES];
-        let (count, memory) = take_offer(self.channel.socket().as_fd(), &mut message)?;
-        self.incoming.extend(&message[..count]);
+    /// Looks for what the controller sent before this process started: an offer of
+    /// shared memory, which is mapped if it can be, or what makes it a zygote.
+    pub(crate) fn look(&mut self) -> Result<First, LinkError> {
+        // Not a byte more than this one frame: descriptors come with the next, too.
+        let mut length = [0; 4];
+        let (count, mut taken) = take_descriptors(self.channel.socket(), &mut length)?;
         if count == 0 {
-            return Ok(());
+            return Ok(First::Offer(None));
         }
-        let ToCell::Offer { ring_bytes } = self.receive()? else {
-            return Err(LinkError::Refused("something other than an offer came before the hello"));
-        };
-        if ring_bytes as usize == RING_BYTES {
-            self.offered = memory.and_then(|memory| Shared::open(&memory).ok());
+        let mut stream = Exact(self.channel.socket());
+        stream.read_exact(&mut length[count..])?;
+        self.incoming.extend(&length);
+        // This holds the length to its cap.
+        self.incoming.has_frame()?;
+        let mut frame = vec![0; u32::from_le_bytes(length) as usize];
+        stream.read_exact(&mut frame)?;
+        self.incoming.extend(&frame);
+        match self.receive()? {
+            ToCell::Offer { ring_bytes } => {
+                let memory = taken.pop().filter(|_| ring_bytes as usize == RING_BYTES);
+                Ok(First::Offer(memory.and_then(|memory| Shared::open(&memory).ok())))
+            }
+            ToCell::Zygote { written } => Ok(First::Zygote { written }),
+            _ => Err(LinkError::Refused("something other than an offer came before the hello")),
         }
-        Ok(())
     }
 
-    /// Whether shared memory was offered and could be mapped.
-    pub(crate) fn is_offered(&self) -> bool {
-        self.offered.is_some()
+    /// The socket, for what goes over it with descriptors.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.channel.socket()
     }
 
-    /// Uses what was offered from now on.
-    pub(crate) fn share(&mut self) {
-        if let Some(memory) = self.offered.take() {
+    /// Says hello, shares the memory that was offered, and hears what is to run.
+    pub(crate) fn greet(
+        &mut self,
+        signatures: Vec<Signature>,
+        walls: Vec<Wall>,
+        offered: Option<Shared>,
+        interrupts: Arc<Interrupts>,
+    ) -> Result<Settings, LinkError> {
+        let count = signatures.len();
+        let shared_memory = offered.is_some();
+        self.send(&FromCell::Hello { version: PROTOCOL_VERSION, shared_memory, signatures, walls })?;
+        if let Some(memory) = offered {
             self.channel.share(memory);
         }
+        let mut first = self.receive()?;
+        if let ToCell::Offer { .. } = first {
+            // It was not there in time, or had lost its descriptor on the way: what
+            // the hello said holds.
+            first = self.receive()?;
+        }
+        let ToCell::Welcome { limits, hooks, views, .. } = first else {
+            return self.fail("the controller did not begin with a welcome".to_owned());
+        };
+        self.set_views(count, views);
+        let ToCell::Run { exports } = self.receive()? else {
+            return self.fail("the controller did not say what to run".to_owned());
+        };
+        Ok(Settings { limits, hooks, exports, watch: None, interrupts: Some(interrupts) })
     }
 
-    pub(crate) fn set_views(&mut self, signatures: usize, views: Vec<(u32, Vec<View>)>) {
+    fn set_views(&mut self, signatures: usize, views: Vec<(u32, Vec<View>)>) {
         self.views = vec![Vec::new(); signatures];
         for (signature, views) in views {
             if let Some(slot) = self.views.get_mut(signature as usize) {
@@ -103,7 +141,7 @@ impl Link {
     }
 
     /// Tells the controller why the cell gives up, and gives up.
-    pub(crate) fn fail(&mut self, message: String) -> Result<(), LinkError> {
+    pub(crate) fn fail<T>(&mut self, message: String) -> Result<T, LinkError> {
         let mut message = message;
         message.truncate(message.floor_char_boundary(caps::TEXT_BYTES));
         self.send(&FromCell::Failed { message: message.clone() })?;
@@ -204,7 +242,7 @@ impl External for SharedLink {
             Ok(outcome) => outcome,
             Err(error) => {
                 // Without its controller a guest has nobody to run for.
-                let _ = link.fail(error.to_string());
+                let _ = link.fail::<()>(error.to_string());
                 crate::leave(1);
             }
         }
@@ -231,6 +269,15 @@ fn close(
         *slot = value;
     }
     Ok(())
+}
+
+/// Reads from a socket without a buffer.
+struct Exact<'a>(BorrowedFd<'a>);
+
+impl Read for Exact<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::read(self.0, buffer)?)
+    }
 }
 
 fn range(memory: &[u8], address: u32, length: usize) -> Result<&[u8], LinkError> {

@@ -17,15 +17,15 @@
 //! `unsafe` block of this crate maps it, and all access to it is atomic.
 
 mod channel;
+mod descriptors;
 mod error;
-mod offer;
 mod patience;
 mod rings;
 mod shared;
 
 pub use channel::Channel;
+pub use descriptors::{send_descriptors, take_descriptors, wait_for_descriptors};
 pub use error::ChannelError;
-pub use offer::{offer, take_offer};
 pub use patience::{Busy, Patience};
 pub use rings::Side;
 pub use shared::{RING_BYTES, Shared};

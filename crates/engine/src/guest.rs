@@ -5,9 +5,12 @@ use crate::limiter::Limiter;
 use crate::program::Ended;
 use crate::stack::Stack;
 use crate::{EngineError, StopGuest};
-use bellglass_wire::{GuestLimits, Hooks, Usage};
+use bellglass_wire::{Hooks, Usage};
 use std::sync::Arc;
 use wasmtime::{AsContext, AsContextMut, Caller, Instance, Memory, Store, StoreContextMut, TypedFunc};
+
+/// The export that is the guest's memory.
+pub(crate) const MEMORY: &str = "memory";
 
 /// What answers the guest's calls.
 pub trait External: Send {
@@ -81,13 +84,12 @@ pub(crate) struct Host {
 impl Host {
     /// A guest that has not started.
     pub(crate) fn new(
-        limits: GuestLimits,
+        limiter: Limiter,
         stack: Stack,
         external: Box<dyn External>,
         watch: Option<Arc<dyn Watch>>,
         interrupts: Option<Arc<Interrupts>>,
     ) -> Self {
-        let limiter = Limiter::new(limits);
         let pending = Pending::default();
         Self { limiter, stack, external: Some(external), links: None, watch, pending, interrupts }
     }
@@ -115,8 +117,8 @@ impl Links {
     ) -> Result<Self, EngineError> {
         let missing = |name: &str, expected| EngineError::Export { name: name.to_owned(), expected };
         let memory = instance
-            .get_memory(&mut *store, "memory")
-            .ok_or(EngineError::Export { name: "memory".to_owned(), expected: "memory" })?;
+            .get_memory(&mut *store, MEMORY)
+            .ok_or(EngineError::Export { name: MEMORY.to_owned(), expected: "memory" })?;
         let allocate = match &hooks.allocate {
             Some(name) => {
                 Some(instance.get_typed_func(&mut *store, name).map_err(|_| missing(name, "(i32) -> i32"))?)

@@ -19,6 +19,7 @@ mod limiter;
 #[cfg(feature = "fibers")]
 mod places;
 mod program;
+mod ready;
 mod stack;
 mod trap;
 
@@ -26,6 +27,8 @@ mod trap;
 mod compile;
 #[cfg(feature = "compiler")]
 mod state;
+#[cfg(feature = "compiler")]
+mod written;
 
 pub use bellglass_wire::Interruption;
 #[cfg(feature = "compiler")]
@@ -35,5 +38,6 @@ pub use error::EngineError;
 pub use guest::{External, GuestMemory};
 pub use interrupt::{Attention, EndsGuest, Interrupts, Watch};
 pub use program::{Ending, Program, Settings, StopGuest};
+pub use ready::ReadyGuest;
 #[cfg(feature = "compiler")]
 pub use state::{GlobalValue, State};

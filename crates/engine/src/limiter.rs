@@ -16,6 +16,19 @@ impl Limiter {
         Self { limits, memory_bytes: 0, table_elements: 0, usage: Usage::default() }
     }
 
+    /// One that counts, until it is told what to hold the guest to.
+    pub(crate) fn counting() -> Self {
+        Self::new(GuestLimits { memory_bytes: u64::MAX, table_elements: u64::MAX })
+    }
+
+    /// Holds a guest that has not run to these limits. Whether it is within them.
+    pub(crate) fn hold_to(&mut self, limits: GuestLimits) -> bool {
+        self.limits = limits;
+        self.usage.memory_refused = self.memory_bytes > limits.memory_bytes;
+        self.usage.table_refused = self.table_elements > limits.table_elements;
+        !self.usage.memory_refused && !self.usage.table_refused
+    }
+
     pub(crate) fn usage(&self) -> Usage {
         self.usage
     }
@@ -76,5 +89,15 @@ mod tests {
         assert!(!limiter.table_growing(0, 11, None).unwrap());
         assert!(limiter.table_growing(0, 10, None).unwrap());
         assert!(limiter.usage().table_refused);
+    }
+
+    #[test]
+    fn what_was_counted_is_held_to_limits_that_come_later() {
+        let mut limiter = Limiter::counting();
+        assert!(limiter.memory_growing(0, 300, None).unwrap());
+        assert!(limiter.hold_to(GuestLimits { memory_bytes: 300, table_elements: 0 }));
+        assert!(!limiter.memory_growing(300, 301, None).unwrap());
+        assert!(!limiter.hold_to(GuestLimits { memory_bytes: 299, table_elements: 0 }));
+        assert!(limiter.usage().memory_refused && !limiter.usage().table_refused);
     }
 }

@@ -1,6 +1,7 @@
 //! A loaded module, and one run of it.
 
 use crate::guest::{External, Host, Links, OpenCall, attend, deliver};
+use crate::limiter::Limiter;
 #[cfg(feature = "fibers")]
 use crate::places::Places;
 use crate::stack::Stack;
@@ -12,8 +13,8 @@ use std::mem::MaybeUninit;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use wasmtime::{
-    AsContextMut, Caller, Engine, ExternType, FuncType, ImportType, InstancePre, Linker, Module, Store,
-    UpdateDeadline, Val, ValRaw, ValType,
+    AsContextMut, Caller, Engine, ExternType, FuncType, ImportType, Instance, InstancePre, Linker, Module,
+    Store, UpdateDeadline, Val, ValRaw, ValType,
 };
 
 /// Compiled code that can be run, any number of times and from any threads.
@@ -21,7 +22,7 @@ use wasmtime::{
 pub struct Program {
     /// The module whose guests each get memory of their own.
     pub(crate) linked: Linked,
-    stack: Stack,
+    pub(crate) stack: Stack,
     interruption: Interruption,
     signatures: Arc<[Signature]>,
     /// Memories that guests of this program use one after the other.
@@ -232,6 +233,16 @@ impl Program {
         external.map(|external| (ending, usage, external)).ok_or_else(left_open)
     }
 
+    pub(crate) fn instantiate(
+        &self,
+        linked: &Linked,
+        store: &mut Store<Host>,
+    ) -> Result<Instance, EngineError> {
+        self.stack
+            .instantiate(&linked.instance, store)
+            .map_err(|error| EngineError::Instantiate { reason: format!("{error:#}") })
+    }
+
     /// Runs a fresh guest to its end, and gives it with all that it has left; no
     /// instance, if it was ended before it began.
     pub(crate) fn execute(
@@ -239,14 +250,10 @@ impl Program {
         linked: &Linked,
         settings: &Settings,
         external: Box<dyn External>,
-    ) -> Result<(Store<Host>, Option<wasmtime::Instance>, Ending), EngineError> {
-        let host = Host::new(
-            settings.limits,
-            self.stack,
-            external,
-            settings.watch.clone(),
-            settings.interrupts.clone(),
-        );
+    ) -> Result<(Store<Host>, Option<Instance>, Ending), EngineError> {
+        let limiter = Limiter::new(settings.limits);
+        let (watch, interrupts) = (settings.watch.clone(), settings.interrupts.clone());
+        let host = Host::new(limiter, self.stack, external, watch, interrupts);
         let mut store = Store::new(&linked.engine, host);
         store.limiter(|host| &mut host.limiter);
         if self.interruption == Interruption::Epoch {
@@ -257,76 +264,82 @@ impl Program {
                 return Ok((store, None, Ending::Ended));
             }
         }
-        let instance = self
-            .stack
-            .instantiate(&linked.instance, &mut store)
-            .map_err(|error| EngineError::Instantiate { reason: format!("{error:#}") })?;
-        let links = Links::find(&mut store, &instance, &settings.hooks)?;
-        store.data_mut().links = Some(Arc::new(links));
-
-        // Dropped before the store, and with it the guest's memory, is.
-        let _connected = settings.interrupts.as_ref().map(|interrupts| interrupts.until_dropped());
-        let ending = match self.call_exports(&mut store, &instance, settings)? {
-            Ok(results) => Ending::Returned { results },
-            Err(error) if error.is::<Ended>() => Ending::Ended,
-            Err(error) => match error.downcast_ref() {
-                Some(EndsGuest { number }) => Ending::Interrupted { number: *number },
-                None => {
-                    let (kind, message, backtrace) = trap::describe(&error);
-                    Ending::Trapped { kind, message, backtrace }
-                }
-            },
-        };
+        let instance = self.instantiate(linked, &mut store)?;
+        let ending = run_instance(&mut store, &instance, settings)?;
         Ok((store, Some(instance), ending))
     }
+}
 
-    fn call_exports(
-        &self,
-        store: &mut Store<Host>,
-        instance: &wasmtime::Instance,
-        settings: &Settings,
-    ) -> Result<wasmtime::Result<Vec<u64>>, EngineError> {
-        const INITIALIZE: &str = "_initialize";
-        let missing = |name: &str| EngineError::Export { name: name.to_owned(), expected: "() -> numbers" };
-        let exports = settings
-            .exports
-            .iter()
-            .map(|name| instance.get_func(&mut *store, name).ok_or_else(|| missing(name)))
-            .collect::<Result<Vec<_>, _>>()?;
-        if let Some(initialize) = instance.get_func(&mut *store, INITIALIZE)
-            && let Err(error) = self.stack.call(store, &initialize, &mut [])
-        {
+/// Calls what is to be called in a guest that has not run.
+pub(crate) fn run_instance(
+    store: &mut Store<Host>,
+    instance: &Instance,
+    settings: &Settings,
+) -> Result<Ending, EngineError> {
+    let links = Links::find(store, instance, &settings.hooks)?;
+    store.data_mut().links = Some(Arc::new(links));
+
+    // Dropped before the store, and with it the guest's memory, is.
+    let _connected = settings.interrupts.as_ref().map(|interrupts| interrupts.until_dropped());
+    Ok(match call_exports(store, instance, settings)? {
+        Ok(results) => Ending::Returned { results },
+        Err(error) if error.is::<Ended>() => Ending::Ended,
+        Err(error) => match error.downcast_ref() {
+            Some(EndsGuest { number }) => Ending::Interrupted { number: *number },
+            None => {
+                let (kind, message, backtrace) = trap::describe(&error);
+                Ending::Trapped { kind, message, backtrace }
+            }
+        },
+    })
+}
+
+fn call_exports(
+    store: &mut Store<Host>,
+    instance: &Instance,
+    settings: &Settings,
+) -> Result<wasmtime::Result<Vec<u64>>, EngineError> {
+    const INITIALIZE: &str = "_initialize";
+    let stack = store.data().stack;
+    let missing = |name: &str| EngineError::Export { name: name.to_owned(), expected: "() -> numbers" };
+    let exports = settings
+        .exports
+        .iter()
+        .map(|name| instance.get_func(&mut *store, name).ok_or_else(|| missing(name)))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(initialize) = instance.get_func(&mut *store, INITIALIZE)
+        && let Err(error) = stack.call(store, &initialize, &mut [])
+    {
+        return Ok(Err(error));
+    }
+    if let Some(links) = store.data().links.clone() {
+        let links = match links.ask(store, instance, &settings.hooks, stack) {
+            Ok(links) => links,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(interrupts) = &settings.interrupts {
+            interrupts.connect(links.place(store));
+        }
+        store.data_mut().links = Some(Arc::new(links));
+        if let Err(error) = deliver(store.as_context_mut()) {
             return Ok(Err(error));
         }
-        if let Some(links) = store.data().links.clone() {
-            let links = match links.ask(store, instance, &settings.hooks, self.stack) {
-                Ok(links) => links,
-                Err(error) => return Ok(Err(error)),
-            };
-            if let Some(interrupts) = &settings.interrupts {
-                interrupts.connect(links.place(store));
-            }
-            store.data_mut().links = Some(Arc::new(links));
-            if let Err(error) = deliver(store.as_context_mut()) {
-                return Ok(Err(error));
-            }
-        }
-        let mut values = Vec::new();
-        for (export, name) in exports.iter().zip(&settings.exports) {
-            if name == INITIALIZE {
-                continue;
-            }
-            let kind = export.ty(&*store);
-            if kind.params().len() != 0 || kind.results().len() > caps::VALUES {
-                return Err(missing(name));
-            }
-            values = vec![Val::I32(0); kind.results().len()];
-            if let Err(error) = self.stack.call(store, export, &mut values) {
-                return Ok(Err(error));
-            }
-        }
-        Ok(Ok(values.iter().map(raw).collect()))
     }
+    let mut values = Vec::new();
+    for (export, name) in exports.iter().zip(&settings.exports) {
+        if name == INITIALIZE {
+            continue;
+        }
+        let kind = export.ty(&*store);
+        if kind.params().len() != 0 || kind.results().len() > caps::VALUES {
+            return Err(missing(name));
+        }
+        values = vec![Val::I32(0); kind.results().len()];
+        if let Err(error) = stack.call(store, export, &mut values) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(values.iter().map(raw).collect()))
 }
 
 /// Whether a file holds what this user, or root, has put there.

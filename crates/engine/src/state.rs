@@ -1,5 +1,6 @@
 //! What a guest leaves when its exports have returned: a snapshot is made of it.
 
+use crate::guest::MEMORY;
 use crate::{Ending, EngineError, External, Program, Settings};
 use std::collections::BTreeMap;
 use wasmtime::{Extern, Val};
@@ -42,7 +43,7 @@ impl Program {
         let Some(instance) = instance else {
             return Ok((ending, State { memory: Vec::new(), globals: BTreeMap::new() }));
         };
-        let memory = instance.get_memory(&mut store, "memory");
+        let memory = instance.get_memory(&mut store, MEMORY);
         let memory = memory.map_or_else(Vec::new, |memory| memory.data(&store).to_vec());
         let exports =
             instance.exports(&mut store).map(|export| (export.name().to_owned(), export.into_extern()));

@@ -2,7 +2,7 @@
 
 use crate::image::FILES_FILE;
 use crate::{ImageError, Sha256Digest};
-use bellglass_wire::{Interruption, Signature};
+use bellglass_wire::{Interruption, Pages, Signature, caps};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -134,6 +134,10 @@ pub struct Snapshot {
     pub memory_bytes: u64,
     /// Which runs it can serve.
     pub serves: Serves,
+    /// The pages of memory, as the first one's number and how many follow, that its
+    /// rehearsal wrote to: what a cell that waits for its run writes to beforehand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<(u32, u32)>,
 }
 
 /// Which runs a snapshot can serve: those that the start of the interpreter,
@@ -261,6 +265,15 @@ impl Manifest {
             Start::Fresh => Some(&self.module),
             Start::Snapshot => self.snapshot.as_ref().map(|snapshot| &snapshot.module),
         }
+    }
+
+    /// The pages of memory that most runs write to, as far as that is known.
+    pub fn written_pages(&self, start: Start) -> Vec<Pages> {
+        let written = match (start, &self.snapshot) {
+            (Start::Snapshot, Some(snapshot)) => &snapshot.written[..],
+            _ => &[],
+        };
+        written.iter().map(|&(first, count)| Pages { first, count }).take(caps::WRITTEN_PAGES).collect()
     }
 
     /// The exports to call, in this order, to run a program.
@@ -443,6 +456,7 @@ pub(crate) mod tests {
                 first_arguments: vec!["-c".to_owned(), "-".to_owned()],
                 fixed_environment: vec!["LANG".to_owned(), "PYTHON".to_owned()],
             },
+            written: vec![(3, 2), (9, 1)],
         });
         let text = manifest.to_json();
         assert_eq!(Manifest::parse(text.as_bytes(), Path::new("x")).expect("a manifest"), manifest);

@@ -4,19 +4,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The arrows of ARCHITECTURE.md: what each crate may use, and nothing else.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("bellglass-channel", &[]),
+    ("bellglass-fork", &[]),
     ("bellglass-wire", &[]),
     ("bellglass-pack", &[]),
     ("bellglass-image", &["bellglass-wire"]),
     ("bellglass-engine", &["bellglass-wire"]),
     ("bellglass-cage", &["bellglass-wire"]),
-    ("bellglass-cell", &["bellglass-channel", "bellglass-wire", "bellglass-cage", "bellglass-engine"]),
+    (
+        "bellglass-cell",
+        &["bellglass-channel", "bellglass-fork", "bellglass-wire", "bellglass-cage", "bellglass-engine"],
+    ),
     ("bellglass-system", &["bellglass-wire", "bellglass-pack"]),
     (
         "bellglass",
         &[
             "bellglass-channel",
+            "bellglass-fork",
             "bellglass-wire",
             "bellglass-image",
             "bellglass-pack",

@@ -47,3 +47,6 @@ pub const WALLS: usize = 32;
 
 /// Exports that one run message calls.
 pub const RUN_EXPORTS: usize = 8;
+
+/// Runs of pages that a zygote is told of.
+pub const WRITTEN_PAGES: usize = 4096;

@@ -83,6 +83,11 @@ pub enum FromCell {
         /// A sentence about it.
         message: String,
     },
+    /// A zygote has forked a cell.
+    Forked {
+        /// The number of its process.
+        process: u32,
+    },
 }
 
 /// A piece of guest memory that came with a call.
@@ -250,6 +255,11 @@ impl FromCell {
                 writer.text("failure's message", message, caps::TEXT_BYTES);
                 writer.finish()
             }
+            Self::Forked { process } => {
+                let mut writer = Writer::new(stream, 9);
+                writer.u32(*process);
+                writer.finish()
+            }
         }
     }
 
@@ -320,6 +330,7 @@ impl FromCell {
             }
             7 => Self::Ended { usage: Usage::decode(&mut reader)? },
             8 => Self::Failed { message: reader.text("failure's message", caps::TEXT_BYTES)? },
+            9 => Self::Forked { process: reader.u32("process")? },
             value => {
                 return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
             }

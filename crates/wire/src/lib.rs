@@ -43,9 +43,9 @@ pub use from_cell::{FromCell, TrapKind, Usage, Viewed, Wall};
 pub use interruption::Interruption;
 pub use pieces::Pieces;
 pub use signature::{ParseSignatureError, Signature, ValueType};
-pub use to_cell::{GuestLimits, Hooks, ToCell, Write};
+pub use to_cell::{GuestLimits, Hooks, PAGE_BYTES, Pages, ToCell, Write};
 pub use view::View;
 
 /// The version of the protocol that this crate speaks. A peer of another
 /// version is refused at the handshake.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;

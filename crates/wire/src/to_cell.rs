@@ -66,7 +66,28 @@ pub enum ToCell {
         /// Bytes of each ring.
         ring_bytes: u32,
     },
+    /// Makes the process a zygote, which holds no guest but forks cells. It is sent
+    /// before the process starts, or not at all.
+    Zygote {
+        /// The pages that a forked cell writes to before it says hello, so that its
+        /// guest need not wait for the copying of any of them.
+        written: Vec<Pages>,
+    },
+    /// Has a zygote fork a cell, whose stream and pipe come with this frame.
+    Fork,
 }
+
+/// Pages of guest memory that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// The number of the first one: its address divided by [`PAGE_BYTES`].
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+}
+
+/// Bytes that one of [`Pages`] has.
+pub const PAGE_BYTES: usize = 4096;
 
 /// A change to guest memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +212,15 @@ impl ToCell {
                 writer.u32(*ring_bytes);
                 writer.finish()
             }
+            Self::Zygote { written } => {
+                let mut writer = Writer::new(stream, 10);
+                writer.list("written pages", written, caps::WRITTEN_PAGES, |writer, pages| {
+                    writer.u32(pages.first);
+                    writer.u32(pages.count);
+                });
+                writer.finish()
+            }
+            Self::Fork => Writer::new(stream, 11).finish(),
         }
     }
 
@@ -245,6 +275,12 @@ impl ToCell {
             6 => Self::Free { address: reader.u32("address")? },
             8 => Self::End,
             9 => Self::Offer { ring_bytes: reader.u32("ring size")? },
+            10 => Self::Zygote {
+                written: reader.list("written pages", caps::WRITTEN_PAGES, |reader| {
+                    Ok(Pages { first: reader.u32("first page")?, count: reader.u32("pages")? })
+                })?,
+            },
+            11 => Self::Fork,
             value => {
                 return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
             }

@@ -1,7 +1,7 @@
 //! Every frame survives the way there and back; no other bytes do harm.
 
 use bellglass_wire::{
-    CallFrame, FrameBuffer, FromCell, GuestLimits, Heard, Hooks, OpenReturn, Sent, Signature, ToCell,
+    CallFrame, FrameBuffer, FromCell, GuestLimits, Heard, Hooks, OpenReturn, Pages, Sent, Signature, ToCell,
     TrapKind, Usage, ValueType, View, Viewed, Wall, Write, caps,
 };
 use proptest::collection::vec;
@@ -86,6 +86,7 @@ fn from_cell() -> impl Strategy<Value = FromCell> {
         }),
         usage().prop_map(|usage| FromCell::Ended { usage }),
         text().prop_map(|message| FromCell::Failed { message }),
+        any::<u32>().prop_map(|process| FromCell::Forked { process }),
     ]
 }
 
@@ -145,6 +146,10 @@ fn to_cell() -> impl Strategy<Value = ToCell> {
         ),
         Just(ToCell::End),
         any::<u32>().prop_map(|ring_bytes| ToCell::Offer { ring_bytes }),
+        vec((any::<u32>(), any::<u32>()), 0..5).prop_map(|written| ToCell::Zygote {
+            written: written.into_iter().map(|(first, count)| Pages { first, count }).collect()
+        }),
+        Just(ToCell::Fork),
     ]
 }
 

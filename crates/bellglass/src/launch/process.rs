@@ -1,10 +1,13 @@
-//! One cell as a process: started with nothing, killed and reaped for sure.
+//! One cell as a process: started with nothing or forked, killed and reaped for
+//! sure.
 
+use super::Zygote;
 use crate::monitor::link::Link;
 use crate::walls::MEMORY_BOUND;
 use crate::words::printable;
 use crate::{Error, Limits, Wall};
-use bellglass_channel::{Channel, RING_BYTES, Shared, Side, offer};
+use bellglass_channel::{Channel, RING_BYTES, Shared, Side, send_descriptors};
+use bellglass_fork::reap;
 use bellglass_wire::ToCell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -12,15 +15,14 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, prlimit, waitid,
 };
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use wait4::Wait4;
 
 /// Bytes of a cell's last words that are kept.
 const LAST_WORDS_BYTES: u64 = 4096;
@@ -43,12 +45,10 @@ const TABLE_ELEMENT_BYTES: u64 = 32;
 
 /// A running cell. Dropping it ends it.
 pub(crate) struct CellProcess {
-    /// Taken when it is reaped.
-    child: Option<Child>,
     /// Which process a signal may go to; empty once it is reaped, so that no
     /// signal ever reaches a stranger with the same number.
     alive: Arc<Mutex<Option<Pid>>>,
-    last_words: Option<ChildStderr>,
+    last_words: Option<PipeReader>,
     usage: Option<CellUsage>,
 }
 
@@ -75,25 +75,36 @@ impl CellProcess {
     /// [`Error::Launch`] if the operating system refuses.
     pub(crate) fn start(program: &Path, compiled: File) -> Result<(Self, Link), Error> {
         let refused = |source| Error::Launch { program: program.to_owned(), source };
-        let (ours, theirs) = UnixStream::pair().map_err(refused)?;
-        let offered = offer_memory(&ours);
-        let mut child = Command::new(program)
-            .env_clear()
-            .current_dir("/")
-            // Three descriptors are all that a cell has, and all that it needs.
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::from(compiled))
-            .stderr(Stdio::piped())
-            // A Ctrl-C at the terminal is for the controller, which decides.
-            .process_group(0)
-            .spawn()
-            .map_err(refused)?;
-        let last_words = child.stderr.take();
-        let alive = Arc::new(Mutex::new(Pid::from_raw(i32::try_from(child.id()).unwrap_or(0))));
-        Ok((
-            Self { child: Some(child), alive, last_words, usage: None },
-            Link::new(Channel::new(ours, Side::Controller), offered),
-        ))
+        let ends = Ends::make().map_err(refused)?;
+        let offered = offer_memory(&ends.ours);
+        let process = spawn(program, compiled, ends.theirs, ends.words).map_err(refused)?;
+        Ok(Self::of(process, ends.last_words, ends.ours, offered))
+    }
+
+    /// Has a zygote fork a cell.
+    ///
+    /// # Errors
+    /// What is wrong with the zygote.
+    pub(crate) fn fork(zygote: &mut Zygote) -> Result<(Self, Link), Error> {
+        let ends = Ends::make().map_err(Error::Resource)?;
+        let offered = offer_memory(&ends.ours);
+        let process = zygote.fork(ends.theirs.as_fd(), ends.words.as_fd())?;
+        Ok(Self::of(process, ends.last_words, ends.ours, offered))
+    }
+
+    /// Starts the cell's program as what `first` makes of it.
+    pub(super) fn start_with(program: &Path, compiled: File, first: &[u8]) -> Result<(Self, Link), Error> {
+        let refused = |source| Error::Launch { program: program.to_owned(), source };
+        let ends = Ends::make().map_err(refused)?;
+        (&ends.ours).write_all(first).map_err(refused)?;
+        let process = spawn(program, compiled, ends.theirs, ends.words).map_err(refused)?;
+        Ok(Self::of(process, ends.last_words, ends.ours, None))
+    }
+
+    fn of(process: Pid, words: PipeReader, stream: UnixStream, offered: Option<Shared>) -> (Self, Link) {
+        let alive = Arc::new(Mutex::new(Some(process)));
+        let own = Self { alive, last_words: Some(words), usage: None };
+        (own, Link::new(Channel::new(stream, Side::Controller), offered))
     }
 
     /// Tells how much processor time this cell has used until now, as long as it
@@ -198,7 +209,8 @@ impl CellProcess {
         }
         let had_ended = self.has_ended();
         let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pid) = alive.take() {
+        let process = alive.take();
+        if let Some(pid) = process {
             // An unreaped process keeps its number, so this reaches nobody else;
             // one that has left already does not mind.
             let _ = kill_process(pid, Signal::KILL);
@@ -208,9 +220,9 @@ impl CellProcess {
         }
         drop(alive);
         let mut usage = CellUsage::default();
-        if let Some(Ok(reaped)) = self.child.take().map(Wait4::wait4) {
-            usage.cpu = reaped.rusage.utime + reaped.rusage.stime;
-            usage.peak_resident_bytes = reaped.rusage.maxrss;
+        if let Some(Ok(reaped)) = process.map(reap) {
+            usage.cpu = reaped.cpu;
+            usage.peak_resident_bytes = reaped.peak_resident_bytes;
             usage.signal = reaped.status.signal().filter(|_| had_ended);
             usage.code = reaped.status.code();
         }
@@ -228,6 +240,37 @@ impl Drop for CellProcess {
     }
 }
 
+/// The ends of what a cell and its controller talk through.
+struct Ends {
+    ours: UnixStream,
+    theirs: UnixStream,
+    last_words: PipeReader,
+    words: PipeWriter,
+}
+
+impl Ends {
+    fn make() -> std::io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let (last_words, words) = std::io::pipe()?;
+        Ok(Self { ours, theirs, last_words, words })
+    }
+}
+
+fn spawn(program: &Path, compiled: File, stream: UnixStream, words: PipeWriter) -> std::io::Result<Pid> {
+    let child = Command::new(program)
+        .env_clear()
+        .current_dir("/")
+        // Three descriptors are all that a cell has, and all that it needs.
+        .stdin(Stdio::from(OwnedFd::from(stream)))
+        .stdout(Stdio::from(compiled))
+        .stderr(Stdio::from(words))
+        // A Ctrl-C at the terminal is for the controller, which decides.
+        .process_group(0)
+        .spawn()?;
+    // It is reaped by its number.
+    Ok(Pid::from_child(&child))
+}
+
 /// Offers memory to share to the cell that will be started on the other end. That
 /// there is none, on this system or at this moment, is no fault: all goes over the
 /// socket then.
@@ -236,7 +279,7 @@ fn offer_memory(socket: &UnixStream) -> Option<Shared> {
     let mut message = Vec::new();
     // It fits in 32 bits.
     ToCell::Offer { ring_bytes: RING_BYTES as u32 }.encode(&mut message).ok()?;
-    offer(socket, &message, &descriptor).ok()?;
+    send_descriptors(socket, &message, &[descriptor.as_fd()]).ok()?;
     Some(memory)
 }
 
@@ -272,10 +315,16 @@ impl Signaller {
         self.send(Signal::KILL);
     }
 
-    /// Whether there is still a process to signal.
+    /// The process that there is still to signal.
+    #[cfg(test)]
+    pub(crate) fn number(&self) -> Option<Pid> {
+        *self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is one.
     #[cfg(test)]
     pub(crate) fn is_alive(&self) -> bool {
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.number().is_some()
     }
 
     fn send(&self, signal: Signal) -> bool {
@@ -285,7 +334,7 @@ impl Signaller {
 }
 
 /// What a cell that has ended left in its pipe.
-fn read_last_words(words: ChildStderr) -> Vec<u8> {
+fn read_last_words(words: PipeReader) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Without waiting: the cell is dead, but where no wall kept it from starting
     // others, one of them may hold the pipe open.

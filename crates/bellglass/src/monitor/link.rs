@@ -3,6 +3,7 @@
 
 use bellglass_channel::{Channel, ChannelError, Shared};
 use bellglass_wire::{FrameBuffer, FromCell, ToCell, WireError, caps};
+use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 /// How many bytes one read from the stream may take.
@@ -72,6 +73,11 @@ impl Link {
             broken: None,
             round_trips: 0,
         }
+    }
+
+    /// The socket, for what goes over it with descriptors.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.channel.socket()
     }
 
     /// Does as the hello says: talks through shared memory from now on, or never.

@@ -1,0 +1,70 @@
+//! Guests that are made before anybody knows what they are to run.
+
+use crate::guest::{External, Host, MEMORY};
+use crate::limiter::Limiter;
+use crate::program::run_instance;
+use crate::{Ending, EngineError, Interrupts, Program, Settings};
+use bellglass_wire::{PAGE_BYTES, Pages, Usage};
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use wasmtime::{Instance, Store};
+
+impl Program {
+    /// Makes a fresh guest that does not run yet, and that may touch nothing but its
+    /// memory until it does. For [`Interruption::Kill`] only.
+    ///
+    /// # Errors
+    /// [`EngineError::Instantiate`] if its memory and tables cannot be had.
+    pub fn ready(
+        &self,
+        external: Box<dyn External>,
+        interrupts: Option<Arc<Interrupts>>,
+    ) -> Result<ReadyGuest, EngineError> {
+        let host = Host::new(Limiter::counting(), self.stack, external, None, interrupts);
+        let mut store = Store::new(&self.linked.engine, host);
+        store.limiter(|host| &mut host.limiter);
+        let instance = self.instantiate(&self.linked, &mut store)?;
+        Ok(ReadyGuest { store, instance })
+    }
+}
+
+/// A guest that is there, and has not run.
+pub struct ReadyGuest {
+    store: Store<Host>,
+    instance: Instance,
+}
+
+impl ReadyGuest {
+    /// Writes to these pages of its memory what stands there, so that the system
+    /// gives the guest copies of its own now and not when it runs. Those that there
+    /// are not are left out.
+    pub fn touch(&mut self, pages: &[Pages]) {
+        let Some(memory) = self.instance.get_memory(&mut self.store, MEMORY) else { return };
+        let bytes = memory.data_mut(&mut self.store);
+        let there = bytes.len() / PAGE_BYTES;
+        for run in pages {
+            let (first, count) = (run.first as usize, run.count as usize);
+            for page in first.min(there)..first.saturating_add(count).min(there) {
+                let byte = &mut bytes[page * PAGE_BYTES];
+                // Or else the compiler would see that nothing changes.
+                *byte = std::hint::black_box(*byte);
+            }
+        }
+    }
+
+    /// Runs it to its end, as [`Program::run`] does. What it has stays in place: it
+    /// is for processes that end with their guest, which give all back at once.
+    ///
+    /// # Errors
+    /// [`EngineError::Instantiate`] if it is above the limits before it has run;
+    /// whatever it does once started is an [`Ending`].
+    pub fn run(self, settings: &Settings) -> Result<(Ending, Usage), EngineError> {
+        let mut store = ManuallyDrop::new(self.store);
+        if !store.data_mut().limiter.hold_to(settings.limits) {
+            let reason = "its memory or its tables are above the limit before it has run".to_owned();
+            return Err(EngineError::Instantiate { reason });
+        }
+        let ending = run_instance(&mut store, &self.instance, settings)?;
+        Ok((ending, store.data().usage()))
+    }
+}
