@@ -4,6 +4,7 @@
 use crate::report::{CallCount, RefusedCall};
 use bellglass_system::{Answer, Call, Ending, Errno, Fault, MemoryError, Row, Stop, System, lookup, settle};
 use bellglass_wire::{Signature, View};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,7 +78,9 @@ fn fault(ending: Ending) -> Fault {
 
 /// What answers one signature, and how often it did.
 pub(crate) struct Answerer {
-    row: Option<&'static Row>,
+    /// The virtual system's row, once it was looked for: a run calls few of the
+    /// functions that it could.
+    row: OnceCell<Option<&'static Row>>,
     handlers: Vec<Handle>,
     unsupported: Unsupported,
     count: u64,
@@ -86,8 +89,12 @@ pub(crate) struct Answerer {
 }
 
 impl Answerer {
-    fn is_there(&self) -> bool {
-        self.row.is_some() || !self.handlers.is_empty()
+    fn row(&self, signature: &Signature) -> Option<&'static Row> {
+        *self.row.get_or_init(|| lookup(signature))
+    }
+
+    fn is_there(&self, signature: &Signature) -> bool {
+        !self.handlers.is_empty() || self.row(signature).is_some()
     }
 
     /// Answers a call, counts it and shows it to the observers.
@@ -101,8 +108,9 @@ impl Answerer {
         observers: &mut [Observe],
         begun: Instant,
     ) -> Result<Answer, Ending> {
-        let supported = self.is_there();
-        let next = Next { inner: &mut self.handlers, row: self.row, system, unsupported: self.unsupported };
+        let supported = self.is_there(call.signature);
+        let row = self.row(call.signature);
+        let next = Next { inner: &mut self.handlers, row, system, unsupported: self.unsupported };
         let outcome = next.answer(call);
         let elapsed = begun.elapsed();
         self.count += 1;
@@ -136,7 +144,7 @@ impl Routes {
         unsupported: Unsupported,
     ) -> Self {
         let answerer = |signature: &Signature| Answerer {
-            row: lookup(signature),
+            row: OnceCell::new(),
             handlers: handlers.remove(signature).unwrap_or_default(),
             unsupported,
             count: 0,
@@ -160,9 +168,8 @@ impl Routes {
 
     /// The views that the handlers want, for the cell.
     pub(crate) fn views(&self) -> Vec<(u32, Vec<View>)> {
-        let answerers = self.answerers.iter().enumerate();
-        let views = answerers.filter_map(|(index, answerer)| {
-            let views = answerer.row?.views;
+        let views = self.iter().enumerate().filter_map(|(index, (signature, answerer))| {
+            let views = answerer.row(signature)?.views;
             // The number of signatures is capped far below 32 bits.
             (!views.is_empty()).then(|| (index as u32, views.to_vec()))
         });
@@ -188,18 +195,17 @@ impl Routes {
     /// What was called and refused by the policy.
     pub(crate) fn refused(&self) -> Vec<RefusedCall> {
         let refused = |(signature, answerer): (&Signature, &Answerer)| {
-            let Answerer { row, refused: count, .. } = answerer;
+            let (count, row) = (answerer.refused, answerer.row.get().copied().flatten());
             let reason = row.map_or("", |row| row.note);
-            (*count > 0).then(|| RefusedCall { signature: signature.to_string(), count: *count, reason })
+            (count > 0).then(|| RefusedCall { signature: signature.to_string(), count, reason })
         };
         self.iter().filter_map(refused).collect()
     }
 
     /// What was called and is answered by nothing.
     pub(crate) fn unsupported(&self) -> Vec<String> {
-        let missing = |answerer: &Answerer| answerer.count > 0 && !answerer.is_there();
         self.iter()
-            .filter(|(_, answerer)| missing(answerer))
+            .filter(|(signature, answerer)| answerer.count > 0 && !answerer.is_there(signature))
             .map(|(signature, _)| signature.to_string())
             .collect()
     }
