@@ -5,7 +5,8 @@
 
 Each interpreter is built by its recipe, and its tests are those of the very
 source that it was built from. What does not pass must stand in suites.toml, with
-the reason. With --document, the table in docs/any-interpreter.md is written again.
+the reason. With --document, the rows of the table in docs/any-interpreter.md are
+written again.
 """
 
 import argparse
@@ -20,6 +21,8 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+
+import phpt
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
@@ -144,6 +147,60 @@ class Suites:
             outcome.failed["the number of tests"] = finished.stdout[-2000:]
         return outcome
 
+    def php(self):
+        """programs with what native PHP makes of them, and PHP's own tests (`*.phpt`) of the language and of each extension in it"""
+        outcome = Outcome()
+        self.php_programs(outcome)
+        root = self.source("php")
+        command = [self.bellglass, "run", "--image", "php", "--dir", f"{root}:{root}:overlay",
+                   "--timeout", f"{phpt.PATIENCE}s"]
+        results = phpt.Runner(root, command).run_all(self.data["php"]["folders"])
+        for test, (state, text) in results.items():
+            match state:
+                case "passed":
+                    outcome.passed.append(test)
+                case "skipped":
+                    outcome.skipped.append(test)
+                case "failed":
+                    outcome.failed[test] = text[-2000:]
+        outcome.check("the number of tests", len(outcome.passed) > 9000, f"only {len(outcome.passed)} passed")
+        return outcome
+
+    def php_programs(self, outcome):
+        """Runs the programs in the folder php, and asks for what no recording can hold.
+
+        A recording is what `php -n NAME.php; echo "exit code $?"` says natively.
+        """
+        folder = self.folder / "php-programs"
+        shutil.copytree(HERE / "php", folder)
+        for program in sorted(folder.glob("*.php")):
+            ran = self.run("php", [], [program.name], folder)
+            said = ran.stdout.replace(str(folder), "FOLDER") + f"exit code {ran.returncode}\n"
+            outcome.check(f"program {program.name}", said == program.with_suffix(".out").read_text(), said + ran.stderr)
+        code = ("echo count($argv), $argv[1], trim(fgets(STDIN)), getenv('TONE'),"
+                " @file_get_contents('/etc/shadow') ? 1 : 0; exit(7);")
+        (folder / "words").write_text("from stdin\n")
+        with open(folder / "words") as stdin:
+            ran = self.run("php", ["--env", "TONE=kind"], ["-r", code, "--", "one"], folder, stdin=stdin)
+        outcome.check("-r with arguments, stdin and exit code",
+                      (ran.stdout, ran.returncode) == ("2onefrom stdinkind0", 7), ran.stdout + ran.stderr)
+        (folder / "script").write_text("<?php echo PHP_VERSION, ' ', PHP_INT_SIZE;")
+        with open(folder / "script") as stdin:
+            ran = self.run("php", [], [], folder, stdin=stdin)
+        outcome.check("a program on stdin", ran.stdout == f"{self.recipe('php')['version']} 4", ran.stdout + ran.stderr)
+        refused = {
+            "a fiber": ("try { (new Fiber('strlen'))->start('x'); } catch (Exception $e) { echo $e->getMessage(); }",
+                        "Fiber stack allocate failed: mmap failed: Not supported"),
+            "a name": ("echo gethostbyname('example.com') === 'example.com' ? 'unknown' : 'known';", "unknown"),
+            "a connection": ("fsockopen('127.0.0.1', 80, $no, $why); echo $why;", "Temporary failure in name resolution"),
+            "a process": ("var_dump(shell_exec('true'));", "Unable to execute 'true'"),
+            "more memory": ("$all = []; while (true) $all[] = str_repeat('x', 1 << 20);",
+                            "Allowed memory size of 134217728 bytes"),
+        }
+        for what, (code, answer) in refused.items():
+            ran = self.run("php", [], ["-d", "display_errors=1", "-r", code], folder)
+            outcome.check(f"{what} is refused", answer in ran.stdout, ran.stdout + ran.stderr)
+
     def sqlite(self):
         """a database in a mounted folder, made and read in cells and by this machine's SQLite"""
         folder = self.folder / "sqlite"
@@ -211,6 +268,14 @@ def unpack(archive, folder):
     return inside[0] if len(inside) == 1 else folder
 
 
+def expectations(data):
+    """Why each test fails that does: by its name, or grouped by reason in a file."""
+    if file := data.get("expected_file"):
+        groups = tomllib.loads((HERE / file).read_text())["group"]
+        return {test: group["why"] for group in groups for test in group["tests"]}
+    return data["expected"]
+
+
 def judge(name, outcome, expected):
     """Says what is not as expected; gives how much that is."""
     wrong = 0
@@ -225,49 +290,59 @@ def judge(name, outcome, expected):
     return wrong
 
 
+def named(tests):
+    """Names, or how many there are if they are too many for a table."""
+    return ", ".join(tests) if len(tests) <= 4 else f"{len(tests)} tests"
+
+
 def row(name, recipe, what, outcome, expected):
     why = {}
     for test in outcome.failed:
         why.setdefault(expected.get(test, "unexpected"), []).append(f"`{test}`")
-    lacking = "; ".join(f"{', '.join(tests)}: {reason}" for reason, tests in why.items()) or "none"
+    lacking = "; ".join(f"{named(tests)}: {reason}" for reason, tests in why.items()) or "none"
     skipped = len(outcome.skipped)
     return f"| `{name}` | {recipe['version']} | {what} | {len(outcome.passed)} | {skipped} | {lacking} |\n"
+
+
+def document(rows, known):
+    """Writes these rows of the table on the page; the others stay."""
+    text = PAGE.read_text()
+    head, rest = text.split(BEGIN)
+    old, tail = rest.split(END)
+    kept = {found[1]: found[0] for found in re.finditer(r"^\| `(\w+)` \|.*\n", old, re.M)}
+    rows = {**kept, **rows}
+    table = "| name | version | tests | passed | skipped by the tests | not passed, and why |\n"
+    table += "| --- | --- | --- | --- | --- | --- |\n" + "".join(rows[name] for name in known if name in rows)
+    PAGE.write_text(head + BEGIN + table + END + tail)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bellglass", required=True, type=pathlib.Path, help="the built command")
-    parser.add_argument("--document", action="store_true", help="write the table in docs/any-interpreter.md")
+    parser.add_argument("--document", action="store_true", help="write their rows of the table in docs/any-interpreter.md")
     parser.add_argument("names", nargs="*", help="which interpreters; all by default")
     arguments = parser.parse_args()
-    known = ["lua", "quickjs", "micropython", "sqlite"]
+    known = ["lua", "quickjs", "micropython", "sqlite", "php"]
     names = arguments.names or known
     if unknown := set(names) - set(known):
         raise SystemExit(f"suites: no tests are known of {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    if arguments.document and names != known:
-        raise SystemExit("suites: the table is written of all interpreters, not of some")
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     cache = pathlib.Path(os.environ.get("BELLGLASS_CACHE") or home / "bellglass")
-    rows, wrong = [], 0
+    rows, wrong = {}, 0
     with tempfile.TemporaryDirectory(prefix="bellglass-suites-") as folder:
         suites = Suites(arguments.bellglass.resolve(), cache, pathlib.Path(folder))
         for name in names:
             subprocess.run([suites.bellglass, "image", "build", name], check=True)
             method = getattr(suites, name)
             outcome = method()
-            expected = suites.data[name]["expected"]
+            expected = expectations(suites.data[name])
             folders = ", ".join(f"`{one}`" for one in suites.data["micropython"]["folders"])
-            rows.append(row(name, suites.recipe(name), method.__doc__.format(folders=folders), outcome, expected))
+            rows[name] = row(name, suites.recipe(name), method.__doc__.format(folders=folders), outcome, expected)
             wrong += judge(name, outcome, expected)
             print(f"{name}: {len(outcome.passed)} passed, {len(outcome.failed)} failed, "
                   f"{len(outcome.skipped)} skipped", flush=True)
     if arguments.document:
-        text = PAGE.read_text()
-        head, rest = text.split(BEGIN)
-        tail = rest.split(END)[1]
-        table = "| name | version | tests | passed | skipped by the tests | not passed, and why |\n"
-        table += "| --- | --- | --- | --- | --- | --- |\n" + "".join(rows)
-        PAGE.write_text(head + BEGIN + table + END + tail)
+        document(rows, known)
     sys.exit(1 if wrong else 0)
 
 
