@@ -76,3 +76,18 @@ fn lua_sees_what_it_is_shown_and_starts_nothing() {
     assert_eq!(finished.out(), "shown\n");
     assert_eq!(std::fs::read(place.work().join("made.txt")).expect("made"), b"by lua");
 }
+
+#[test]
+fn lua_is_interrupted_as_natively() {
+    let place = Place::new();
+    place.write(
+        "script.lua",
+        r#"io.open("/work/ready", "w"):close() print(pcall(function() while true do end end)) os.exit(3)"#,
+    );
+    let words = ["run", "--image", "lua", "--dir", ".:/work:rw", "--timeout", "60s", "script.lua"];
+    let running = process::start(&mut place.bellglass(words), Stdin::Silent);
+    process::eventually("the script is ready", || place.work().join("ready").exists());
+    // It asks for signals before it runs the script.
+    running.signal(rustix::process::Signal::INT);
+    assert_eq!(running.wait().expect(3).out(), "false\tinterrupted!\n");
+}

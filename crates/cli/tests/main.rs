@@ -11,6 +11,8 @@ mod run;
 mod files;
 // Programs of C, compiled by `bellglass cc`, and modules from elsewhere.
 mod compiler;
+// Signals in programs of C, compared with native ones.
+mod signals;
 // Other interpreters than Python, each built by its recipe.
 mod interpreters;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.

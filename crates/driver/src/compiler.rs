@@ -22,11 +22,22 @@ const LIBRARIES: [&str; 3] = ["-lbellglass", "-lsetjmp", "-lwasi-emulated-signal
 const THREADS_LIBRARY: &str = "-lwasi-emulated-pthread";
 const THREADS_DEFINITION: &str = "-D_WASI_EMULATED_PTHREAD";
 
-/// Exports by which the controller reaches a guest's memory.
-const EXPORTS: [&str; 3] = ["malloc", "free", "bellglass_errno_address"];
+/// Exports by which the controller reaches a guest's memory and interrupts it.
+const EXPORTS: [&str; 4] = ["malloc", "free", "bellglass_errno_address", "bellglass_interrupt_table"];
 
-/// Functions of the C library that our library stands in front of.
-const WRAPPED: [&str; 2] = ["__wasilibc_find_relpath", "__wasilibc_find_relpath_alloc"];
+/// Functions of the C library that our library stands in front of: the search for
+/// a path's folder, and the calls that may wait.
+const WRAPPED: [&str; 9] = [
+    "__wasilibc_find_relpath",
+    "__wasilibc_find_relpath_alloc",
+    "__wasi_clock_time_get",
+    "__wasi_fd_read",
+    "__wasi_fd_write",
+    "__wasi_poll_oneoff",
+    "__wasi_sock_accept",
+    "__wasi_sock_recv",
+    "__wasi_sock_send",
+];
 
 pub(crate) fn run(
     tool: Tool,

@@ -1,6 +1,6 @@
 //! What the driver itself finds wrong.
 
-use crate::{RootsError, TranslateError};
+use crate::{InterruptsError, RootsError, TranslateError};
 use std::io;
 use std::path::PathBuf;
 
@@ -45,6 +45,14 @@ pub enum DriverError {
         path: PathBuf,
         /// What is wrong.
         source: RootsError,
+    },
+    /// The linked module's loops.
+    #[error("{}: {source}", path.display())]
+    Interrupts {
+        /// The module.
+        path: PathBuf,
+        /// What is wrong.
+        source: InterruptsError,
     },
     /// The linked module's exceptions.
     #[error("{}: {source}", path.display())]

@@ -18,6 +18,7 @@ mod compiler;
 mod declarations;
 mod error;
 mod exceptions;
+mod interrupts;
 mod kit;
 pub mod launcher;
 mod library;
@@ -30,6 +31,7 @@ mod shared;
 
 pub use error::DriverError;
 pub use exceptions::{TranslateError, translate};
+pub use interrupts::{InterruptsError, look_in_loops};
 pub use kit::Kit;
 pub use library::{library_without, make_library};
 pub use roots::{RootsError, keep_roots};

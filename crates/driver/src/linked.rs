@@ -2,7 +2,7 @@
 
 use crate::kit::{code_of, status};
 use crate::options::{LinkerMeaning, linker_meaning};
-use crate::{DriverError, Kit, exceptions, launcher, response, roots, shared};
+use crate::{DriverError, Kit, exceptions, interrupts, launcher, response, roots, shared};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
@@ -37,6 +37,12 @@ pub(crate) fn make(
     if with_roots {
         module = roots::keep_roots(&module)
             .map_err(|source| DriverError::Roots { path: output.to_owned(), source })?;
+    }
+    // Last: what it adds calls nothing that a collector of garbage would have to see.
+    if let Some(looking) = interrupts::look_in_loops(&module)
+        .map_err(|source| DriverError::Interrupts { path: output.to_owned(), source })?
+    {
+        module = looking;
     }
     if !is_device {
         let head = if is_program(&module) { launcher::head(program) } else { Vec::new() };

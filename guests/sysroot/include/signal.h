@@ -2,7 +2,8 @@
  * guest, and raise, kill to oneself and sigqueue run them, as does sigprocmask
  * when it lets a waiting one through. Delegated: kill and killpg to others, and
  * what no library can do by itself (SIGKILL). A signal from outside runs its
- * handler when the program takes it: see bellglass/signals.h. */
+ * handler in the next call that waits or asks the time, and in the next turn of a
+ * loop: see bellglass/signals.h. */
 #ifndef BELLGLASS_SIGNAL_H
 #define BELLGLASS_SIGNAL_H
 #ifndef _WASI_EMULATED_SIGNAL
@@ -112,7 +113,7 @@ struct timespec;
 extern "C" {
 #endif
 int kill(pid_t, int) BELLGLASS_LIBRARY(kill);
-int killpg(pid_t, int);
+int killpg(pid_t, int) BELLGLASS_LIBRARY(killpg);
 int sigqueue(pid_t, int, union sigval);
 int sigemptyset(sigset_t *);
 int sigfillset(sigset_t *);

@@ -1,7 +1,7 @@
 /* Delegated: everything declared here is an external call. wasi-libc's
  * <unistd.h> hides these because WASI has no such calls.
  * In the library: getlogin, ttyname, the forms of exec that take a list,
- * getdtablesize, get_current_dir_name; and sysconf, for it says how many
+ * getdtablesize, get_current_dir_name; pause, which runs handlers; and sysconf, for it says how many
  * processors there are, which get_nprocs asks. */
 #ifndef BELLGLASS_UNISTD_H
 #define BELLGLASS_UNISTD_H
@@ -32,7 +32,7 @@ void sync(void);
 int syncfs(int);
 
 unsigned alarm(unsigned);
-int pause(void);
+int pause(void) BELLGLASS_LIBRARY(pause);
 
 pid_t fork(void);
 pid_t vfork(void);

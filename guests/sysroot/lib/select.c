@@ -1,14 +1,13 @@
 /* select, made of poll. wasi-libc's does not say that a descriptor is closed. */
+#include "signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/select.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <bellglass/signals.h>
 
 /* Milliseconds, rounded up; -1 for ever. */
 static int milliseconds(const struct timespec *time) {
@@ -67,6 +66,8 @@ int pselect(int limit, fd_set *restrict readable, fd_set *restrict writable, fd_
   /* One that had waited for this mask has run already. */
   int ready = -1, error = EINTR;
   if (handlers == bellglass_handlers_run) {
+    if (mask)
+      bellglass_open_wait();
     ready = wait_for(list, all, time);
     error = errno;
   }

@@ -1,6 +1,7 @@
 /* Semaphores of a program with one thread: nobody else can post, so a wait
  * that has to block sleeps, until its time is over or a signal interrupts it,
  * exactly as a wait for ever does on other systems. */
+#include "signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -58,10 +59,13 @@ int sem_trywait(sem_t *sem) {
 }
 
 static int wait_until(sem_t *sem, clockid_t clock, const struct timespec *until) {
+  struct interruptible wait = bellglass_before_wait();
   while (sem_trywait(sem)) {
     struct timespec day = {86400, 0};
     int error = until ? clock_nanosleep(clock, TIMER_ABSTIME, until, 0)
                       : clock_nanosleep(CLOCK_MONOTONIC, 0, &day, 0);
+    if (error == EINTR && bellglass_restarts(&wait))
+      continue;
     if (error || until) {
       errno = error ? error : ETIMEDOUT;
       return -1;

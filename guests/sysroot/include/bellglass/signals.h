@@ -1,6 +1,7 @@
-/* In the library. Signals that come from outside while the program computes: an interrupt of the
- * cell with the signal's number sets pending[number], then any. The program calls
- * bellglass_take_signals where it can run handlers. */
+/* In the library. Signals that come from outside: an interrupt of the cell with the
+ * signal's number sets pending[number], then any, then a word of the program's own
+ * (see lib/interrupts.c). Calls that may wait run the handlers; a program that has
+ * another place where handlers can run calls bellglass_take_signals there. */
 #ifndef BELLGLASS_SIGNALS_H
 #define BELLGLASS_SIGNALS_H
 #include <stdint.h>

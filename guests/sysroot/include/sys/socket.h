@@ -85,10 +85,11 @@ int accept(int, struct sockaddr *__restrict, socklen_t *__restrict) BELLGLASS_DE
 int accept4(int, struct sockaddr *__restrict, socklen_t *__restrict, int) BELLGLASS_DELEGATED(accept4);
 int getsockname(int, struct sockaddr *__restrict, socklen_t *__restrict);
 int getpeername(int, struct sockaddr *__restrict, socklen_t *__restrict);
-ssize_t sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
-ssize_t recvfrom(int, void *__restrict, size_t, int, struct sockaddr *__restrict, socklen_t *__restrict);
-ssize_t sendmsg(int, const struct msghdr *, int);
-ssize_t recvmsg(int, struct msghdr *, int);
+ssize_t sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t) BELLGLASS_LIBRARY(sendto);
+ssize_t recvfrom(int, void *__restrict, size_t, int, struct sockaddr *__restrict, socklen_t *__restrict)
+    BELLGLASS_LIBRARY(recvfrom);
+ssize_t sendmsg(int, const struct msghdr *, int) BELLGLASS_LIBRARY(sendmsg);
+ssize_t recvmsg(int, struct msghdr *, int) BELLGLASS_LIBRARY(recvmsg);
 ssize_t send(int, const void *, size_t, int) BELLGLASS_LIBRARY(send);
 ssize_t recv(int, void *, size_t, int) BELLGLASS_LIBRARY(recv);
 int getsockopt(int, int, int, void *__restrict, socklen_t *__restrict) BELLGLASS_DELEGATED(getsockopt);
