@@ -25,16 +25,22 @@ pub enum Outcome {
         timeout: Duration,
     },
     /// The program ended because it could have no more memory: it did not catch
-    /// the failure.
+    /// the failure. Or it could not even begin.
     Memory {
         /// The limit, in bytes.
         limit: u64,
+        /// What it would have begun with, in bytes, if that is above the limit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        needed: Option<u64>,
     },
     /// The program ended because a function table of its could not grow: it did not
-    /// catch the failure.
+    /// catch the failure. Or it could not even begin.
     Table {
         /// The limit, in elements.
         limit: u64,
+        /// What it would have begun with, in elements, if that is above the limit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        needed: Option<u64>,
     },
     /// The program wrote more than it may. What was written up to the limit has
     /// been passed on.

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// Without a terminal, a step that takes long says so this often.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
+/// What such a line has room for, in characters. Compilers' command lines are many
+/// times as long.
+const LINE_WIDTH: usize = 120;
+
 /// Shows a build on standard error: one line for each step that ended, with its
 /// time, and, on a terminal, a moving line for the one that is under way.
 pub struct Display {
@@ -120,7 +124,7 @@ impl Progress for Display {
                 if !self.is_terminal && state.last_sign.elapsed() >= SIGN_OF_LIFE {
                     state.last_sign = Instant::now();
                     let seconds = state.started.elapsed().as_secs();
-                    self.print(&format!("{}: {seconds} s so far; {line}", state.title));
+                    self.print(&cut(format!("{}: {seconds} s so far; {line}", state.title)));
                 }
             }
             Event::Finished { elapsed } => {
@@ -133,9 +137,24 @@ impl Progress for Display {
     }
 }
 
+/// The line, with dots for what is beyond the width.
+fn cut(line: String) -> String {
+    match line.char_indices().nth(LINE_WIDTH) {
+        Some(_) => line.chars().take(LINE_WIDTH - 1).chain(['…']).collect(),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_cut_and_short_ones_are_not() {
+        assert_eq!(cut("ä".repeat(LINE_WIDTH)), "ä".repeat(LINE_WIDTH));
+        let long = cut("ä".repeat(LINE_WIDTH + 1));
+        assert_eq!((long.chars().count(), long.ends_with("ä…")), (LINE_WIDTH, true));
+    }
 
     #[test]
     fn events_in_any_order_are_shown() {

@@ -17,7 +17,9 @@ mod link;
 mod zygote;
 
 use bellglass_channel::Shared;
-use bellglass_engine::{Ending, EndsGuest, Interruption, Interrupts, NATIVE_STACK_BYTES, Program};
+use bellglass_engine::{
+    Ending, EndsGuest, EngineError, Interruption, Interrupts, NATIVE_STACK_BYTES, Program,
+};
 use bellglass_wire::{FromCell, PROTOCOL_VERSION, Pages, Wall};
 use link::{First, Link, LinkError, SharedLink};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -226,6 +228,9 @@ fn serve(cell: Cell, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), 
     walls.extend(bellglass_cage::lock_down(rules));
     let settings = link.lock().greet(signatures, walls, offered, interrupts)?;
     match guest.run(&settings) {
+        Err(EngineError::BeyondLimits { memory_bytes, table_elements }) => {
+            link.lock().send(&FromCell::NoRoom { memory_bytes, table_elements })
+        }
         Err(error) => link.lock().fail(error.to_string()),
         Ok((ending, usage)) => link.lock().send(&match ending {
             Ending::Returned { results } => FromCell::Returned { results, usage },

@@ -68,13 +68,26 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
         Outcome::Deadline { timeout } => {
             format!("the program was stopped at its deadline of {}", humantime::format_duration(*timeout))
         }
-        Outcome::Memory { limit } => {
+        Outcome::Memory { limit, needed: Some(needed) } => {
+            // To the next MiB, as it can be said on the command line.
+            let needed = needed.div_ceil(1 << 20);
+            format!(
+                "the program cannot begin with {} of memory: it needs {needed} MiB (--memory {needed}M) at least",
+                crate::units::size(*limit)
+            )
+        }
+        Outcome::Memory { limit, needed: None } => {
             format!(
                 "the program was stopped: it could not go on with {} of memory",
                 crate::units::size(*limit)
             )
         }
-        Outcome::Table { limit } => {
+        Outcome::Table { limit, needed: Some(needed) } => {
+            format!(
+                "the program cannot begin with {limit} elements in its function tables: it needs {needed}"
+            )
+        }
+        Outcome::Table { limit, needed: None } => {
             format!(
                 "the program was stopped: it could not go on with {limit} elements in its function tables"
             )

@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod program;
 mod prompt;
+mod sentence;
 mod signals;
 mod trace;
 mod units;
@@ -43,7 +44,7 @@ fn main() -> std::process::ExitCode {
         Ok(code) => code.into(),
         Err(error) if is_broken_pipe(&error) => 0.into(),
         Err(error) => {
-            eprintln!("bellglass: {error:#}");
+            eprintln!("bellglass: {}", sentence::sentence(&error));
             let usage = error.is::<program::NoProgram>() || error.is::<changes::NoOverlay>();
             (if usage { ExitCode::Usage } else { ExitCode::Failed } as u8).into()
         }

@@ -32,6 +32,22 @@ fn memory() {
 }
 
 #[test]
+fn memory_that_is_not_enough_to_begin() {
+    for isolation in ["process", "thread"] {
+        let (finished, report) = run(&["--memory", "1M", "--isolation", isolation], "print(1)");
+        let finished = finished.expect(137).says("bellglass: the program cannot begin with 1 MiB of memory");
+        // What it says is enough.
+        let needed = report["outcome"]["needed"].as_u64().expect("a size").div_ceil(1 << 20);
+        assert!(finished.err().ends_with(&format!("it needs {needed} MiB (--memory {needed}M) at least\n")));
+        assert_eq!(report["limits_met"], json!(["memory"]));
+        let (less, enough) = (format!("{}M", needed - 1), format!("{needed}M"));
+        run(&["--memory", &less, "--isolation", isolation], "print(1)").0.expect(137);
+        let (finished, _) = run(&["--memory", &enough, "--isolation", isolation], "print(1)");
+        assert!(!finished.err().contains("cannot begin"), "{}", finished.all());
+    }
+}
+
+#[test]
 fn processor_time_is_not_wall_time() {
     let begun = Instant::now();
     let (finished, report) = run(&["--cpu-time", "1s"], "while True: pass");

@@ -120,6 +120,21 @@ fn calls_are_listed_with_their_answers() {
 }
 
 #[test]
+fn a_damaged_image_is_told_in_one_sentence() {
+    let place = Place::new();
+    place.write("program.c", "int main(void) { return 0; }");
+    process::finish(&mut place.bellglass(["cc", "-o", "program", "program.c"]), Stdin::Nothing).expect(0);
+    let mut seal = place.bellglass(["image", "seal", "program", "-o", "image.bgi"]);
+    process::finish(&mut seal, Stdin::Nothing).expect(0);
+    let files = place.work().join("image.bgi/files.pack");
+    let length = fs::metadata(&files).expect("it is there").len() as usize;
+    fs::write(&files, vec![b'x'; length]).expect("written");
+    let mut run = place.bellglass(["run", "--image", "image.bgi", "--", "x"]);
+    let finished = process::finish(&mut run, Stdin::Nothing).expect(125).says("this file is not a pack");
+    assert_eq!(finished.err().matches("this file is not a pack").count(), 1, "{}", finished.all());
+}
+
+#[test]
 fn images_are_listed_and_inspected() {
     let place = Place::new();
     let image = |words: &[&str]| process::finish(place.bellglass(["image"]).args(words), Stdin::Nothing);

@@ -45,8 +45,18 @@ pub enum EngineError {
         /// The type that it should have.
         expected: &'static str,
     },
-    /// The guest's memory at the start is above the limit.
-    #[error("the guest cannot be set up within its limits: {reason}")]
+    /// What the guest begins with is above its limits.
+    #[error(
+        "the guest begins with {memory_bytes} bytes of memory and {table_elements} table elements, which is more than it may have: raise its limits"
+    )]
+    BeyondLimits {
+        /// Bytes of all its memories, as far as they were asked for.
+        memory_bytes: u64,
+        /// Elements of all its tables, as far as they were asked for.
+        table_elements: u64,
+    },
+    /// The guest cannot be set up for another cause.
+    #[error("the guest cannot be set up: {reason}")]
     Instantiate {
         /// The engine's own words.
         reason: String,

@@ -9,11 +9,27 @@ pub(crate) struct Limiter {
     memory_bytes: u64,
     table_elements: u64,
     usage: Usage,
+    /// The most that was ever asked for, granted or not.
+    asked_memory_bytes: u64,
+    asked_table_elements: u64,
 }
 
 impl Limiter {
     pub(crate) fn new(limits: GuestLimits) -> Self {
-        Self { limits, memory_bytes: 0, table_elements: 0, usage: Usage::default() }
+        Self {
+            limits,
+            memory_bytes: 0,
+            table_elements: 0,
+            usage: Usage::default(),
+            asked_memory_bytes: 0,
+            asked_table_elements: 0,
+        }
+    }
+
+    /// The bytes and table elements that were asked for, if any were refused.
+    pub(crate) fn refused(&self) -> Option<(u64, u64)> {
+        let Usage { memory_refused, table_refused, .. } = self.usage;
+        (memory_refused || table_refused).then_some((self.asked_memory_bytes, self.asked_table_elements))
     }
 
     /// One that counts, until it is told what to hold the guest to.
@@ -21,12 +37,12 @@ impl Limiter {
         Self::new(GuestLimits { memory_bytes: u64::MAX, table_elements: u64::MAX })
     }
 
-    /// Holds a guest that has not run to these limits. Whether it is within them.
-    pub(crate) fn hold_to(&mut self, limits: GuestLimits) -> bool {
+    /// Holds a guest that has not run to these limits; if it is above them, that is
+    /// something [`refused`](Self::refused).
+    pub(crate) fn hold_to(&mut self, limits: GuestLimits) {
         self.limits = limits;
         self.usage.memory_refused = self.memory_bytes > limits.memory_bytes;
         self.usage.table_refused = self.table_elements > limits.table_elements;
-        !self.usage.memory_refused && !self.usage.table_refused
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -43,6 +59,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let others = self.memory_bytes.saturating_sub(current as u64);
         let total = others.saturating_add(desired as u64);
+        self.asked_memory_bytes = self.asked_memory_bytes.max(total);
         if total > self.limits.memory_bytes || maximum.is_some_and(|maximum| desired > maximum) {
             // The guest's malloc sees a grow that fails, and Python raises
             // MemoryError: not a fault.
@@ -62,6 +79,7 @@ impl ResourceLimiter for Limiter {
     ) -> wasmtime::Result<bool> {
         let others = self.table_elements.saturating_sub(current as u64);
         let total = others.saturating_add(desired as u64);
+        self.asked_table_elements = self.asked_table_elements.max(total);
         if total > self.limits.table_elements || maximum.is_some_and(|maximum| desired > maximum) {
             self.usage.table_refused = true;
             return Ok(false);
@@ -86,6 +104,7 @@ mod tests {
             limiter.usage(),
             Usage { peak_memory_bytes: 300, memory_refused: true, table_refused: false }
         );
+        assert_eq!(limiter.refused(), Some((301, 0)));
         assert!(!limiter.table_growing(0, 11, None).unwrap());
         assert!(limiter.table_growing(0, 10, None).unwrap());
         assert!(limiter.usage().table_refused);

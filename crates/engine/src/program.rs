@@ -238,9 +238,15 @@ impl Program {
         linked: &Linked,
         store: &mut Store<Host>,
     ) -> Result<Instance, EngineError> {
-        self.stack
-            .instantiate(&linked.instance, store)
-            .map_err(|error| EngineError::Instantiate { reason: format!("{error:#}") })
+        self.stack.instantiate(&linked.instance, store).map_err(|error| {
+            match store.data().limiter.refused() {
+                // A start function may have asked for more, and failed for want of it.
+                Some((memory_bytes, table_elements)) if !error.is::<wasmtime::Trap>() => {
+                    EngineError::BeyondLimits { memory_bytes, table_elements }
+                }
+                _ => EngineError::Instantiate { reason: format!("{error:#}") },
+            }
+        })
     }
 
     /// Runs a fresh guest to its end, and gives it with all that it has left; no

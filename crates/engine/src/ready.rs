@@ -56,13 +56,14 @@ impl ReadyGuest {
     /// is for processes that end with their guest, which give all back at once.
     ///
     /// # Errors
-    /// [`EngineError::Instantiate`] if it is above the limits before it has run;
+    /// [`EngineError::BeyondLimits`] if it is above the limits before it has run;
     /// whatever it does once started is an [`Ending`].
     pub fn run(self, settings: &Settings) -> Result<(Ending, Usage), EngineError> {
         let mut store = ManuallyDrop::new(self.store);
-        if !store.data_mut().limiter.hold_to(settings.limits) {
-            let reason = "its memory or its tables are above the limit before it has run".to_owned();
-            return Err(EngineError::Instantiate { reason });
+        let limiter = &mut store.data_mut().limiter;
+        limiter.hold_to(settings.limits);
+        if let Some((memory_bytes, table_elements)) = limiter.refused() {
+            return Err(EngineError::BeyondLimits { memory_bytes, table_elements });
         }
         let ending = run_instance(&mut store, &self.instance, settings)?;
         Ok((ending, store.data().usage()))

@@ -130,7 +130,8 @@ fn a_module_above_its_limit_does_not_start() {
         interrupts: None,
     };
     let outcome = program.run(&settings, Box::new(Recorder(Seen::default())));
-    assert!(matches!(outcome, Err(EngineError::Instantiate { .. })));
+    let outcome = outcome.map(|(ending, ..)| ending);
+    assert_eq!(outcome, Err(EngineError::BeyondLimits { memory_bytes: 17 << 16, table_elements: 0 }));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::ISOLATION;
 use bellglass::{
-    Answer, Capture, Error, Isolation, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder, Signal,
-    Unsupported,
+    Answer, Capture, Error, Isolation, LimitKind, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder,
+    Signal, Unsupported,
 };
 use bellglass_testkit::ToyImage;
 use std::sync::Arc;
@@ -68,8 +68,16 @@ fn an_abort_for_want_of_memory_is_told_as_such() {
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     let code = "(if (i32.eq (memory.grow (i32.const 100)) (i32.const -1)) (then unreachable)) (i32.const 0)";
     let report = with(&body(code), |builder| builder.limits(limits));
-    assert_eq!(report.outcome, Outcome::Memory { limit: 1 << 20 });
+    assert_eq!(report.outcome, Outcome::Memory { limit: 1 << 20, needed: None });
     assert_eq!(report.peak_memory_bytes, 128 << 10);
+}
+
+#[test]
+fn a_guest_that_begins_with_too_much_does_not_begin() {
+    let limits = Limits { memory_bytes: 64 << 10, table_elements: 0, ..Limits::default() };
+    let report = with(&body("(i32.const 0)"), |builder| builder.limits(limits));
+    assert_eq!(report.outcome, Outcome::Memory { limit: 64 << 10, needed: Some(128 << 10) });
+    assert_eq!(report.limits_met, [LimitKind::Memory]);
 }
 
 #[test]

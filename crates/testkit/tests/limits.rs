@@ -129,7 +129,7 @@ fn function_tables() {
     };
     let limits = || Limits { table_elements: 50, ..base() };
     let report = run(&grows(100, "unreachable"), limits());
-    assert_eq!(report.outcome, Outcome::Table { limit: 50 });
+    assert_eq!(report.outcome, Outcome::Table { limit: 50, needed: None });
     assert_eq!(report.limits_met, [LimitKind::Table]);
     let report = run(&grows(100, "(return (i32.const 5))"), limits());
     assert_eq!((report.outcome, report.limits_met), (Outcome::Exited { code: 5 }, vec![LimitKind::Table]));

@@ -88,6 +88,14 @@ pub enum FromCell {
         /// The number of its process.
         process: u32,
     },
+    /// The guest cannot begin, because what it begins with is above its limits. The
+    /// cell's last frame.
+    NoRoom {
+        /// Bytes of memory that it begins with.
+        memory_bytes: u64,
+        /// Elements of function tables that it begins with.
+        table_elements: u64,
+    },
 }
 
 /// A piece of guest memory that came with a call.
@@ -260,6 +268,12 @@ impl FromCell {
                 writer.u32(*process);
                 writer.finish()
             }
+            Self::NoRoom { memory_bytes, table_elements } => {
+                let mut writer = Writer::new(stream, 10);
+                writer.u64(*memory_bytes);
+                writer.u64(*table_elements);
+                writer.finish()
+            }
         }
     }
 
@@ -331,6 +345,10 @@ impl FromCell {
             7 => Self::Ended { usage: Usage::decode(&mut reader)? },
             8 => Self::Failed { message: reader.text("failure's message", caps::TEXT_BYTES)? },
             9 => Self::Forked { process: reader.u32("process")? },
+            10 => Self::NoRoom {
+                memory_bytes: reader.u64("memory size")?,
+                table_elements: reader.u64("table size")?,
+            },
             value => {
                 return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
             }

@@ -87,6 +87,8 @@ fn from_cell() -> impl Strategy<Value = FromCell> {
         usage().prop_map(|usage| FromCell::Ended { usage }),
         text().prop_map(|message| FromCell::Failed { message }),
         any::<u32>().prop_map(|process| FromCell::Forked { process }),
+        (any::<u64>(), any::<u64>())
+            .prop_map(|(memory_bytes, table_elements)| FromCell::NoRoom { memory_bytes, table_elements }),
     ]
 }
 

@@ -103,12 +103,23 @@ impl Answers {
         // An interpreter that gets no memory aborts when it cannot even raise an
         // exception; the cause is the limit, and the user is told so.
         if usage.memory_refused && kind == TrapKind::Unreachable {
-            return Outcome::Memory { limit: self.limits.memory_bytes };
+            return Outcome::Memory { limit: self.limits.memory_bytes, needed: None };
         }
         if usage.table_refused && kind == TrapKind::Unreachable {
-            return Outcome::Table { limit: self.limits.table_elements };
+            return Outcome::Table { limit: self.limits.table_elements, needed: None };
         }
         crash(kind, message, backtrace)
+    }
+
+    /// The outcome of a guest that begins with more than it may have; nothing if
+    /// that is not so.
+    pub(crate) fn no_room(&self, memory_bytes: u64, table_elements: u64) -> Option<Outcome> {
+        let Limits { memory_bytes: memory_limit, table_elements: table_limit, .. } = self.limits;
+        if memory_bytes > memory_limit {
+            return Some(Outcome::Memory { limit: memory_limit, needed: Some(memory_bytes) });
+        }
+        let needed = Some(table_elements).filter(|elements| *elements > table_limit)?;
+        Some(Outcome::Table { limit: table_limit, needed: Some(needed) })
     }
 
     /// The limits that the run met, also those with which it could go on.
@@ -116,7 +127,7 @@ impl Answers {
         let short = self.system.refused();
         let met = [
             (LimitKind::Memory, usage.memory_refused || matches!(outcome, Outcome::Memory { .. })),
-            (LimitKind::Table, usage.table_refused),
+            (LimitKind::Table, usage.table_refused || matches!(outcome, Outcome::Table { .. })),
             (LimitKind::Timeout, matches!(outcome, Outcome::Deadline { .. }) || self.waiter.has_warned()),
             (LimitKind::ProcessorTime, matches!(outcome, Outcome::ProcessorTime { .. })),
             (LimitKind::Output, matches!(outcome, Outcome::OutputLimit { .. })),

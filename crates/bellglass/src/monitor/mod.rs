@@ -132,6 +132,12 @@ impl Monitor {
                 FromCell::Trapped { kind, message, backtrace, usage } => {
                     Ending { outcome: self.answers.trapped(kind, message, backtrace, usage), usage }
                 }
+                FromCell::NoRoom { memory_bytes, table_elements } => {
+                    match self.answers.no_room(memory_bytes, table_elements) {
+                        Some(outcome) => Ending { outcome, usage: Usage::default() },
+                        None => breach("the cell claims that a guest within its limits is not".to_owned()),
+                    }
+                }
                 FromCell::Failed { message } => breach(format!("the cell gave up: {}", printable(&message))),
                 _ => breach("the cell sent an answer to a question that was not asked".to_owned()),
             };

@@ -15,7 +15,7 @@ use crate::watchdog::Watched;
 use alarm::Alarm;
 use answering::Answering;
 use bell::Bell;
-use bellglass_engine::{Ending as GuestEnding, Program, Settings, Watch};
+use bellglass_engine::{Ending as GuestEnding, EngineError, Program, Settings, Watch};
 use bellglass_wire::{GuestLimits, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -129,6 +129,12 @@ fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bel
         }
         (None, Ok(GuestEnding::Ended)) => {
             Outcome::Failed { reason: "the guest was ended for no reason".to_owned() }
+        }
+        (None, Err(EngineError::BeyondLimits { memory_bytes, table_elements })) => {
+            answering.with(|answers| {
+                let reason = "the guest cannot be set up within its limits".to_owned();
+                answers.no_room(memory_bytes, table_elements).unwrap_or(Outcome::Failed { reason })
+            })
         }
         (None, Err(error)) => Outcome::Failed { reason: error.to_string() },
     };

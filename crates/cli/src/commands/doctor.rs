@@ -113,7 +113,7 @@ fn cell() -> Vec<Finding> {
             findings.extend(walls::ALL.into_iter().map(|name| wall(name, &walls)));
             findings
         }
-        Err(error) => vec![finding("cell", "bellglass-cell", State::Bad, format!("{error:#}"))],
+        Err(error) => vec![finding("cell", "bellglass-cell", State::Bad, crate::sentence::sentence(&error))],
     }
 }
 
