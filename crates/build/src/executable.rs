@@ -36,14 +36,16 @@ pub struct Executable {
     /// The export to call, in place of the one that a command has. It takes
     /// nothing, and returns nothing or an exit code.
     pub entry: Option<String>,
+    /// How the guests are interrupted: those in threads want other code.
+    pub interruption: Interruption,
     /// The cache folder; by default, that of [`cache_directory`].
     pub cache: Option<PathBuf>,
 }
 
 impl Executable {
-    /// The program in this file.
+    /// The program in this file, for guests in processes of their own.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), entry: None, cache: None }
+        Self { file: file.into(), entry: None, interruption: Interruption::Kill, cache: None }
     }
 }
 
@@ -94,7 +96,8 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
         None => cache_directory()?,
     };
     let entry = program.entry.as_deref().unwrap_or_default();
-    let digest = digest_of_bytes(&[digest_of_bytes(&wasm).to_string().as_bytes(), entry.as_bytes()].concat());
+    let key = format!("{} {} {entry}", digest_of_bytes(&wasm), program.interruption.name());
+    let digest = digest_of_bytes(key.as_bytes());
     let folder = cache.join("programs");
     let own = folder.join(digest.to_string());
     let store = Store::new(&own);
@@ -110,7 +113,7 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
     let mut sealing = Sealing::new("program", digest.short());
     let standard = [("HOME", "/home/user"), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
     sealing.environment = standard.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    install(&store, &wasm, program.entry.as_deref(), &sealing, &[Interruption::Kill])
+    install(&store, &wasm, program.entry.as_deref(), &sealing, &[program.interruption])
 }
 
 /// Makes an image of a program, at `output`.

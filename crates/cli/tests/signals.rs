@@ -67,11 +67,7 @@ fn runs_as_natively(name: &str, code: i32) {
         compile(&place, &source, optimisation);
         check(&format!("with {optimisation}"), "./program");
     }
-    let mut seal = place.bellglass(["image", "seal", "program", "-o", "program.bgi"]);
-    process::finish(&mut seal, Stdin::Nothing).expect(0);
-    let own = place.bellglass::<&str>([]);
-    let run = format!("{} run --image program.bgi --isolation thread -- x", own.get_program().display());
-    check("in a thread", &run);
+    check("in a thread", "BELLGLASS_OPTIONS='--timeout 60s --isolation thread' ./program");
 }
 
 #[test]

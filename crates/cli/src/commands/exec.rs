@@ -1,11 +1,12 @@
 //! `bellglass exec`, and `bellglass run --wasm`: programs that are one file.
 
-use crate::arguments::{Payload, RunArguments};
+use crate::arguments::{Payload, RunArguments, Where};
 use crate::commands::run::{sandbox_of, start};
 use crate::program::View;
 use anyhow::bail;
 use bellglass::{Input, Output};
 use bellglass_build::{Executable, prepare};
+use bellglass_engine::Interruption;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Runs a program and gives the command's exit code.
@@ -17,6 +18,10 @@ pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
     };
     let mut program = Executable::new(&file);
     program.entry = arguments.entry;
+    program.interruption = match options.isolation {
+        Where::Process => Interruption::Kill,
+        Where::Thread => Interruption::Epoch,
+    };
     let view = View::new(&options.directories, options.cwd.as_deref())?;
     let (builder, overlays) = sandbox_of(prepare(&program)?, options, &view)?;
     let builder = builder

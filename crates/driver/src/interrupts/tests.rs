@@ -1,5 +1,5 @@
 use super::*;
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::{Operator, Validator, WasmFeatures};
 
 /// A module as the linker makes it, with one more function.
 fn module(function: &str) -> Vec<u8> {
