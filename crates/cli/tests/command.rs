@@ -129,7 +129,7 @@ fn a_damaged_image_is_told_in_one_sentence() {
     let files = place.work().join("image.bgi/files.pack");
     let length = fs::metadata(&files).expect("it is there").len() as usize;
     fs::write(&files, vec![b'x'; length]).expect("written");
-    let mut run = place.bellglass(["run", "--image", "image.bgi", "--", "x"]);
+    let mut run = place.bellglass(["run", "--image", "image.bgi", "--", "-x"]);
     let finished = process::finish(&mut run, Stdin::Nothing).expect(125).says("this file is not a pack");
     assert_eq!(finished.err().matches("this file is not a pack").count(), 1, "{}", finished.all());
 }

@@ -114,9 +114,11 @@ mod tests {
     fn what_was_counted_is_held_to_limits_that_come_later() {
         let mut limiter = Limiter::counting();
         assert!(limiter.memory_growing(0, 300, None).unwrap());
-        assert!(limiter.hold_to(GuestLimits { memory_bytes: 300, table_elements: 0 }));
+        limiter.hold_to(GuestLimits { memory_bytes: 300, table_elements: 0 });
+        assert_eq!(limiter.refused(), None);
         assert!(!limiter.memory_growing(300, 301, None).unwrap());
-        assert!(!limiter.hold_to(GuestLimits { memory_bytes: 299, table_elements: 0 }));
+        limiter.hold_to(GuestLimits { memory_bytes: 299, table_elements: 0 });
+        assert_eq!(limiter.refused(), Some((301, 0)));
         assert!(limiter.usage().memory_refused && !limiter.usage().table_refused);
     }
 }
