@@ -188,9 +188,7 @@ fn install(
     let module = Module::read(wasm)?;
     let run = entry.unwrap_or(COMMAND);
     module.check_exports([run].into_iter()).map_err(|error| match (entry, error) {
-        (None, ModuleError::NoExport { .. }) => ModuleError::NoCommand {
-            exports: module.exports.iter().take(20).cloned().collect::<Vec<_>>().join(", "),
-        },
+        (None, ModuleError::NoExport { .. }) => module.no_command(),
         (_, error) => error,
     })?;
     let staging = store.stage()?;

@@ -18,19 +18,17 @@ pub enum ModuleError {
     },
     /// It imports what no external call can stand for.
     #[error(
-        "the module imports {name}, which is not a function of plain numbers: change the recipe so that it is defined"
+        "the module imports {name}, which is not a function of plain numbers: only such functions can be answered, so have it defined in the module"
     )]
     StrangeImport {
         /// Module and name.
         name: String,
     },
     /// It is no command.
-    #[error(
-        "the module is no command (it has no _start): name the export to call with --entry, one of {exports}"
-    )]
+    #[error("the module is no command (it has no _start): {advice}")]
     NoCommand {
-        /// The first of its exports.
-        exports: String,
+        /// What can be done.
+        advice: String,
     },
     /// It makes calls that nothing answers.
     #[error("nothing answers these calls of the module: {}. Define the functions, or list each with the reason why it may go unanswered", calls.join(", "))]
@@ -110,6 +108,25 @@ impl Module {
     /// Whether the module exports a function of this name and type.
     pub fn has(&self, name: &str, parameters: &[ValueType], results: &[ValueType]) -> bool {
         self.types.get(name).is_some_and(|(own, given)| own == parameters && given == results)
+    }
+
+    /// Why the module is no command, with the first few exports that could be called
+    /// in place of one.
+    pub fn no_command(&self) -> ModuleError {
+        const SHOWN: usize = 8;
+        let callable = self.types.iter().filter(|(_, (parameters, _))| parameters.is_empty());
+        // The engine calls that one by itself.
+        let names: Vec<String> = callable
+            .map(|(name, _)| name)
+            .filter(|name| *name != "_initialize")
+            .take(SHOWN)
+            .map(|name| format!("'{name}'"))
+            .collect();
+        let advice = match names.is_empty() {
+            true => "and no other function without parameters to call".to_owned(),
+            false => format!("name an export to call with --entry, such as {}", names.join(", ")),
+        };
+        ModuleError::NoCommand { advice }
     }
 
     /// Checks that every name is an exported function.

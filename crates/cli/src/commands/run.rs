@@ -7,8 +7,8 @@ use crate::program::View;
 use crate::{changes, commands, signals, trace};
 use anyhow::Context;
 use bellglass::{
-    Identity, Image, Input, Isolation, Output, RefusedCall, Report, Sandbox, SandboxBuilder, Unsupported,
-    walls,
+    Identity, Image, Input, Isolation, Outcome, Output, RefusedCall, Report, Sandbox, SandboxBuilder,
+    Unsupported, walls,
 };
 use std::ffi::OsString;
 use std::fs::File;
@@ -117,6 +117,9 @@ pub(crate) fn finish(report: Report, options: &Options, overlays: &[Overlaid]) -
     }
     if let Some(sentence) = sentence_of(&report.outcome) {
         eprintln!("bellglass: {sentence}");
+    }
+    if let (Outcome::Crashed { .. }, [_, ..]) = (&report.outcome, &*report.unsupported) {
+        eprintln!("bellglass: it had called what nothing answers: {}", report.unsupported.join(", "));
     }
     hint(&report, options);
     match changes::settle(options, overlays, &report.outcome)? {
