@@ -11,7 +11,7 @@ use wasmtime::{Instance, Store};
 
 impl Program {
     /// Makes a fresh guest that does not run yet, and that may touch nothing but its
-    /// memory until it does. For [`Interruption::Kill`] only.
+    /// memory until it does. For [`Interruption::Kill`](crate::Interruption::Kill) only.
     ///
     /// # Errors
     /// [`EngineError::Instantiate`] if its memory and tables cannot be had.

@@ -4,7 +4,7 @@ use bellglass_engine::{
     Ending, EngineError, External, GlobalValue, GuestMemory, Interruption, Program, Settings, StopGuest,
     compile,
 };
-use bellglass_wire::{GuestLimits, Hooks, TrapKind, Usage};
+use bellglass_wire::{GuestLimits, Hooks, Pages, TrapKind, Usage};
 use std::io::{Seek, Write};
 use std::sync::{Arc, Mutex};
 
@@ -132,6 +132,38 @@ fn a_module_above_its_limit_does_not_start() {
     let outcome = program.run(&settings, Box::new(Recorder(Seen::default())));
     let outcome = outcome.map(|(ending, ..)| ending);
     assert_eq!(outcome, Err(EngineError::BeyondLimits { memory_bytes: 17 << 16, table_elements: 0 }));
+}
+
+#[test]
+fn a_guest_that_was_made_ready_runs_as_any_other() {
+    let wat = r#"(module (memory (export "memory") 2) (data (i32.const 8192) "\05") (table 3 funcref)
+        (func (export "run") (result i32) (i32.load (i32.const 8192))))"#;
+    let run = |memory_bytes, table_elements| {
+        let guest = move || {
+            let program = load(wat).expect("it loads");
+            let mut guest = program.ready(Box::new(Recorder(Seen::default())), None).expect("it is there");
+            // Wild ones among them, as a damaged image may name.
+            let written = [(0, 1), (2, 1), (31, 9), (40, 2), (u32::MAX, u32::MAX), (5, 0)];
+            guest.touch(&written.map(|(first, count)| Pages { first, count }));
+            let settings = Settings {
+                limits: GuestLimits { memory_bytes, table_elements },
+                hooks: Hooks::default(),
+                exports: vec!["run".to_owned()],
+                watch: None,
+                interrupts: None,
+            };
+            guest.run(&settings)
+        };
+        let stack = bellglass_engine::NATIVE_STACK_BYTES + (1 << 20);
+        let thread = std::thread::Builder::new().stack_size(stack).spawn(guest);
+        thread.expect("a thread").join().expect("no panic")
+    };
+    let (ending, usage) = run(2 << 16, 3).expect("it is within its limits");
+    assert_eq!(ending, Ending::Returned { results: vec![5] });
+    assert_eq!(usage.peak_memory_bytes, 2 << 16);
+    for (memory_bytes, table_elements) in [((2 << 16) - 1, 3), (2 << 16, 2)] {
+        assert!(matches!(run(memory_bytes, table_elements), Err(EngineError::Instantiate { .. })));
+    }
 }
 
 #[test]
