@@ -20,11 +20,13 @@ use bellglass_channel::Shared;
 use bellglass_engine::{
     Ending, EndsGuest, EngineError, Interruption, Interrupts, NATIVE_STACK_BYTES, Program,
 };
-use bellglass_wire::{FromCell, PROTOCOL_VERSION, Pages, Wall};
+use bellglass_wire::{FromCell, GuestLimits, PROTOCOL_VERSION, Pages, Wall};
 use link::{First, Link, LinkError, SharedLink};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::fs::File;
+use std::hash::RandomState;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -199,35 +201,44 @@ fn grow_heap() {
 fn serve(cell: Cell, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), LinkError> {
     let Cell { mut walls, offered, forked } = cell;
     let mut link = Link::new(duplicate(&std::io::stdin())?, Arc::clone(&interrupts));
+    grow_heap();
+    // The standard library asks for random numbers at a thread's first hash table.
+    std::hint::black_box(RandomState::new());
     let (program, written) = match forked {
         Some(Forked { program, written }) => (program, written),
-        None => {
-            grow_heap();
-            (load(&mut link)?, Vec::new())
-        }
+        None => (load(&mut link)?, Vec::new()),
     };
+    // Neither is ever dropped: a running cell may not close anything, and it ends.
+    let program = ManuallyDrop::new(program);
     if let Err(error) = program.prepare() {
         return link.fail(error.to_string());
     }
-    let signatures = program.signatures().to_vec();
-    let link = SharedLink::new(link);
-    // Never closed, for a running cell may not close anything: it ends instead.
-    std::mem::forget(link.clone());
-    // The controller may take a while to say what is to run, and waits once it has.
-    let guest = match program.ready(Box::new(link.clone()), Some(Arc::clone(&interrupts))) {
-        Ok(mut guest) => {
-            guest.touch(&written);
-            guest
-        }
-        Err(error) => return link.lock().fail(error.to_string()),
-    };
+    let link = ManuallyDrop::new(SharedLink::new(link));
     while !STARTED.load(Ordering::Acquire) {
         std::thread::yield_now();
     }
     // From here on nothing can be opened, started or made executable.
     walls.extend(bellglass_cage::lock_down(rules));
-    let settings = link.lock().greet(signatures, walls, offered, interrupts)?;
-    match guest.run(&settings) {
+    let ready = |limits: Option<GuestLimits>| {
+        program.ready(Box::new(SharedLink::clone(&link)), Some(Arc::clone(&interrupts)), limits)
+    };
+    // A controller may take a while to say what is to run, and waits once it has. But
+    // a module may have code that runs when its guest is made, and limits come first:
+    // only a snapshot, which has pages that it writes to, has none.
+    let early = match written.is_empty() {
+        true => None,
+        false => match ready(None) {
+            Ok(mut guest) => {
+                guest.touch(&written);
+                Some(guest)
+            }
+            Err(error) => return link.lock().fail(error.to_string()),
+        },
+    };
+    let signatures = program.signatures().to_vec();
+    let settings = link.lock().greet(signatures, walls, offered, Arc::clone(&interrupts))?;
+    let guest = early.map_or_else(|| ready(Some(settings.limits)), Ok);
+    match guest.and_then(|guest| guest.run(&settings)) {
         Err(EngineError::BeyondLimits { memory_bytes, table_elements }) => {
             link.lock().send(&FromCell::NoRoom { memory_bytes, table_elements })
         }

@@ -4,14 +4,15 @@ use crate::guest::{External, Host, MEMORY};
 use crate::limiter::Limiter;
 use crate::program::run_instance;
 use crate::{Ending, EngineError, Interrupts, Program, Settings};
-use bellglass_wire::{PAGE_BYTES, Pages, Usage};
+use bellglass_wire::{GuestLimits, PAGE_BYTES, Pages, Usage};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use wasmtime::{Instance, Store};
 
 impl Program {
-    /// Makes a fresh guest that does not run yet, and that may touch nothing but its
-    /// memory until it does. For [`Interruption::Kill`](crate::Interruption::Kill) only.
+    /// Makes a fresh guest that does not run yet, but for its module's start function,
+    /// if it has one. Without `limits` it may have what it begins with, whatever that
+    /// is, until it runs: for modules without a start function. For [`Interruption::Kill`](crate::Interruption::Kill) only.
     ///
     /// # Errors
     /// [`EngineError::Instantiate`] if its memory and tables cannot be had.
@@ -19,12 +20,14 @@ impl Program {
         &self,
         external: Box<dyn External>,
         interrupts: Option<Arc<Interrupts>>,
+        limits: Option<GuestLimits>,
     ) -> Result<ReadyGuest, EngineError> {
-        let host = Host::new(Limiter::counting(), self.stack, external, None, interrupts);
+        let limiter = limits.map_or_else(Limiter::counting, Limiter::new);
+        let host = Host::new(limiter, self.stack, external, None, interrupts);
         let mut store = Store::new(&self.linked.engine, host);
         store.limiter(|host| &mut host.limiter);
         let instance = self.instantiate(&self.linked, &mut store)?;
-        Ok(ReadyGuest { store, instance })
+        Ok(ReadyGuest { store, instance, is_held: limits.is_some() })
     }
 }
 
@@ -32,6 +35,8 @@ impl Program {
 pub struct ReadyGuest {
     store: Store<Host>,
     instance: Instance,
+    /// Whether it has had its limits from the beginning.
+    is_held: bool,
 }
 
 impl ReadyGuest {
@@ -60,10 +65,12 @@ impl ReadyGuest {
     /// whatever it does once started is an [`Ending`].
     pub fn run(self, settings: &Settings) -> Result<(Ending, Usage), EngineError> {
         let mut store = ManuallyDrop::new(self.store);
-        let limiter = &mut store.data_mut().limiter;
-        limiter.hold_to(settings.limits);
-        if let Some((memory_bytes, table_elements)) = limiter.refused() {
-            return Err(EngineError::BeyondLimits { memory_bytes, table_elements });
+        if !self.is_held {
+            let limiter = &mut store.data_mut().limiter;
+            limiter.hold_to(settings.limits);
+            if let Some((memory_bytes, table_elements)) = limiter.refused() {
+                return Err(EngineError::BeyondLimits { memory_bytes, table_elements });
+            }
         }
         let ending = run_instance(&mut store, &self.instance, settings)?;
         Ok((ending, store.data().usage()))

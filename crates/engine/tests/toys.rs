@@ -141,7 +141,8 @@ fn a_guest_that_was_made_ready_runs_as_any_other() {
     let run = |memory_bytes, table_elements| {
         let guest = move || {
             let program = load(wat).expect("it loads");
-            let mut guest = program.ready(Box::new(Recorder(Seen::default())), None).expect("it is there");
+            let mut guest =
+                program.ready(Box::new(Recorder(Seen::default())), None, None).expect("it is there");
             // Wild ones among them, as a damaged image may name.
             let written = [(0, 1), (2, 1), (31, 9), (40, 2), (u32::MAX, u32::MAX), (5, 0)];
             guest.touch(&written.map(|(first, count)| Pages { first, count }));

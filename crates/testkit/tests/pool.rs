@@ -90,3 +90,30 @@ fn sandboxes_outlive_their_pool() {
     drop(pool);
     assert_eq!(sandbox.run().outcome, Outcome::Exited { code: 5 });
 }
+
+/// A module may have code that runs when its guest is made, which is before anybody
+/// has asked for a run where that is done beforehand.
+#[test]
+fn code_that_runs_when_a_guest_is_made_is_held_to_the_runs_limits() {
+    let pool_of = |start: &str| {
+        let image = toy(&format!(
+            r#"(module (memory (export "memory") 1) (func $start {start}) (start $start)
+                (func (export "run") (result i32) (i32.load (i32.const 64))))"#
+        ));
+        let pool = Pool::builder(image.open()).size(1).build().expect("a pool");
+        wait_until_ready(&pool, 1);
+        (image, pool)
+    };
+    let limits = Limits {
+        memory_bytes: 4 << 20,
+        timeout: Some(Duration::from_millis(300)),
+        grace: Duration::ZERO,
+        ..Limits::default()
+    };
+    let run = |pool: &Pool| pool.sandbox().limits(limits.clone()).build().expect("a cell").run().outcome;
+    let (_image, endless) = pool_of("(loop $again (br $again))");
+    assert!(matches!(run(&endless), Outcome::Deadline { .. }));
+    let grow = "(i32.store (i32.const 64) (i32.eq (memory.grow (i32.const 1000)) (i32.const -1)))";
+    let (_image, greedy) = pool_of(grow);
+    assert_eq!(run(&greedy), Outcome::Exited { code: 1 }, "it got what it may not have");
+}
