@@ -115,10 +115,11 @@ impl Module {
     pub fn no_command(&self) -> ModuleError {
         const SHOWN: usize = 8;
         let callable = self.types.iter().filter(|(_, (parameters, _))| parameters.is_empty());
-        // The engine calls that one by itself.
+        // The engine calls the one by itself, and the controller the others.
+        let is_own = |name: &String| name == "_initialize" || name.starts_with("bellglass_");
         let names: Vec<String> = callable
             .map(|(name, _)| name)
-            .filter(|name| *name != "_initialize")
+            .filter(|name| !is_own(name))
             .take(SHOWN)
             .map(|name| format!("'{name}'"))
             .collect();

@@ -358,7 +358,7 @@ fn a_module_from_elsewhere_runs_and_so_does_a_named_export() {
     shell(&place, build, b"").expect(0);
     assert!(fs::read(place.work().join("reactor.wasm")).expect("there").starts_with(b"\0asm"));
     let finished = shell(&place, "bellglass run --wasm reactor.wasm --entry hello", b"");
-    finished.expect(125).says("name the export");
+    finished.expect(125).says("name an export to call with --entry, such as 'hello'\n");
     let finished = shell(&place, "bellglass run --entry hello --wasm reactor.wasm", b"").expect(5);
     assert_eq!(finished.out(), "from an export\n");
     shell(&place, "bellglass run --wasm reactor.c", b"").expect(125).says("no WebAssembly module");

@@ -13,6 +13,8 @@ mod files;
 mod compiler;
 // Signals in programs of C, compared with native ones.
 mod signals;
+// WebAssembly modules that other compilers made.
+mod modules;
 // Other interpreters than Python, each built by its recipe.
 mod interpreters;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.
