@@ -1,6 +1,7 @@
 //! The folder of guests: recipes, their scripts, and what the scripts read. One
 //! is built into this library, so that an installed command can build images;
-//! a recipe given by its path brings its own.
+//! a recipe given by its path brings its own, and needs of it only what is its own:
+//! the toolchain's file and the sysroot are the built-in ones where it has none.
 
 use crate::recipe::{Recipe, RecipeError};
 use bellglass_image::{Sha256Digest, digest_of_bytes};
@@ -10,6 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../guests");
+
+/// What a folder of guests need not have, for the built-in one has it.
+const COMMON: [&str; 2] = ["toolchain.toml", "sysroot"];
 
 /// A folder of guests.
 #[derive(Clone, Debug)]
@@ -40,7 +44,7 @@ pub enum FindError {
         known: Vec<String>,
     },
     /// A path is not that of a recipe in a folder of guests.
-    #[error("cannot use the recipe {} ({reason}): a recipe lies in a folder of its own beside its toolchain's file", path.display())]
+    #[error("cannot use the recipe {} ({reason}): a recipe lies in a folder of its own, below one for all", path.display())]
     NotInGuests {
         /// The path.
         path: PathBuf,
@@ -110,7 +114,7 @@ impl Guests {
         let file = real.strip_prefix(folder).map_err(|error| unusable(error.to_string()))?.to_owned();
         let guests = Self::Folder(folder.to_owned());
         let recipe = guests.recipe(&file)?;
-        if !folder.join(&recipe.toolchain).is_file() {
+        if guests.bytes(Path::new(&recipe.toolchain)).is_err() {
             return Err(unusable(format!("there is no {}", folder.join(&recipe.toolchain).display())));
         }
         Ok(Found { guests, file, recipe })
@@ -126,9 +130,18 @@ impl Guests {
         String::from_utf8(self.bytes(path)?).map_err(io::Error::other)
     }
 
+    /// Where a path is looked for.
+    fn place_of(&self, path: &Path) -> &Self {
+        let is_common = COMMON.iter().any(|common| path.starts_with(common));
+        match self {
+            Self::Folder(folder) if is_common && !folder.join(path).exists() => &Self::BuiltIn,
+            _ => self,
+        }
+    }
+
     /// The bytes of a file.
     pub fn bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
-        match self {
+        match self.place_of(path) {
             Self::BuiltIn => match BUILT_IN.get_file(path) {
                 Some(file) => Ok(file.contents().to_vec()),
                 None => Err(missing(path)),
@@ -140,7 +153,7 @@ impl Guests {
     /// The files at or below a path, sorted; relative to the folder of guests.
     pub fn files(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
-        match self {
+        match self.place_of(path) {
             Self::BuiltIn => {
                 if BUILT_IN.get_file(path).is_some() {
                     files.push(path.to_owned());
@@ -224,6 +237,19 @@ mod tests {
         assert_eq!(Guests::find(&full_name).expect("a recipe").file, found.file);
         let error = Guests::find("python@1").expect_err("no such version").to_string();
         assert!(error.contains(&full_name), "{error}");
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_needs_only_what_is_its_own() {
+        let home = tempfile::tempdir().expect("a folder");
+        let guests = Guests::Folder(home.path().to_owned());
+        for path in ["toolchain.toml", "sysroot", "sysroot/delegated.txt"].map(Path::new) {
+            let digest = guests.digest(path).expect("built in");
+            assert_eq!(digest, Guests::BuiltIn.digest(path).expect("built in"));
+        }
+        assert!(guests.digest(Path::new("lua")).is_err());
+        fs::write(home.path().join("toolchain.toml"), "own").expect("written");
+        assert_eq!(guests.text(Path::new("toolchain.toml")).expect("there"), "own");
     }
 
     #[test]

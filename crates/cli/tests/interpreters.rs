@@ -1,8 +1,8 @@
 //! Other interpreters than Python, each built by its recipe with the one
 //! argument. Lua is here because it is built in seconds.
 
-use crate::harness::Place;
 use crate::harness::process::{self, Finished, Stdin};
+use crate::harness::{Place, copy_tree, workspace};
 
 /// Runs a script of Lua in its image, which is built first if it is not there.
 fn lua(place: &Place, options: &[&str], script: &str) -> Finished {
@@ -90,4 +90,16 @@ fn lua_is_interrupted_as_natively() {
     // It asks for signals before it runs the script.
     running.signal(rustix::process::Signal::INT);
     assert_eq!(running.wait().expect(3).out(), "false\tinterrupted!\n");
+}
+
+#[test]
+fn a_recipe_of_ones_own_needs_no_folder_of_guests() {
+    let place = Place::new();
+    copy_tree(&workspace().join("guests/lua/steps"), &place.work().join("mine/tiny/steps"));
+    let text = std::fs::read_to_string(workspace().join("guests/lua/recipe-5.4.7.toml")).expect("a recipe");
+    place.write("mine/tiny/recipe-1.0.toml", text.replacen("name = \"lua\"", "name = \"tiny\"", 1));
+    let run = |words: &[&str]| process::finish(&mut place.bellglass(words), Stdin::Nothing).expect(0);
+    run(&["image", "build", "./mine/tiny/recipe-1.0.toml"]);
+    assert_eq!(run(&["run", "--image", "tiny", "--", "-e", "print(6 * 7)"]).out(), "42\n");
+    run(&["image", "remove", "tiny@5.4.7"]);
 }
