@@ -163,7 +163,7 @@ fn a_guest_that_was_made_ready_runs_as_any_other() {
     assert_eq!(ending, Ending::Returned { results: vec![5] });
     assert_eq!(usage.peak_memory_bytes, 2 << 16);
     for (memory_bytes, table_elements) in [((2 << 16) - 1, 3), (2 << 16, 2)] {
-        assert!(matches!(run(memory_bytes, table_elements), Err(EngineError::Instantiate { .. })));
+        assert!(matches!(run(memory_bytes, table_elements), Err(EngineError::BeyondLimits { .. })));
     }
 }
 
