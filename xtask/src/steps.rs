@@ -53,6 +53,8 @@ pub(crate) fn test(filter: &[String]) -> Result<u8, String> {
     }
     if filter.is_empty() {
         run(&mut regrtest_command(&["--sample".to_owned()])?)?;
+        // The own tests of the one that is built in seconds and needs no other source.
+        run(&mut interpreters_command(&["quickjs".to_owned()]))?;
     }
     Ok(0)
 }
@@ -74,10 +76,14 @@ fn regrtest_command(arguments: &[String]) -> Result<Command, String> {
 /// Runs the own tests of the other interpreters in cells; takes some minutes.
 pub(crate) fn interpreters(arguments: &[String]) -> Result<u8, String> {
     build()?;
+    replace(interpreters_command(arguments))
+}
+
+fn interpreters_command(arguments: &[String]) -> Command {
     let mut command = Command::new("python3");
     command.arg(root().join("crates/cli/tests/suites/suites.py"));
     command.arg("--bellglass").arg(program("bellglass")).args(arguments);
-    replace(command)
+    command
 }
 
 /// What a reviewer would otherwise have to look for.
