@@ -261,8 +261,9 @@ impl Waiter {
             let interval = timer.interval.max(SHORTEST_INTERVAL);
             let again = now.checked_add(interval).filter(|_| !timer.interval.is_zero());
             state.timer = again.map(|at| Timer { at, interval });
-            // A guest that does not take its alarms gets one at a time.
-            if !state.is_interrupted() || again.is_none() {
+            // A guest that waits and does not take its alarms gets one at a time. Of
+            // one that computes nobody knows whether it has taken the last.
+            if !state.open || !state.is_interrupted() || again.is_none() {
                 self.send(state, Signal::ALARM);
             }
         }
@@ -364,6 +365,20 @@ mod tests {
     }
 
     const TERMINATE: u64 = 1 << 15;
+
+    #[test]
+    fn an_alarm_clock_rings_again_and_again_for_a_guest_that_makes_no_calls() {
+        let waiter = waiter();
+        let (sent, arrived) = mpsc::channel();
+        waiter.connect(Box::new(move |signal| sent.send(signal).is_ok()));
+        let interval = Duration::from_millis(2);
+        waiter.set_timer(Some(Timer { at: Instant::now(), interval }));
+        for _ in 0..3 {
+            std::thread::sleep(interval * 2);
+            waiter.tick();
+        }
+        assert_eq!(arrived.try_iter().count(), 3);
+    }
 
     #[test]
     fn a_signal_beside_the_calls_is_pending_until_the_guest_has_taken_it() {
