@@ -76,10 +76,9 @@ fn what_is_on_the_stack_and_where_branches_lead_stays() {
 #[test]
 fn a_program_without_handlers_or_with_its_own_table_is_left_alone() {
     for (name, other) in [("bellglass_interrupted", "other"), ("bellglass_interrupt_word", "other")] {
-        let text = format!(
+        let text =
             "(module (memory 1) (func (export \"bellglass_interrupt_word\") (result i32) i32.const 1024)
-            (func (export \"bellglass_interrupted\")) (func loop br 0 end))"
-        );
+            (func (export \"bellglass_interrupted\")) (func loop br 0 end))";
         let wasm = wat::parse_str(text.replace(name, other)).expect("wat");
         assert_eq!(look_in_loops(&wasm), Ok(None), "without {name}");
     }
