@@ -15,7 +15,7 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, prlimit, waitid,
 };
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -74,11 +74,7 @@ impl CellProcess {
     /// # Errors
     /// [`Error::Launch`] if the operating system refuses.
     pub(crate) fn start(program: &Path, compiled: File) -> Result<(Self, Link), Error> {
-        let refused = |source| Error::Launch { program: program.to_owned(), source };
-        let ends = Ends::make().map_err(refused)?;
-        let offered = offer_memory(&ends.ours);
-        let process = spawn(program, compiled, ends.theirs, ends.words).map_err(refused)?;
-        Ok(Self::of(process, ends.last_words, ends.ours, offered))
+        Self::start_with(program, compiled, |stream| Ok(offer_memory(stream)))
     }
 
     /// Has a zygote fork a cell.
@@ -92,13 +88,18 @@ impl CellProcess {
         Ok(Self::of(process, ends.last_words, ends.ours, offered))
     }
 
-    /// Starts the cell's program as what `first` makes of it.
-    pub(super) fn start_with(program: &Path, compiled: File, first: &[u8]) -> Result<(Self, Link), Error> {
+    /// Starts the cell's program as what it is first sent makes of it. `send` gives
+    /// the memory that it has offered, if any.
+    pub(super) fn start_with(
+        program: &Path,
+        compiled: File,
+        send: impl FnOnce(&UnixStream) -> std::io::Result<Option<Shared>>,
+    ) -> Result<(Self, Link), Error> {
         let refused = |source| Error::Launch { program: program.to_owned(), source };
         let ends = Ends::make().map_err(refused)?;
-        (&ends.ours).write_all(first).map_err(refused)?;
+        let offered = send(&ends.ours).map_err(refused)?;
         let process = spawn(program, compiled, ends.theirs, ends.words).map_err(refused)?;
-        Ok(Self::of(process, ends.last_words, ends.ours, None))
+        Ok(Self::of(process, ends.last_words, ends.ours, offered))
     }
 
     fn of(process: Pid, words: PipeReader, stream: UnixStream, offered: Option<Shared>) -> (Self, Link) {

@@ -9,6 +9,7 @@ use bellglass_channel::send_descriptors;
 use bellglass_wire::{FromCell, ToCell};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,7 +35,10 @@ impl Zygote {
         let mut first = Vec::new();
         let broken = |error: bellglass_wire::WireError| Error::Start { reason: error.to_string() };
         ToCell::Zygote { written }.encode(&mut first).map_err(broken)?;
-        let (process, link) = CellProcess::start_with(program, compiled, &first)?;
+        let (process, link) = CellProcess::start_with(program, compiled, |mut stream| {
+            stream.write_all(&first)?;
+            Ok(None)
+        })?;
         Ok(Self { link, process })
     }
 
