@@ -77,8 +77,7 @@ pub fn built_in_recipes() -> Result<Vec<String>, BuildError> {
     let guests = Guests::built_in();
     let mut names = Vec::new();
     for file in guests.recipes() {
-        let text = guests.text(&file).map_err(BuildError::io("read", &file))?;
-        let recipe = Recipe::parse(&text, &file)?;
+        let recipe = guests.recipe(&file)?;
         names.push(format!("{}@{}", recipe.name, recipe.version));
     }
     Ok(names)

@@ -120,9 +120,11 @@ impl Guests {
         Ok(Found { guests, file, recipe })
     }
 
-    fn recipe(&self, file: &Path) -> Result<Recipe, RecipeError> {
+    /// Reads a recipe, and its base if it has one.
+    pub fn recipe(&self, file: &Path) -> Result<Recipe, RecipeError> {
         let unreadable = |error: io::Error| RecipeError { file: file.to_owned(), reason: error.to_string() };
-        Recipe::parse(&self.text(file).map_err(unreadable)?, file)
+        let text = self.text(file).map_err(unreadable)?;
+        Recipe::parse_with_base(&text, file, |base| self.text(base))
     }
 
     /// The text of a file.

@@ -1,5 +1,7 @@
 //! Recipes: how an interpreter is built, as data.
 
+mod base;
+
 use crate::source::{Package, Source};
 use bellglass_image::Sha256Digest;
 use serde::Deserialize;
@@ -158,7 +160,7 @@ impl Recipe {
         self.options.get(TIME_OPTION).and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// Reads a recipe; `file` is named in errors.
+    /// Reads a recipe that has no base; `file` is named in errors.
     ///
     /// # Errors
     /// [`RecipeError`], with the line if it is not TOML.
@@ -283,7 +285,7 @@ fn is_inside(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    const RECIPE: &str = r#"
+    pub(super) const RECIPE: &str = r#"
         name = "toy"
         version = "1.0"
         toolchain = "toolchain.toml"
@@ -363,11 +365,11 @@ mod tests {
 
     #[test]
     fn the_built_in_recipes_are_read() {
-        let names = crate::guests::Guests::built_in().recipes();
+        let guests = crate::guests::Guests::built_in();
+        let names = guests.recipes();
         assert!(!names.is_empty());
         for file in names {
-            let guests = crate::guests::Guests::built_in();
-            let recipe = Recipe::parse(&guests.text(&file).expect("text"), &file).expect("a recipe");
+            let recipe = guests.recipe(&file).expect("a recipe");
             let toolchain = PathBuf::from(&recipe.toolchain);
             Toolchain::parse(&guests.text(&toolchain).expect("text"), &toolchain).expect("a toolchain");
         }

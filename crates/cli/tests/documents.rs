@@ -80,6 +80,15 @@ fn the_commands_about_images_work() {
 }
 
 #[test]
+fn the_recipe_on_the_page_about_images_is_the_one_that_is_built() {
+    let page = read("docs/images.md");
+    let (_, block) = page.split_once("```toml\n").expect("the page shows a recipe");
+    let shown: toml::Table = block.split("```").next().expect("a block ends").parse().expect("TOML");
+    let built: toml::Table = read("guests/python/recipe-3.13.15.toml").parse().expect("TOML");
+    assert_eq!(shown, built);
+}
+
+#[test]
 fn the_commands_about_files_work() {
     let place = furnished();
     place.write("project/notes.txt", "one\n");
