@@ -12,6 +12,7 @@ mod composite;
 mod descriptors;
 mod device;
 mod host;
+mod links;
 mod memory;
 mod overlay;
 mod pack;

@@ -305,6 +305,33 @@ fn nothing_is_written_through_a_symlink_that_was_put_there_meanwhile() {
 }
 
 #[test]
+fn a_link_that_leads_out_is_not_made_on_the_host() {
+    let reason = "it is a symlink that leads out of the directory";
+    for (target, name) in [
+        ("/etc/passwd", "out"),
+        ("..", "out"),
+        ("../outside", "out"),
+        ("../../outside", "deep/out"),
+        ("deep/../../outside", "out"),
+        // With `up -> ..` in `deep`, this is outside.
+        ("deep/up/..", "out"),
+    ] {
+        let mut laid = Laid::new(furnish);
+        laid.guest.symlink(target, &format!("/work/{name}")).expect("the guest may have it");
+        laid.write("new", "n");
+        assert_eq!(laid.refused(), [format!("{name}: {reason}")], "{target}");
+    }
+    let mut laid = Laid::new(furnish);
+    laid.guest.symlink("../a", "/work/deep/out").expect("linked");
+    laid.guest.symlink("./deep/b", "/work/fresh").expect("linked");
+    laid.apply();
+    assert_eq!(std::fs::read_link(laid.path("deep/out")).expect("a link"), Path::new("../a"));
+    // Where it goes it leads out, though it did not where it was.
+    laid.guest.rename("/work/deep/out", "/work/moved").expect("moved");
+    assert_eq!(laid.refused(), [format!("moved: {reason}")]);
+}
+
+#[test]
 fn another_directory_at_the_same_name_is_not_written_to() {
     let mut laid = Laid::new(furnish);
     laid.write("deep/new", "ours\n");

@@ -8,6 +8,7 @@
 
 use super::{Change, Changes, File, Kind, MemoryTree, Origin, SeenDirectory, Source, Version, open_to_read};
 use crate::Errno;
+use crate::files::links::leads_out;
 use crate::files::memory::{digest_of, identity, lock};
 use crate::files::{Creation, Directory, FileType, Found, Metadata, NewTimes, OpenOptions, Opened};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -207,6 +208,13 @@ impl Target<'_> {
             return Err("it is neither a file nor a directory nor a symlink".to_owned());
         }
         let (parent, name) = split(&change.path);
+        if let Some(target) = change.after.as_ref().and_then(|after| after.target.as_deref()) {
+            // To the host's programs it would mean what the program has not seen.
+            let depth = parent.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).count();
+            if leads_out(depth, target) {
+                return Err("it is a symlink that leads out of the directory".to_owned());
+            }
+        }
         if name.is_empty() {
             // The root itself, of which only the attributes can be others.
             return match self.root.space() {
