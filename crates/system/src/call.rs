@@ -206,7 +206,7 @@ pub enum Fault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Stop {
-    /// The deadline came while a handler waited.
+    /// The deadline came while a handler waited or worked.
     #[error("the deadline has passed")]
     Deadline,
     /// The owner of the run wants it to end.

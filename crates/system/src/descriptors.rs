@@ -170,6 +170,8 @@ impl Descriptor {
 /// All open files of a guest.
 pub(crate) struct Descriptors {
     slots: Vec<Option<Descriptor>>,
+    /// All below are taken: so that it is not looked through at each opening.
+    taken: usize,
     limit: usize,
     numbers: OpenNumbers,
 }
@@ -177,7 +179,7 @@ pub(crate) struct Descriptors {
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
     pub(crate) fn new(limit: usize, numbers: OpenNumbers) -> Self {
-        Self { slots: Vec::new(), limit, numbers }
+        Self { slots: Vec::new(), taken: 0, limit, numbers }
     }
 
     /// How many are open.
@@ -211,8 +213,8 @@ impl Descriptors {
 
     /// The lowest free number from `least` on; EMFILE if there is none.
     pub(crate) fn free(&self, least: u32) -> Result<u32, Errno> {
-        let taken = |number: &usize| self.slots.get(*number).is_some_and(Option::is_some);
-        let free = (least as usize..self.limit).find(|number| !taken(number)).ok_or(Errno::MFILE)?;
+        let least = self.taken.max(least as usize);
+        let free = (least..self.limit).find(|number| !self.is_taken(*number)).ok_or(Errno::MFILE)?;
         u32::try_from(free).map_err(|_| Errno::MFILE)
     }
 
@@ -234,11 +236,19 @@ impl Descriptors {
         }
         self.slots[index] = Some(descriptor);
         self.numbers.add(number);
+        while self.is_taken(self.taken) {
+            self.taken += 1;
+        }
+    }
+
+    fn is_taken(&self, index: usize) -> bool {
+        self.slots.get(index).is_some_and(Option::is_some)
     }
 
     pub(crate) fn close(&mut self, number: u32) -> Result<Descriptor, Errno> {
         let closed = self.slots.get_mut(number as usize).and_then(Option::take).ok_or(Errno::BADF)?;
         self.numbers.remove(number);
+        self.taken = self.taken.min(number as usize);
         Ok(closed)
     }
 }

@@ -7,7 +7,7 @@ use crate::posix::SavedTerminal;
 use crate::random::Random;
 use crate::stdio::{Budget, InputStream, OutputStream};
 use crate::table::{self, Ending, Row, Support};
-use crate::{Answer, Call, Errno, Fault, Stop};
+use crate::{Answer, Call, Errno, Fault, Stop, pieces};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,7 +168,11 @@ impl System {
         self.memory_bytes = call.memory.size();
         let result = match row.support {
             Support::Refused(errno) => Err(errno.into()),
-            Support::Full | Support::Partial => (row.handler)(self, call),
+            Support::Full | Support::Partial => {
+                let (result, stop) = pieces::work_for(call.waiter, || (row.handler)(self, call));
+                // Whatever became of the call, the run must end.
+                stop.map_or(result, |stop| Err(stop.into()))
+            }
         };
         match result {
             Err(Fault::Errno(Errno::MFILE)) => self.refused.open_files = true,

@@ -4,6 +4,8 @@
 //! comes, when the run must end for another cause, and when a signal is sent to
 //! the guest. All of them go through one [`Waiter`], of which each run has one.
 //!
+//! Work that does not wait asks [`Waiter::go_on`] from time to time.
+//!
 //! A signal that comes while a call is open goes to the guest with its answer; one
 //! that comes while the guest computes is sent beside the calls, and the next call
 //! says whether it has arrived, and whether the guest has yet to take one. As long
@@ -30,6 +32,9 @@ pub enum Woken {
 /// that did not goes with the answer of the guest's next call.
 pub type Sink = Box<dyn FnMut(Signal) -> bool + Send>;
 
+/// Looks, in the thread that answers the guest's calls, whether the run must end.
+pub type Look = Box<dyn Fn() -> Option<Stop> + Send>;
+
 /// Asks that [`Waiter::tick`] be called at this time.
 pub type Remind = Box<dyn Fn(Instant) + Send>;
 
@@ -52,6 +57,7 @@ struct State {
     sent: bool,
     sink: Option<Sink>,
     remind: Option<Remind>,
+    look: Option<Look>,
     /// Whether the bell has rung, and nobody has emptied it.
     rung: bool,
     /// The signal that announces the deadline, and when it is due.
@@ -72,11 +78,16 @@ pub(crate) struct Timer {
 /// Waits on behalf of one run.
 #[derive(Clone)]
 pub struct Waiter {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+    deadline: Option<Instant>,
+}
+
+/// What all clones of a waiter share.
+struct Shared {
+    state: Mutex<State>,
     /// An eventfd-like pipe: readable once anything in `state` is set, so that
     /// it can stand in the same poll as a descriptor.
-    bell: Arc<(OwnedFd, OwnedFd)>,
-    deadline: Option<Instant>,
+    bell: (OwnedFd, OwnedFd),
 }
 
 impl std::fmt::Debug for Waiter {
@@ -99,7 +110,7 @@ impl Waiter {
     pub fn new(deadline: Option<Instant>) -> std::io::Result<Self> {
         let bell =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)?;
-        Ok(Self { state: Arc::default(), bell: Arc::new(bell), deadline })
+        Ok(Self { shared: Arc::new(Shared { state: Mutex::default(), bell }), deadline })
     }
 
     /// The same waiter with a deadline; made when the run starts.
@@ -108,7 +119,7 @@ impl Waiter {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says where signals go. Those sent before are for nobody.
@@ -116,13 +127,19 @@ impl Waiter {
         self.state().sink = Some(sink);
     }
 
-    /// Forgets where signals go, and who ticks: the run is over. Both may hold this
-    /// waiter in their turn.
+    /// Forgets where signals go, who ticks and who looks: the run is over. All may
+    /// hold this waiter in their turn.
     pub fn disconnect(&self) {
         let mut state = self.state();
-        let (sink, remind) = (state.sink.take(), state.remind.take());
+        let connected = (state.sink.take(), state.remind.take(), state.look.take());
         drop(state);
-        drop((sink, remind));
+        drop(connected);
+    }
+
+    /// Says who looks, while a call is answered, whether the run must end for a cause
+    /// that only this thread can see. It must not use this waiter.
+    pub fn look_by(&self, look: Look) {
+        self.state().look = Some(look);
     }
 
     /// Says who calls [`tick`](Self::tick) while the guest computes and no
@@ -196,7 +213,7 @@ impl Waiter {
     fn ring(&self, state: &mut State) {
         state.rung = true;
         // A full pipe already rings.
-        let _ = rustix::io::write(&self.bell.1, &[1]);
+        let _ = rustix::io::write(&self.shared.bell.1, &[1]);
     }
 
     /// Whether any signal was ever sent.
@@ -285,6 +302,27 @@ impl Waiter {
         self.state().timer
     }
 
+    /// Whether work for the run may go on, signals or not. It is cheap enough to be
+    /// asked for each piece of some microseconds.
+    ///
+    /// # Errors
+    /// Why the run must end.
+    pub fn go_on(&self) -> Result<(), Stop> {
+        let mut state = self.state();
+        if state.stop.is_none() {
+            state.stop = state.look.as_ref().and_then(|look| look());
+        }
+        match &state.stop {
+            Some(stop) => Err(stop.clone()),
+            None if self.is_late() => Err(Stop::Deadline),
+            None => Ok(()),
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
     /// Whether the run must end, or a signal is pending.
     ///
     /// # Errors
@@ -294,7 +332,7 @@ impl Waiter {
         if let Some(stop) = &state.stop {
             return Err(Woken::Stop(stop.clone()));
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self.is_late() {
             return Err(Woken::Stop(Stop::Deadline));
         }
         self.fire(&mut state);
@@ -304,7 +342,7 @@ impl Waiter {
         if state.rung {
             state.rung = false;
             let mut rung = [0; 64];
-            while rustix::io::read(&self.bell.0, &mut rung).is_ok_and(|count| count > 0) {}
+            while rustix::io::read(&self.shared.bell.0, &mut rung).is_ok_and(|count| count > 0) {}
         }
         Ok(())
     }
@@ -312,7 +350,7 @@ impl Waiter {
     /// Readable when [`check`](Self::check) would find something other than the
     /// deadline.
     pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.0.as_fd()
+        self.shared.bell.0.as_fd()
     }
 
     /// The time until [`check`](Self::check) must be asked again, or until `until`

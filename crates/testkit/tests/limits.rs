@@ -33,6 +33,34 @@ fn run_image(image: &ToyImage, limits: Limits) -> Report {
     Sandbox::builder(image.open()).isolation(ISOLATION).limits(limits).build().expect("a cell").run()
 }
 
+/// A guest whose one call fills most of a large memory with random bytes.
+const ONE_LONG_CALL: &str = r#"(module
+    (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+    (memory (export "memory") 8000)
+    (func (export "run") (result i32) (call $random (i32.const 0) (i32.const 0x1f400000))))"#;
+
+/// How much later a run may end than it must, on a busy machine.
+const LATE: Duration = milliseconds(600);
+
+#[test]
+fn one_long_call_ends_at_the_deadline_and_at_a_kill() {
+    let image = ToyImage::from_wat(ONE_LONG_CALL);
+    let timeout = milliseconds(200);
+    let report = run_image(&image, Limits { timeout: Some(timeout), ..base() });
+    assert!(matches!(report.outcome, Outcome::Deadline { .. }), "{:?}", report.outcome);
+    assert!(report.wall_time < timeout + LATE, "{:?}", report.wall_time);
+    let sandbox = Sandbox::builder(image.open()).isolation(ISOLATION).limits(base()).build().expect("a cell");
+    let controls = sandbox.controls();
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(timeout);
+        controls.kill();
+    });
+    let report = sandbox.run();
+    killer.join().expect("no panic");
+    assert_eq!(report.outcome, Outcome::Killed);
+    assert!(report.wall_time < timeout + LATE, "{:?}", report.wall_time);
+}
+
 const ENDLESS: &str = "(loop $l (br $l)) (i32.const 0)";
 
 #[test]

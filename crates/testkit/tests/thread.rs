@@ -90,6 +90,21 @@ fn a_loop_inside_a_memory_hook_ends_at_its_deadline() {
     assert!(matches!(report.outcome, Outcome::Deadline { .. }), "{:?}", report.outcome);
 }
 
+/// What answers a call works in the guest's thread, and for it.
+#[test]
+fn one_long_call_ends_when_the_processor_time_is_used_up() {
+    let wat = r#"(module
+        (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (memory (export "memory") 8000)
+        (func (export "run") (result i32) (call $random (i32.const 0) (i32.const 0x1f400000))))"#;
+    let limit = Duration::from_millis(100);
+    let limits = Limits { processor_time: Some(limit), ..Limits::default() };
+    let image = ToyImage::from_wat(wat);
+    let report = sandbox(image.open()).limits(limits).build().expect("a sandbox").run();
+    assert_eq!(report.outcome, Outcome::ProcessorTime { limit });
+    assert!(report.cpu_time < limit * 4, "{:?}", report.cpu_time);
+}
+
 #[test]
 fn a_fault_inside_a_memory_hook_is_the_guests() {
     let wat = r#"(module (import "a" "b" (func $b (result i32))) (memory (export "memory") 1)

@@ -76,14 +76,19 @@ impl Bell {
         self.look.store(true, Ordering::SeqCst);
     }
 
+    /// Why the guest must end, if somebody wanted to know whether its processor time
+    /// is used up, and it is. Its own thread asks: in its code, or in a call of it.
+    pub(crate) fn spent(&self) -> Option<Stop> {
+        let asked = self.look.load(Ordering::SeqCst) && self.look.swap(false, Ordering::SeqCst);
+        let Budget { time, limit, .. } = self.budget.get().filter(|_| asked)?;
+        (time.used() >= *limit).then_some(Stop::ProcessorTime { limit: *limit })
+    }
+
     fn is_spent(&self) -> bool {
-        let Some(Budget { time, limit, waiter }) = self.budget.get() else { return false };
-        let spent = time.used() >= *limit;
-        if spent {
-            waiter.stop(Stop::ProcessorTime { limit: *limit });
-            self.kill();
-        }
-        spent
+        let Some((stop, Budget { waiter, .. })) = self.spent().zip(self.budget.get()) else { return false };
+        waiter.stop(stop);
+        self.kill();
+        true
     }
 
     /// The guest has ended and hears nothing any more.
@@ -120,7 +125,7 @@ impl Watch for Bell {
         if self.killed.load(Ordering::SeqCst) || self.expired.load(Ordering::SeqCst) {
             return Attention::End;
         }
-        if self.look.load(Ordering::SeqCst) && self.look.swap(false, Ordering::SeqCst) && self.is_spent() {
+        if self.is_spent() {
             return Attention::End;
         }
         let interrupts = self.unheard_interrupts();

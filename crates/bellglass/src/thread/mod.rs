@@ -82,6 +82,8 @@ impl ThreadGuest {
         time.start();
         if let Some(limit) = answers.limits.processor_time {
             bell.limit_processor_time(time.clone(), limit, answers.waiter.clone());
+            let bell = Arc::clone(bell);
+            answers.waiter.look_by(Box::new(move || bell.spent()));
         }
         let limits = GuestLimits {
             memory_bytes: answers.limits.memory_bytes,

@@ -11,13 +11,14 @@ use super::{
     Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
     Space,
 };
-use crate::Errno;
+use crate::pieces::Steps;
+use crate::{Errno, pieces};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, SystemTimeSpec};
 use cap_std::fs::{
     DirBuilder, DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, Permissions, PermissionsExt,
 };
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -167,20 +168,22 @@ impl HostDirectory {
     fn read_listing(&self, listing: &mut Listing) -> Result<(), Errno> {
         self.forget(listing);
         let device = self.directory.dir_metadata()?.dev();
+        // The host's order is an accident; a sorted one makes runs repeatable. It comes
+        // about step by step, for to sort is a long step of its own.
+        let (mut sorted, mut steps) = (BTreeMap::new(), Steps::default());
         for entry in self.directory.entries()? {
+            steps.step()?;
             let entry = entry?;
             let inode = std::os::unix::fs::DirEntryExt::ino(&entry);
             let file_type = entry.file_type().map_or(FileType::Unknown, file_type);
-            if self.mount.listed.fetch_add(1, Ordering::Relaxed) >= LISTED {
-                self.mount.listed.fetch_sub(1, Ordering::Relaxed);
-                self.forget(listing);
+            if self.mount.listed.load(Ordering::Relaxed).saturating_add(sorted.len()) >= LISTED {
                 return Err(Errno::NOMEM);
             }
             let name = entry.file_name().into_vec();
-            listing.entries.push((name, self.mount.inode(device, inode), file_type));
+            sorted.insert(name, (self.mount.inode(device, inode), file_type));
         }
-        // The host's order is an accident; a sorted one makes runs repeatable.
-        listing.entries.sort_by(|one, other| one.0.cmp(&other.0));
+        self.mount.listed.fetch_add(sorted.len(), Ordering::Relaxed);
+        listing.entries = sorted.into_iter().map(|(name, (inode, kind))| (name, inode, kind)).collect();
         listing.read = true;
         Ok(())
     }
@@ -276,7 +279,8 @@ impl Directory for HostDirectory {
             self.read_listing(&mut listing)?;
         }
         let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
-        for ((name, inode, file_type), cookie) in listing.entries.iter().zip(1..).skip(skip) {
+        let rest = listing.entries.get(skip..).unwrap_or_default();
+        for ((name, inode, file_type), cookie) in rest.iter().zip(cookie.saturating_add(1)..) {
             if each(DirectoryEntry { cookie, name, inode: *inode, file_type: *file_type }).is_break() {
                 break;
             }
@@ -365,7 +369,7 @@ impl Directory for HostDirectory {
         // What is held of a directory only names it.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(&self.directory, ".", flags, Mode::empty())?;
-        match rustix::fs::fsync(directory) {
+        match pieces::aside(move || rustix::fs::fsync(directory))? {
             // A file system that has nothing to make last.
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => Ok(()),
             other => Ok(other?),
@@ -406,7 +410,8 @@ impl File for OpenFile {
     fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
         self.mount.writable()?;
         let flags = rustix::fs::FallocateFlags::empty();
-        Ok(rustix::fs::fallocate(&self.file, flags, offset, length)?)
+        let file = self.file.try_clone()?;
+        Ok(pieces::aside(move || rustix::fs::fallocate(file, flags, offset, length))??)
     }
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
@@ -434,7 +439,8 @@ impl File for OpenFile {
     }
 
     fn synchronize(&self) -> Result<(), Errno> {
-        Ok(self.file.sync_all()?)
+        let file = self.file.try_clone()?;
+        Ok(pieces::aside(move || file.sync_all())??)
     }
 }
 

@@ -180,6 +180,9 @@ pub struct DirectoryEntry<'a> {
 /// not empty, not `.` or `..`, without slash or zero byte, at most
 /// [`NAME_BYTES`] long. No method follows a symlink.
 ///
+/// A method that may take longer than some milliseconds works in pieces, and asks
+/// [`go_on`](crate::go_on) between them: nothing else can end it at the deadline.
+///
 /// The methods that change something refuse with EROFS unless they are
 /// overridden, so a read-only tree writes only the first five.
 ///
@@ -374,7 +377,8 @@ fn refuse_new(taken: Result<Found, Errno>) -> Result<(), Errno> {
 
 /// An open file with content. Whether it was opened for reading or writing is
 /// checked by the descriptor. The methods that change something refuse with
-/// EROFS unless they are overridden.
+/// EROFS unless they are overridden. As with a [`Directory`], what may take long asks
+/// [`go_on`](crate::go_on).
 pub trait File: Any + Send + Sync {
     /// Its metadata.
     fn metadata(&self) -> Result<Metadata, Errno>;

@@ -1,5 +1,7 @@
 //! The content of a file in memory, in pages, so that holes cost nothing.
 
+use crate::pieces::Steps;
+use crate::{Errno, go_on};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -66,24 +68,38 @@ impl Pages {
     }
 
     /// The SHA-256 of the first `size` bytes.
-    pub(crate) fn digest(&self, size: u64) -> [u8; 32] {
+    ///
+    /// # Errors
+    /// As [`go_on`](crate::go_on).
+    pub(crate) fn digest(&self, size: u64) -> Result<[u8; 32], Errno> {
         let mut digest = Sha256::new();
         let mut buffer = vec![0; 16 * PAGE_BYTES];
         let mut offset = 0;
         while offset < size.min(self.size) {
+            go_on()?;
             let count = self.read_at(offset, &mut buffer);
             let wanted = usize::try_from(size - offset).unwrap_or(count).min(count);
             digest.update(&buffer[..wanted]);
             offset += wanted as u64;
         }
-        digest.finalize().into()
+        Ok(digest.finalize().into())
     }
 
     /// Cuts or grows to `size`; growing adds a hole.
-    pub(crate) fn set_size(&mut self, size: u64) {
+    ///
+    /// # Errors
+    /// As [`go_on`](crate::go_on): it has been cut in part then.
+    pub(crate) fn set_size(&mut self, size: u64) -> Result<(), Errno> {
         if size < self.size {
             let kept = size.div_ceil(PAGE);
-            self.pages.split_off(&kept);
+            let mut steps = Steps::default();
+            while let Some(last) = self.pages.last_entry().filter(|last| *last.key() >= kept) {
+                if let Err(error) = steps.step() {
+                    self.size = self.size.min((last.key() + 1) * PAGE);
+                    return Err(error);
+                }
+                last.remove();
+            }
             // What was cut must read as zeros if the file grows again.
             let within = (size % PAGE) as usize;
             if within > 0
@@ -93,6 +109,7 @@ impl Pages {
             }
         }
         self.size = size;
+        Ok(())
     }
 }
 
@@ -132,9 +149,9 @@ mod tests {
     fn what_was_cut_is_gone() {
         let mut pages = Pages::default();
         pages.write_at(0, &[7; 10_000], 9);
-        pages.set_size(4100);
+        pages.set_size(4100).expect("cut");
         assert_eq!(pages.count(), 2);
-        pages.set_size(10_000);
+        pages.set_size(10_000).expect("grown");
         let mut bytes = [1; 10_000];
         assert_eq!(pages.read_at(0, &mut bytes), 10_000);
         assert!(bytes[..4100].iter().all(|byte| *byte == 7));

@@ -3,7 +3,7 @@
 use super::{layout, ok, same_or, unsigned};
 use crate::descriptors::Object;
 use crate::wait::HostDescriptor;
-use crate::{Answer, Call, Errno, Fault, System};
+use crate::{Answer, Call, Errno, Fault, System, pieces};
 use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, Winsize,
 };
@@ -73,7 +73,9 @@ pub(super) fn tcsetattr(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let before = rustix::termios::tcgetattr(&host).map_err(Errno::from)?;
     let mut settings = before.clone();
     decode(&bytes, &mut settings);
-    rustix::termios::tcsetattr(&host, action, &settings).map_err(Errno::from)?;
+    // A terminal that was stopped is not drained until it goes on.
+    let drained = host.clone();
+    pieces::aside(move || rustix::termios::tcsetattr(drained, action, &settings))?.map_err(Errno::from)?;
     system.terminal.remember(host, before);
     ok(0)
 }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod arguments;
+mod deadline;
 mod descriptors;
 mod host;
 mod libc;

@@ -45,6 +45,7 @@ fn write_strings(call: &mut Call<'_>, strings: &[Vec<u8>]) -> Result<Answer, Fau
     for (start, bytes) in [(call.u32(0), pointers), (call.u32(1), text)] {
         let mut at = start;
         for chunk in bytes.chunks(CALL_BYTES) {
+            call.waiter.go_on()?;
             call.memory.write(at, chunk)?;
             at = at.checked_add(chunk.len() as u32).ok_or(Errno::FAULT)?;
         }

@@ -55,6 +55,7 @@ pub(super) fn random_get(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     let mut bytes = [0; 16 << 10];
     let mut left = length as usize;
     while left > 0 {
+        call.waiter.go_on()?;
         let part = left.min(bytes.len());
         let part = &mut bytes[..part];
         system.random.fill(part)?;

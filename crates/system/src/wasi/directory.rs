@@ -3,6 +3,7 @@
 use super::done;
 use crate::descriptors::Object;
 use crate::files::{DirectoryEntry, FileType};
+use crate::pieces::Steps;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 use std::ops::ControlFlow;
@@ -31,7 +32,12 @@ pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     let room = length as usize;
     let (mut bytes, mut written) = (Vec::new(), 0);
     let mut failed = None;
+    let (mut steps, mut going) = (Steps::default(), Ok(()));
     let mut push = |entry: DirectoryEntry<'_>| {
+        going = steps.step();
+        if going.is_err() {
+            return ControlFlow::Break(());
+        }
         bytes.extend(entry.cookie.to_le_bytes());
         bytes.extend(entry.inode.to_le_bytes());
         bytes.extend((entry.name.len() as u32).to_le_bytes());
@@ -60,6 +66,7 @@ pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Ans
             push(DirectoryEntry { cookie: entry.cookie.saturating_add(DOTS), ..entry })
         })?;
     }
+    going?;
     if let Some(error) = failed {
         return Err(error.into());
     }

@@ -200,7 +200,8 @@ impl Directory for ArchiveDirectory {
     ) -> Result<(), Errno> {
         let Content::Directory(children) = &self.node()?.content else { return Err(Errno::NOTDIR) };
         let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
-        for ((name, number), cookie) in children.iter().zip(1..).skip(skip) {
+        let rest = children.get(skip..).unwrap_or_default();
+        for ((name, number), cookie) in rest.iter().zip(cookie.saturating_add(1)..) {
             let metadata = metadata_of(&self.archive, *number, self.archive.index.get(*number)?);
             let (inode, file_type) = (metadata.inode, metadata.file_type);
             if each(DirectoryEntry { cookie, name, inode, file_type }).is_break() {

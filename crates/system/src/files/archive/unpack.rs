@@ -1,7 +1,7 @@
 //! Unpacking, with a cap on what comes out.
 
 use super::{ArchiveError, File, Metadata};
-use crate::Errno;
+use crate::{Errno, go_on};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -118,6 +118,8 @@ impl Unpacked {
         let mut buffer = vec![0; PIECE];
         state.to.seek(SeekFrom::End(0))?;
         while state.done < end {
+            // What is unpacked stays so.
+            go_on()?;
             let wanted = usize::try_from(self.metadata.size - state.done).unwrap_or(PIECE).min(PIECE);
             self.budget.charge(wanted as u64)?;
             let read = state.from.read(&mut buffer[..wanted]);

@@ -3,15 +3,15 @@
 
 use super::lower::identity;
 use super::tree::{Below, Content, Tree};
-use crate::Errno;
 use crate::files::pages::{PAGE_BYTES, Pages};
 use crate::files::{Creation, Device, File, FileType, Metadata, OpenOptions, Opened};
+use crate::{Errno, go_on};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// Bytes of a lower file that is cut to nothing and still read, to know later
-/// whether somebody else has changed it. A larger one is known by its metadata.
-// BOUND: this much is read at the word of a guest.
+/// Bytes of a lower file of which not all is kept and which is still read, to know
+/// later whether somebody else has changed it. A larger one is known by its metadata.
+// BOUND: so much is read, beside what is kept and counts against the quota.
 const READ_BYTES: u64 = 64 << 20;
 
 /// Bytes that are copied at a time.
@@ -117,10 +117,11 @@ impl Tree {
     }
 
     /// Makes a file of the lower tree one of this tree, with the first `keep`
-    /// bytes of its content. ENOSPC, with nothing changed, if they do not fit.
+    /// bytes of its content. ENOSPC, with nothing changed, if they do not fit; nor has
+    /// anything changed if the run must end meanwhile.
     ///
-    /// The whole is read nevertheless, as far as it is not huge, so that its
-    /// digest is known.
+    /// The whole is read nevertheless, if it is not huge, so that its digest is
+    /// known.
     pub(super) fn copy_up(&mut self, inode: u64, keep: u64) -> Result<(), Errno> {
         let Content::Lower { .. } = self.get(inode)?.content else { return Ok(()) };
         self.keep_attributes(inode);
@@ -132,32 +133,29 @@ impl Tree {
         }
         let quota = Arc::clone(self.quota());
         let mut pages = Pages::default();
-        let copied = if kept > 0 || metadata.size <= READ_BYTES {
-            read_all(file.as_ref(), metadata.size, |offset, piece| {
-                let wanted = usize::try_from(kept.saturating_sub(offset)).unwrap_or(usize::MAX);
-                let piece = piece.get(..wanted).unwrap_or(piece);
-                // A hole stays one.
-                if piece.is_empty() || piece.iter().all(|byte| *byte == 0) {
-                    return Ok(());
-                }
-                let room = quota.charge_some((PIECE / PAGE_BYTES) as u64 + 1, PAGE_BYTES as u64);
-                let before = pages.count();
-                let written = pages.write_at(offset, piece, room);
-                quota.refund((room - (pages.count() - before)) * PAGE_BYTES as u64);
-                if written == piece.len() { Ok(()) } else { Err(Errno::NOSPC) }
-            })
-            .map(Some)
-        } else {
-            Ok(None)
-        };
+        let whole = kept == metadata.size || metadata.size <= READ_BYTES;
+        let read = if whole { metadata.size } else { kept };
+        let copied = read_all(file.as_ref(), read, |offset, piece| {
+            let wanted = usize::try_from(kept.saturating_sub(offset)).unwrap_or(usize::MAX);
+            let piece = piece.get(..wanted).unwrap_or(piece);
+            // A hole stays one.
+            if piece.is_empty() || piece.iter().all(|byte| *byte == 0) {
+                return Ok(());
+            }
+            let room = quota.charge_some((PIECE / PAGE_BYTES) as u64 + 1, PAGE_BYTES as u64);
+            let before = pages.count();
+            let written = pages.write_at(offset, piece, room);
+            quota.refund((room - (pages.count() - before)) * PAGE_BYTES as u64);
+            if written == piece.len() { Ok(()) } else { Err(Errno::NOSPC) }
+        });
         let digest = copied.inspect_err(|_| quota.refund(pages.count() * PAGE_BYTES as u64))?;
-        pages.set_size(kept);
+        pages.set_size(kept).inspect_err(|_| quota.refund(pages.count() * PAGE_BYTES as u64))?;
         let found = self.get_mut(inode)?;
         found.content = Content::File(pages);
         if let Some(below) = &mut found.below {
             let Below { metadata: seen, digest: known, .. } = below.as_mut();
             *seen = metadata;
-            *known = digest;
+            *known = whole.then_some(digest);
         }
         Ok(())
     }
@@ -174,6 +172,7 @@ fn read_all(
     let mut offset = 0;
     // BOUND: by the size, even if the file grows meanwhile.
     while offset < size {
+        go_on()?;
         let wanted = usize::try_from(size - offset).unwrap_or(PIECE).min(PIECE);
         let Some(into) = buffer.get_mut(..wanted) else { break };
         let count = file.read_at(offset, into)?.min(wanted);

@@ -6,6 +6,7 @@
 
 use crate::Errno;
 use crate::files::{Directory, FileType, Found, Metadata};
+use crate::pieces::Steps;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -93,6 +94,15 @@ impl Lower {
         Ok((lower, metadata))
     }
 
+    /// Closes what it holds open.
+    pub(super) fn close(&mut self) {
+        for held in std::mem::take(&mut self.held).into_iter().chain([LOWER_ROOT.0]) {
+            if let Some(looked) = self.directories.get_mut(held) {
+                looked.open = None;
+            }
+        }
+    }
+
     fn looked(&self, directory: SeenDirectory) -> Result<&Looked, Errno> {
         self.directories.get(directory.0).ok_or(Errno::STALE)
     }
@@ -147,8 +157,10 @@ impl Lower {
     pub(in crate::files) fn open(&mut self, directory: SeenDirectory) -> Result<Arc<dyn Directory>, Errno> {
         let mut below = Vec::new();
         let mut at = directory;
+        let mut steps = Steps::default();
         // BOUND: as many steps as the lower tree is deep.
         let mut open = loop {
+            steps.step()?;
             let looked = self.looked(at)?;
             match &looked.open {
                 Some(open) => break Arc::clone(open),
@@ -159,6 +171,7 @@ impl Lower {
             }
         };
         for step in below.into_iter().rev() {
+            steps.step()?;
             let looked = self.looked(step)?;
             let Found::Directory(found) = open.lookup(&looked.origin.name)? else {
                 return Err(Errno::STALE);
@@ -215,8 +228,12 @@ impl Lower {
         let room = SEEN.saturating_sub(self.count);
         let looked = self.looked(directory)?;
         let mut names = Vec::new();
-        let mut too_many = false;
+        let (mut too_many, mut steps, mut going) = (false, Steps::default(), Ok(()));
         open.entries(0, &mut |entry| {
+            going = steps.step();
+            if going.is_err() {
+                return ControlFlow::Break(());
+            }
             if looked.seen.contains_key(entry.name) {
                 return ControlFlow::Continue(());
             }
@@ -227,6 +244,7 @@ impl Lower {
             names.push(entry.name.to_vec());
             ControlFlow::Continue(())
         })?;
+        going?;
         if too_many { Err(Errno::NOMEM) } else { Ok(names) }
     }
 

@@ -5,6 +5,7 @@ use crate::Errno;
 use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
 use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space};
+use crate::pieces::Steps;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(in crate::files) struct Tree {
     device: u64,
     clock: Arc<dyn Clock>,
     pub(in crate::files) lower: Option<Lower>,
+    /// What no inode has any more, and the run had no time to free.
+    left: Vec<Pages>,
 }
 
 pub(in crate::files) struct Inode {
@@ -114,9 +117,34 @@ impl Entries {
     }
 }
 
+/// Inodes, and bytes, of a tree that is freed where it is dropped, which takes some
+/// milliseconds at most.
+const SMALL_INODES: usize = 1 << 14;
+const SMALL_BYTES: u64 = 32 << 20;
+
+/// A large tree is freed on a thread of its own, so that no run's end waits for what
+/// its guest has heaped up.
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if self.inodes.len() <= SMALL_INODES && self.quota.used_bytes() <= SMALL_BYTES {
+            return;
+        }
+        let mut lower = self.lower.take();
+        if let Some(lower) = &mut lower {
+            // What is the host's is closed before the run is over.
+            lower.close();
+        }
+        let heap = (std::mem::take(&mut self.inodes), lower, std::mem::take(&mut self.left));
+        let thread = std::thread::Builder::new().name("bellglass-free".to_owned());
+        // Without a thread it is freed here, late.
+        let _ = thread.spawn(move || drop(heap));
+    }
+}
+
 impl Tree {
     pub(super) fn new(quota: Arc<Quota>, device: u64, clock: Arc<dyn Clock>) -> Self {
-        let mut tree = Self { inodes: HashMap::new(), next_inode: ROOT, quota, device, clock, lower: None };
+        let (inodes, left) = (HashMap::new(), Vec::new());
+        let mut tree = Self { inodes, next_inode: ROOT, quota, device, clock, lower: None, left };
         tree.insert(Content::Directory(Entries::new(ROOT, None)), 0o755, 2, 0);
         tree
     }
@@ -189,7 +217,10 @@ impl Tree {
                 Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR) => Vec::new(),
                 names => names?,
             };
+            let mut steps = Steps::default();
             for name in names {
+                // What was seen until the run must end has been seen.
+                steps.step()?;
                 match self.find(directory, &name) {
                     // It went away just now.
                     Ok(_) | Err(Errno::NOENT) => {}
@@ -474,9 +505,11 @@ impl Tree {
     /// Whether `inode` is `above` or below it; a file is below nothing.
     fn is_within(&self, inode: u64, above: u64) -> Result<bool, Errno> {
         let mut at = inode;
+        let mut steps = Steps::default();
         // BOUND: as many steps as the tree is deep, which the quota bounds by
         // what each inode costs.
         loop {
+            steps.step()?;
             if at == above {
                 return Ok(true);
             }
@@ -530,9 +563,10 @@ impl Tree {
         self.copy_up(inode, size)?;
         let pages = self.pages_mut(inode)?;
         let before = pages.count();
-        pages.set_size(size);
+        let done = pages.set_size(size);
         let freed = before.saturating_sub(pages.count());
         self.quota.refund(freed * PAGE_BYTES as u64);
+        done?;
         self.touch(inode)
     }
 
@@ -602,11 +636,22 @@ impl Tree {
         }
     }
 
+    /// Frees the content of a file that is gone.
+    fn discard(&mut self, mut pages: Pages) {
+        let count = pages.count();
+        let freed = pages.set_size(0);
+        self.quota.refund((count - pages.count()) * PAGE_BYTES as u64);
+        if freed.is_err() {
+            // BOUND: once in a run, for this call ends it. What is left still counts.
+            self.left.push(pages);
+        }
+    }
+
     fn free_if_unused(&mut self, number: u64) {
         let unused = self.inodes.get(&number).is_some_and(|inode| inode.links == 0 && inode.handles == 0);
         if unused && let Some(inode) = self.inodes.remove(&number) {
-            if let Content::File(pages) = &inode.content {
-                self.quota.refund(pages.count() * PAGE_BYTES as u64);
+            if let Content::File(pages) = inode.content {
+                self.discard(pages);
             }
             if inode.cost > 0 {
                 self.quota.refund_file(inode.cost);

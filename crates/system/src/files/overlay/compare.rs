@@ -282,7 +282,7 @@ struct Above<'a> {
 impl Above<'_> {
     fn digest(self, size: u64) -> Result<[u8; 32], Errno> {
         match &self.tree.get(self.inode)?.content {
-            Content::File(pages) => Ok(pages.digest(size)),
+            Content::File(pages) => pages.digest(size),
             _ => {
                 let file: Arc<dyn File> = self.tree.open_lower(self.inode)?;
                 digest_of(file.as_ref(), size)

@@ -1,0 +1,211 @@
+//! No call outlasts the run: each row, with arguments that make as much work as they
+//! can, returns soon after the deadline, and soon where the run is over already.
+
+use super::fake::{FakeGuest, RESULT};
+use crate::{Access, Answer, Ending, Kind, Mount, Row, Stop, System, Waiter, rows};
+use bellglass_wire::{Signature, ValueType};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+/// When the run must end, after the call began.
+const DEADLINE: Duration = Duration::from_millis(20);
+
+/// How much later a call may return, on a busy machine.
+const LATE: Duration = Duration::from_millis(400);
+
+/// Bytes of the guest's memory, most of which nobody ever touches.
+const MEMORY: usize = 1 << 30;
+
+/// Where the call's own structures lie; the memory behind is one large buffer.
+const BUFFER: u64 = 1 << 20;
+
+/// Entries of a directory that is long to list.
+const MANY: usize = 100_000;
+
+/// Bytes of an entry of an archive, which packs to a thousandth of that.
+const UNPACKED: usize = 1 << 30;
+
+/// What is shown to a guest: made once, and never changed, for nothing of it can be
+/// written to but through an overlay.
+struct Shown {
+    directory: tempfile::TempDir,
+}
+
+impl Shown {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        let shown = path.join("shown");
+        std::fs::create_dir_all(shown.join("many")).expect("made");
+        std::fs::create_dir(shown.join("d")).expect("made");
+        // A hole takes no room, and as long to read as all else.
+        let huge = std::fs::File::create(shown.join("huge")).expect("made");
+        huge.set_len(1 << 40).expect("grown");
+        for number in 0..MANY {
+            std::fs::File::create(shown.join(format!("many/{number}"))).expect("made");
+        }
+        // A path of names without end, and another behind each.
+        for number in 0..40 {
+            let target = format!("{}l{}", "d/../".repeat(800), number + 1);
+            symlink(target, shown.join(format!("l{number}"))).expect("made");
+        }
+        let archive = std::fs::File::create(path.join("archive.zip")).expect("made");
+        let mut archive = zip::ZipWriter::new(archive);
+        let options = zip::write::SimpleFileOptions::default().compression_level(Some(1));
+        archive.start_file("big", options).expect("added");
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..UNPACKED >> 20 {
+            archive.write_all(&zeros).expect("packed");
+        }
+        archive.finish().expect("finished");
+        Self { directory }
+    }
+
+    /// A guest that has something of each kind open.
+    fn guest(&self) -> World {
+        let shown = self.directory.path().join("shown");
+        let archive = self.directory.path().join("archive.zip");
+        let (over, _) = Mount::directory(&shown, "/over", Access::ReadOnly).overlay();
+        let (over_archive, _) = Mount::archive(&archive, "/over-zip").overlay();
+        let system = System::builder()
+            .mount(over)
+            .mount(over_archive)
+            .mount(Mount::directory(&shown, "/host", Access::ReadOnly))
+            .mount(Mount::archive(&archive, "/zip"))
+            .file_bytes(1 << 41)
+            .build()
+            .expect("a system");
+        let mut guest = FakeGuest::new(system);
+        // Zeros of which the host has nothing yet.
+        guest.memory.bytes = vec![0; MEMORY];
+        let mut descriptors = vec![0, 1, 3];
+        for path in ["/over", "/over/many", "/host/many", "/over/huge", "/over-zip/big", "/tmp"] {
+            let flags = if path.ends_with('g') || path.ends_with("huge") { 0 } else { 2 };
+            let rights = if flags == 0 { u64::MAX } else { !(1 << 6) };
+            descriptors.push(guest.open_with(path, 1, flags, rights, 0).expect(path));
+        }
+        for path in ["/host/huge", "/zip/big", "/dev/zero", "/dev/urandom", "/proc/self/environ"] {
+            descriptors.push(guest.open_to_read(path).expect(path));
+        }
+        let sparse = guest.open("/tmp/sparse", 1).expect("made");
+        guest.wasi("fd_filestat_set_size", &[sparse, i64::MAX as u64]).expect("grown");
+        descriptors.push(sparse);
+        for (name, arguments) in [("pipe", vec![64]), ("socketpair", vec![3, 6, 0, 64])] {
+            guest.libc(name, &arguments).expect("made");
+            descriptors.extend([guest.get_u32(RESULT), guest.get_u32(RESULT + 4)].map(u64::from));
+        }
+        World { guest, descriptors }
+    }
+}
+
+struct World {
+    guest: FakeGuest,
+    descriptors: Vec<u64>,
+}
+
+const PATHS: [&str; 7] = [
+    "/over/huge",
+    "/over/many",
+    "/host/many",
+    "/over/l0/nothing",
+    "/host/l0/nothing",
+    "/over-zip/big",
+    "/tmp/new",
+];
+
+/// What each argument of a row may be, so that it is much work.
+fn candidates(row: &Row, world: &mut World) -> Vec<Vec<u64>> {
+    let guest = &mut world.guest;
+    let paths: Vec<(u64, u64)> = PATHS.iter().map(|path| (guest.text(path), path.len() as u64)).collect();
+    let buffers: Vec<u8> = (0..1024).flat_map(|_| (BUFFER << 32 | BUFFER).to_le_bytes()).collect();
+    let buffers = guest.put(&buffers).0;
+    // For clocks that never come.
+    let subscriptions =
+        guest.put(&[&[0; 16], &1u64.to_le_bytes(), &u64::MAX.to_le_bytes(), &[0; 16][..]].concat());
+    let signature: Signature = row.signature.parse().expect("a signature");
+    let on_paths = row.parameters.iter().any(|parameter| matches!(parameter.kind, Kind::Path | Kind::Text));
+    let mut before = None;
+    let mut all = Vec::new();
+    for (parameter, kind) in row.parameters.iter().zip(&signature.parameters) {
+        all.push(match parameter.kind {
+            // Where a path begins with a slash, the directory matters no more.
+            Kind::Descriptor if on_paths => vec![3],
+            Kind::Descriptor => world.descriptors.clone(),
+            // With its length in the upper half, for the next parameter.
+            Kind::Path => paths.iter().map(|(address, length)| length << 32 | address).collect(),
+            Kind::Text => paths.iter().map(|(address, _)| *address).collect(),
+            Kind::Buffer => vec![BUFFER],
+            Kind::Buffers => vec![buffers],
+            Kind::Pointer if row.name() == "poll_oneoff" => vec![subscriptions.0],
+            Kind::Result if matches!(row.name(), "fd_readdir" | "random_get") => vec![BUFFER],
+            Kind::Result | Kind::Pointer => vec![u64::from(RESULT)],
+            Kind::Size if before == Some(Kind::Path) => vec![0],
+            Kind::Size if before == Some(Kind::Buffers) => vec![1, 1024],
+            Kind::Size if row.name() == "poll_oneoff" => vec![1, 8192],
+            Kind::Size => vec![MEMORY as u64 - BUFFER],
+            Kind::Flags if *kind == ValueType::I64 => vec![u64::MAX],
+            Kind::Flags => vec![0, 1, 9],
+            Kind::Permissions => vec![0o644],
+            Kind::Signed => vec![0, -1i64 as u64],
+            Kind::Unsigned | Kind::Time => vec![0, 1, UNPACKED as u64 - 1, i64::MAX as u64],
+        });
+        before = Some(parameter.kind);
+    }
+    // All together, the last the fastest.
+    all.iter().fold(vec![Vec::new()], |sets, values| {
+        let with = |set: &Vec<u64>, value: &u64| [set.as_slice(), &[*value]].concat();
+        sets.iter().flat_map(|set| values.iter().map(move |value| with(set, value))).collect()
+    })
+}
+
+/// The arguments of a set, with the lengths of paths where they belong.
+fn arguments(row: &Row, mut set: Vec<u64>) -> Vec<u64> {
+    for index in 0..row.parameters.len() {
+        if row.parameters[index].kind == Kind::Path {
+            set[index + 1] = set[index] >> 32;
+            set[index] &= u64::from(u32::MAX);
+        }
+    }
+    set
+}
+
+fn call(world: &mut World, row: &Row, set: Vec<u64>, waiter: Waiter) -> (Result<Answer, Ending>, Duration) {
+    world.guest.waiter = waiter;
+    let arguments = arguments(row, set);
+    let begun = Instant::now();
+    (world.guest.call(row.name(), &arguments), begun.elapsed())
+}
+
+#[test]
+fn each_call_returns_soon_after_the_deadline_and_at_once_where_the_run_is_over() {
+    let shown = Shown::new();
+    let (mut late, mut stopped) = (Vec::new(), 0);
+    for row in rows() {
+        let sets = candidates(row, &mut shown.guest());
+        for set in sets {
+            let mut world = shown.guest();
+            // The texts lie where they lay.
+            candidates(row, &mut world);
+            let deadline = Waiter::new(Some(Instant::now() + DEADLINE)).expect("a waiter");
+            let (answer, took) = call(&mut world, row, set.clone(), deadline);
+            let in_time = took < DEADLINE + LATE;
+            match answer {
+                Err(Ending::Stop(Stop::Deadline)) if in_time => stopped += 1,
+                Ok(_) if in_time => continue,
+                answer => late.push(format!("{} {set:x?}: {answer:?} after {took:?}", row.name())),
+            }
+            // What was much work is none where nobody wants it.
+            let mut world = shown.guest();
+            candidates(row, &mut world);
+            let over = Waiter::new(None).expect("a waiter");
+            over.stop(Stop::ProcessorTime { limit: DEADLINE });
+            let (answer, took) = call(&mut world, row, set.clone(), over);
+            if took > LATE || answer != Err(Ending::Stop(Stop::ProcessorTime { limit: DEADLINE })) {
+                late.push(format!("{} {set:x?}, after the end: {answer:?} after {took:?}", row.name()));
+            }
+        }
+    }
+    assert!(late.is_empty(), "{} calls outlast the run:\n{}", late.len(), late.join("\n"));
+    assert!(stopped > 20, "only {stopped} calls were any work");
+}
