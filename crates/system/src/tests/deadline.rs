@@ -122,7 +122,7 @@ fn candidates(row: &Row, world: &mut World) -> Vec<Vec<u64>> {
     let buffers = guest.put(&buffers).0;
     // For clocks that never come.
     let subscriptions =
-        guest.put(&[&[0; 16], &1u64.to_le_bytes(), &u64::MAX.to_le_bytes(), &[0; 16][..]].concat());
+        guest.put(&[&[0; 16][..], &1u64.to_le_bytes(), &u64::MAX.to_le_bytes(), &[0; 16]].concat());
     let signature: Signature = row.signature.parse().expect("a signature");
     let on_paths = row.parameters.iter().any(|parameter| matches!(parameter.kind, Kind::Path | Kind::Text));
     let mut before = None;
