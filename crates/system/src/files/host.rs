@@ -9,7 +9,7 @@
 use super::single::since_epoch;
 use super::{
     Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
-    Space,
+    Space, holes,
 };
 use crate::pieces::Steps;
 use crate::{Errno, pieces};
@@ -20,7 +20,7 @@ use cap_std::fs::{
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use std::path::Path;
@@ -337,6 +337,16 @@ impl Directory for HostDirectory {
         Ok(self.directory.rename(path(name), &to.directory, path(to_name))?)
     }
 
+    fn rename_new(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let to = self.same_tree(to)?;
+        self.mount.writable()?;
+        rename_new(&self.directory, path(name), &to.directory, path(to_name))
+    }
+
+    fn keeps_holes(&self) -> Result<bool, Errno> {
+        holes::keeps_holes(&self.directory)
+    }
+
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.mount.writable()?;
         Ok(self.directory.set_times(".", time_spec(times.accessed), time_spec(times.modified))?)
@@ -397,6 +407,10 @@ impl File for OpenFile {
         Ok(self.file.read_at(into, offset)?)
     }
 
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        holes::next_data(&self.file, offset)
+    }
+
     fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {
         self.mount.writable()?;
         Ok(self.file.write_at(from, offset)?)
@@ -447,4 +461,24 @@ impl File for OpenFile {
 /// What futimens takes for "leave it".
 fn omitted() -> rustix::fs::Timespec {
     rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT }
+}
+
+/// A rename that replaces nothing, where the kernel and the file system have it.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_new(
+    from: &cap_std::fs::Dir,
+    name: &Path,
+    to: &cap_std::fs::Dir,
+    to_name: &Path,
+) -> Result<(), Errno> {
+    use rustix::io::Errno as Host;
+    match rustix::fs::renameat_with(from, name, to, to_name, rustix::fs::RenameFlags::NOREPLACE) {
+        Err(Host::INVAL | Host::NOSYS | Host::OPNOTSUPP) => Err(Errno::NOTSUP),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_new(_: &cap_std::fs::Dir, _: &Path, _: &cap_std::fs::Dir, _: &Path) -> Result<(), Errno> {
+    Err(Errno::NOTSUP)
 }

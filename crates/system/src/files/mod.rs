@@ -11,6 +11,7 @@ mod archive;
 mod composite;
 mod descriptors;
 mod device;
+mod holes;
 mod host;
 mod links;
 mod memory;
@@ -36,7 +37,7 @@ pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to
 
 use crate::Errno;
 use std::any::Any;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -325,6 +326,17 @@ pub trait Directory: Any + Send + Sync {
         Err(Errno::ROFS)
     }
 
+    /// Renames, and replaces nothing: EEXIST if the new name is taken, whoever took
+    /// it and however lately. ENOTSUP where that cannot be promised.
+    fn rename_new(&self, _name: &[u8], _to: &dyn Directory, _to_name: &[u8]) -> Result<(), Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// Whether a hole in a file takes no room in it.
+    fn keeps_holes(&self) -> Result<bool, Errno> {
+        Ok(true)
+    }
+
     /// Changes its own times.
     fn set_times(&self, _times: NewTimes) -> Result<(), Errno> {
         Err(Errno::ROFS)
@@ -385,6 +397,14 @@ pub trait File: Any + Send + Sync {
 
     /// Reads at `offset`; 0 is the end.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno>;
+
+    /// The first stretch at `offset` or beyond that holds data. What lies before it
+    /// is a hole: it reads as zeros, and need not be read. None if there is nothing
+    /// but holes, or the end.
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        let end = self.metadata()?.size;
+        Ok(Some(offset..end).filter(|data| data.start < data.end))
+    }
 
     /// Writes at `offset`; a gap before it reads as zeros. It may write less.
     fn write_at(&self, _offset: u64, _from: &[u8]) -> Result<usize, Errno> {

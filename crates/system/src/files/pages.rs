@@ -4,6 +4,7 @@ use crate::pieces::Steps;
 use crate::{Errno, go_on};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Bytes of a page: what a file's content is counted in against the quota.
 pub(crate) const PAGE_BYTES: usize = 4096;
@@ -67,6 +68,20 @@ impl Pages {
         written
     }
 
+    /// The first stretch of pages at `offset` or beyond, as far as they follow one
+    /// another.
+    pub(crate) fn next_data(&self, offset: u64) -> Option<Range<u64>> {
+        let mut pages = self.pages.range(offset / PAGE..).map(|(page, _)| *page);
+        let first = pages.next()?;
+        let mut end = first + 1;
+        while pages.next() == Some(end) {
+            end += 1;
+        }
+        // A page has its bytes below the greatest offset, i64::MAX.
+        let data = (first * PAGE).max(offset)..end.saturating_mul(PAGE).min(self.size);
+        Some(data).filter(|data| data.start < data.end)
+    }
+
     /// The SHA-256 of the first `size` bytes.
     ///
     /// # Errors
@@ -115,7 +130,7 @@ impl Pages {
 
 /// Divides `length` bytes at `offset` by pages: the page's number, where in the
 /// page, and which part of the caller's bytes.
-fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
         if done >= length {
@@ -143,6 +158,22 @@ mod tests {
         assert_eq!(pages.read_at(999_999_999_998, &mut bytes), 5);
         assert_eq!(&bytes, b"\0\0end");
         assert_eq!(pages.read_at(1_000_000_000_003, &mut bytes), 0);
+    }
+
+    #[test]
+    fn data_is_found_between_holes() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.next_data(0), None);
+        pages.set_size(1 << 60);
+        assert_eq!(pages.next_data(0), None);
+        pages.write_at(PAGE + 5, &[1; 2 * PAGE_BYTES], 9);
+        pages.write_at(1 << 40, b"x", 9);
+        assert_eq!(pages.next_data(0), Some(PAGE..4 * PAGE));
+        assert_eq!(pages.next_data(PAGE + 7), Some(PAGE + 7..4 * PAGE));
+        assert_eq!(pages.next_data(4 * PAGE), Some(1 << 40..(1 << 40) + PAGE));
+        pages.set_size((1 << 40) + 1);
+        assert_eq!(pages.next_data(4 * PAGE), Some(1 << 40..(1 << 40) + 1));
+        assert_eq!(pages.next_data((1 << 40) + 1), None);
     }
 
     #[test]

@@ -90,6 +90,10 @@ impl File for HostFile {
         })
     }
 
+    fn next_data(&self, offset: u64) -> Result<Option<std::ops::Range<u64>>, Errno> {
+        super::holes::next_data(&self.file, offset)
+    }
+
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         Ok(self.file.read_at(into, offset)?)
     }

@@ -2,11 +2,15 @@
 //! written only where nobody else has changed anything.
 
 use super::fake::{FakeGuest, RESULT};
-use crate::files::{ApplyError, ChangeKind, MemoryTree, Overlay, Quota};
+use crate::files::{
+    ApplyError, ChangeKind, Creation, Directory, DirectoryEntry, Found, MemoryTree, Metadata, OpenOptions,
+    Opened, Overlay, Quota, Space,
+};
 use crate::{Access, Errno, Mount, RealClock, System};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A directory of the host, and a guest that sees it through an overlay.
 struct Laid {
@@ -327,6 +331,10 @@ fn a_link_that_leads_out_is_not_made_on_the_host() {
     laid.apply();
     assert_eq!(std::fs::read_link(laid.path("deep/out")).expect("a link"), Path::new("../a"));
     // Where it goes it leads out, though it did not where it was.
+    let mut laid = Laid::new(|inside| {
+        furnish(inside);
+        symlink("../a", inside.join("deep/out")).expect("linked");
+    });
     laid.guest.rename("/work/deep/out", "/work/moved").expect("moved");
     assert_eq!(laid.refused(), [format!("moved: {reason}")]);
 }
@@ -523,24 +531,230 @@ fn links_that_the_program_makes_are_links_on_the_host() {
 }
 
 #[test]
+fn holes_stay_holes_on_the_host() {
+    let mut laid = Laid::new(|inside| {
+        let file = std::fs::File::create(inside.join("sparse")).expect("made");
+        file.set_len(1 << 36).expect("grown");
+        std::os::unix::fs::FileExt::write_all_at(&file, b"data", 1 << 30).expect("written");
+    });
+    let fd = laid.guest.open("/work/new", 1 | 8).expect("made");
+    laid.guest.wasi("fd_filestat_set_size", &[fd, 6 << 30]).expect("grown");
+    laid.guest.wasi("fd_seek", &[fd, 5 << 30, 0, 64]).expect("sought");
+    laid.guest.write(fd, b"in the middle").expect("written");
+    laid.guest.close(fd);
+    laid.guest.rename("/work/sparse", "/work/moved").expect("moved");
+    laid.overlay.changes().expect("told").apply().expect("written");
+    for (name, size, at, data) in
+        [("new", 6 << 30, 5 << 30, "in the middle"), ("moved", 1 << 36, 1 << 30, "data")]
+    {
+        let metadata = std::fs::metadata(laid.path(name)).expect("there");
+        assert_eq!(metadata.len(), size, "{name}");
+        assert!(metadata.blocks() * 512 <= 1 << 20, "{name} takes {} blocks", metadata.blocks());
+        let mut read = vec![0; data.len() + 2];
+        let file = std::fs::File::open(laid.path(name)).expect("opened");
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut read, at - 1).expect("read");
+        assert_eq!(read, format!("\0{data}\0").into_bytes(), "{name}");
+    }
+}
+
+#[test]
+fn more_than_the_limits_allow_is_not_written() {
+    // What is only moved or linked costs the program nothing, and is copied.
+    let mut laid = Laid::with(
+        |inside| std::fs::write(inside.join("large"), vec![b'x'; 3 << 20]).expect("written"),
+        |builder| builder.file_bytes(2 << 20).file_count(100),
+    );
+    laid.guest.link("/work/large", "/work/other").expect("linked");
+    let error = laid.overlay.changes().expect("told").apply().expect_err("it is too much");
+    let (bytes, most_bytes) = ((3 << 20) + 5, 2 << 20);
+    assert!(
+        matches!(error, ApplyError::TooMuch { bytes: is, names: 1, most_bytes: most, .. }
+            if is == bytes && most == most_bytes),
+        "{error:?}"
+    );
+    assert!(error.to_string().ends_with(": nothing was written"), "{error}");
+    assert!(!laid.path("other").exists());
+
+    // As many names as were there, and one more.
+    let mut laid = Laid::with(
+        |inside| {
+            std::fs::create_dir(inside.join("many")).expect("made");
+            for number in 0..200 {
+                std::fs::write(inside.join(format!("many/{number}")), "").expect("written");
+            }
+        },
+        |builder| builder.file_count(100),
+    );
+    laid.guest.rename("/work/many", "/work/moved").expect("moved");
+    let error = laid.overlay.changes().expect("told").apply().expect_err("they are too many");
+    assert!(matches!(error, ApplyError::TooMuch { names: 201, .. }), "{error:?}");
+    assert!(laid.path("many/99").exists() && !laid.path("moved").exists());
+}
+
+/// A tree without hard links and without holes, in which somebody else takes the
+/// name `new` once a link to it was refused.
+struct Poor {
+    inner: Arc<dyn Directory>,
+    intrudes: AtomicBool,
+}
+
+impl Poor {
+    fn intrude(&self, name: &[u8]) {
+        if name == b"new" && self.intrudes.swap(false, Ordering::Relaxed) {
+            let Ok(Opened::File(file)) = self.inner.open(name, &MAKING) else { return };
+            file.write_at(0, b"theirs").expect("written");
+        }
+    }
+}
+
+const MAKING: OpenOptions =
+    OpenOptions { read: true, write: true, creation: Creation::New, truncate: false, permissions: 0o644 };
+
+impl Directory for Poor {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.inner.metadata()
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        self.inner.lookup(name)
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        let found = self.inner.metadata_of(name);
+        self.intrude(name);
+        found
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        self.intrude(name);
+        self.inner.open(name, options)
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        self.inner.entries(cookie, each)
+    }
+
+    fn link(&self, _: &[u8], _: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.intrudes.store(to_name == b"new", Ordering::Relaxed);
+        Err(Errno::PERM)
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        self.inner.unlink(name)
+    }
+
+    fn rename(&self, name: &[u8], _: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.inner.rename(name, self.inner.as_ref(), to_name)
+    }
+
+    fn keeps_holes(&self) -> Result<bool, Errno> {
+        Ok(false)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        self.inner.space()
+    }
+}
+
+impl Poor {
+    fn laid(quota: u64) -> (Arc<dyn Directory>, Overlay, FakeGuest) {
+        let tree = MemoryTree::new(Arc::new(Quota::new(64 << 20, 1000)), 7, Arc::new(RealClock::new()));
+        let poor = Arc::new(Self { inner: tree.root(), intrudes: AtomicBool::new(false) });
+        let (mount, overlay) = Mount::tree(poor, "/work").overlay();
+        let system = System::builder().mount(mount).file_bytes(quota).build().expect("a system");
+        (tree.root(), overlay, FakeGuest::new(system))
+    }
+}
+
+fn content(root: &dyn Directory, name: &[u8]) -> Vec<u8> {
+    let reading = OpenOptions { write: false, creation: Creation::Existing, ..MAKING };
+    let Ok(Opened::File(file)) = root.open(name, &reading) else { panic!("no file") };
+    let mut bytes = vec![0; 1 << 20];
+    let count = file.read_at(0, &mut bytes).expect("read");
+    bytes.truncate(count);
+    bytes
+}
+
+#[test]
+fn what_somebody_else_makes_at_the_last_moment_is_not_overwritten() {
+    let (root, overlay, mut guest) = Poor::laid(1 << 20);
+    for name in ["first", "new"] {
+        let fd = guest.open(&format!("/work/{name}"), 1 | 8).expect("made");
+        guest.write(fd, b"ours").expect("written");
+        guest.close(fd);
+    }
+    let error = overlay.changes().expect("told").apply().expect_err("the name is taken");
+    assert!(matches!(&error, ApplyError::Failed { errno: Errno::EXIST, .. }), "{error:?}");
+    assert_eq!(content(root.as_ref(), b"first"), b"ours", "without hard links files are written too");
+    assert_eq!(content(root.as_ref(), b"new"), b"theirs");
+}
+
+#[test]
+fn copies_in_place_of_links_and_zeros_in_place_of_holes_are_counted() {
+    let (root, overlay, mut guest) = Poor::laid(1 << 20);
+    let fd = guest.open("/work/a", 1 | 8).expect("made");
+    guest.write(fd, &[b'x'; 300 << 10]).expect("written");
+    guest.close(fd);
+    for name in ["b", "c"] {
+        guest.link("/work/a", &format!("/work/{name}")).expect("linked");
+    }
+    overlay.changes().expect("told").apply().expect("three copies fit");
+    assert_eq!(content(root.as_ref(), b"c").len(), 300 << 10);
+    let (root, overlay, mut guest) = Poor::laid(1 << 20);
+    let fd = guest.open("/work/a", 1 | 8).expect("made");
+    guest.write(fd, &[b'x'; 300 << 10]).expect("written");
+    guest.close(fd);
+    for name in ["b", "c", "d"] {
+        guest.link("/work/a", &format!("/work/{name}")).expect("linked");
+    }
+    let error = overlay.changes().expect("told").apply().expect_err("four do not");
+    assert!(matches!(error, ApplyError::TooMuch { names: 4, .. }), "{error:?}");
+    assert_eq!(root.metadata_of(b"a").err(), Some(Errno::NOENT));
+    let (_, overlay, mut guest) = Poor::laid(1 << 20);
+    let fd = guest.open("/work/a", 1 | 8).expect("made");
+    guest.wasi("fd_filestat_set_size", &[fd, 2 << 20]).expect("grown");
+    let error = overlay.changes().expect("told").apply().expect_err("there would be zeros");
+    assert!(matches!(error, ApplyError::TooMuch { bytes: 2_097_153, .. }), "{error:?}");
+}
+
+#[test]
 fn of_a_target_that_is_full_it_is_told_what_was_written_and_what_was_not() {
+    // What is known not to fit is not begun with.
     let quota = Arc::new(Quota::new(64 << 10, 100));
     let tree = MemoryTree::new(quota, 7, Arc::new(RealClock::new()));
     let (mount, overlay) = Mount::tree(tree.root(), "/work").overlay();
     let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
-    for (name, size) in [("a", 100), ("b", 100_000), ("c", 100)] {
+    let write = |guest: &mut FakeGuest, name: &str, size: usize| {
         let fd = guest.open(&format!("/work/{name}"), 1 | 8).expect(name);
         guest.write(fd, &vec![b'x'; size]).expect("written");
         guest.close(fd);
+    };
+    write(&mut guest, "a", 100_000);
+    let error = overlay.changes().expect("told").apply().expect_err("there is no room");
+    assert!(matches!(error, ApplyError::NoRoom { needed: 100_001, free: 60_000..=65_536 }), "{error:?}");
+    // This tree takes a page for each, so that the fourth does not fit.
+    let quota = Arc::new(Quota::new(16 << 10, 100));
+    let tree = MemoryTree::new(quota, 7, Arc::new(RealClock::new()));
+    let (mount, overlay) = Mount::tree(tree.root(), "/work").overlay();
+    let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
+    for name in ["a", "b", "c", "d", "e"] {
+        write(&mut guest, name, 100);
     }
     let error = overlay.changes().expect("told").apply().expect_err("there is no room");
     assert_eq!(
         error.to_string(),
-        format!("'b' could not be written: {}; changes written: 1, not written: 2", Errno::NOSPC)
+        format!("'d' could not be written: {}; changes written: 3, not written: 2", Errno::NOSPC)
     );
     let ApplyError::Failed { path, errno, written, left } = error else { panic!("{error:?}") };
-    assert_eq!((&*path, errno), (&b"b"[..], Errno::NOSPC));
-    assert_eq!((written, left), (vec![b"a".to_vec()], vec![b"b".to_vec(), b"c".to_vec()]));
+    assert_eq!((&*path, errno), (&b"d"[..], Errno::NOSPC));
+    assert_eq!(
+        (written, left),
+        ([b"a", b"b", b"c"].map(|name| name.to_vec()).to_vec(), vec![b"d".to_vec(), b"e".to_vec()])
+    );
     let mut names = Vec::new();
     let mut list = |entry: crate::files::DirectoryEntry<'_>| {
         names.push(String::from_utf8_lossy(entry.name).into_owned());
@@ -548,5 +762,5 @@ fn of_a_target_that_is_full_it_is_told_what_was_written_and_what_was_not() {
     };
     tree.root().entries(0, &mut list).expect("listed");
     names.retain(|name| name != "." && name != "..");
-    assert_eq!(names, ["a"], "nothing half-written is left");
+    assert_eq!(names, ["a", "b", "c"], "nothing half-written is left");
 }

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 pub(super) use copy::digest_of;
 pub(super) use lower::{LOWER_ROOT, Lower, Origin, Seen, SeenDirectory, SeenKind, identity};
 use std::any::Any;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tree::NewContent;
 pub(super) use tree::{Content, ROOT, Tree};
@@ -271,6 +271,10 @@ impl File for MemoryFile {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         self.0.lock().read_at(self.0.inode, offset, into)
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        self.0.lock().next_data(self.0.inode, offset)
     }
 
     fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {

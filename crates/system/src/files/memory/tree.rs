@@ -7,6 +7,7 @@ use crate::files::pages::{PAGE_BYTES, Pages};
 use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space};
 use crate::pieces::Steps;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -533,6 +534,15 @@ impl Tree {
         }
     }
 
+    pub(super) fn next_data(&mut self, inode: u64, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        match &self.get(inode)?.content {
+            Content::File(pages) => Ok(pages.next_data(offset)),
+            Content::Lower { .. } => self.open_lower(inode)?.next_data(offset),
+            Content::Special(_) => Err(Errno::ACCES),
+            _ => Err(Errno::ISDIR),
+        }
+    }
+
     pub(super) fn write_at(&mut self, inode: u64, offset: u64, from: &[u8]) -> Result<usize, Errno> {
         let end = offset.checked_add(from.len() as u64).filter(|end| i64::try_from(*end).is_ok());
         end.ok_or(Errno::FBIG)?;
@@ -578,7 +588,7 @@ impl Tree {
         }
     }
 
-    pub(super) fn quota(&self) -> &Arc<Quota> {
+    pub(in crate::files) fn quota(&self) -> &Arc<Quota> {
         &self.quota
     }
 

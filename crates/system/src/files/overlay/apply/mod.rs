@@ -1,0 +1,319 @@
+//! Writing the changes to the tree beneath.
+//!
+//! The tree is only ever asked for single names, as a guest's calls are, so that
+//! no symlink that somebody has put there meanwhile is followed. Everything is
+//! checked before anything is written. A file appears whole: it is written under
+//! a name of its own in the same directory, and then renamed or linked. It is on
+//! the disk before it has its name, and so are the names at the end.
+
+mod plan;
+mod put;
+mod verify;
+
+use super::{Change, Changes, File, MemoryTree, Origin, Source, Version};
+use crate::Errno;
+use crate::files::{Directory, FileType, Found, NewTimes};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use verify::Thorough;
+
+/// Why a change would not be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The path below the mount.
+    pub path: Vec<u8>,
+    /// A clause about it, for instance "it was changed by somebody else".
+    pub reason: String,
+}
+
+/// Why changes were not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Nothing has been written, because of these.
+    #[error("{} of the changes cannot be written, and so none was", refusals.len())]
+    Refused {
+        /// Each with its reason.
+        refusals: Vec<Refusal>,
+    },
+    /// Written they would be more than the program's limits on files allow, what was
+    /// only moved and is copied included. Nothing has been written.
+    #[error(
+        "to write the changes would take {bytes} bytes and {names} names, and the limits on files allow \
+         {most_bytes} bytes and {most_names} names: nothing was written"
+    )]
+    TooMuch {
+        /// Bytes of content, names and targets of symlinks.
+        bytes: u64,
+        /// Files, directories, symlinks and further names of files.
+        names: u64,
+        /// The limit on bytes.
+        most_bytes: u64,
+        /// The limit on files.
+        most_names: u64,
+    },
+    /// There is not enough room for them. Nothing has been written.
+    #[error(
+        "to write the changes takes {needed} bytes, and the file system has {free} left: nothing was written"
+    )]
+    NoRoom {
+        /// Bytes that they need at some moment.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// It failed half-way.
+    #[error(
+        "'{}' could not be written: {errno}; changes written: {}, not written: {}",
+        path.escape_ascii(), written.len(), left.len()
+    )]
+    Failed {
+        /// The path below the mount at which it failed.
+        path: Vec<u8>,
+        /// What went wrong.
+        errno: Errno,
+        /// The paths of the changes that have been written.
+        written: Vec<Vec<u8>>,
+        /// The paths of those that have not, `path` among them. What stood there
+        /// before stands there still, but for a directory in place of which
+        /// something else was to come: of that, what `written` names is gone.
+        left: Vec<Vec<u8>>,
+    },
+}
+
+/// What changes are written to, and how far that is.
+struct Target<'a> {
+    tree: &'a MemoryTree,
+    root: Arc<dyn Directory>,
+    /// The last directory that was walked to, and its path.
+    last: Option<(Vec<u8>, Arc<dyn Directory>)>,
+    /// Files whose attributes have been written under one of their names: under
+    /// the others they are not as they were, and nobody else did it.
+    attributed: HashSet<(u64, u64)>,
+    /// Where each file of the layer above was written first: its other names
+    /// become links to that.
+    placed: HashMap<u64, Placed>,
+    /// The paths of the directories in which something was written.
+    touched: BTreeSet<Vec<u8>>,
+    /// Bytes of content that may still be written.
+    // BOUND: what was added up can grow meanwhile, where others write to it too.
+    room: u64,
+}
+
+struct Placed {
+    /// The path of its directory.
+    parent: Vec<u8>,
+    name: Vec<u8>,
+    identity: (u64, u64),
+}
+
+impl Changes {
+    /// Writes all of them to the tree beneath, if nobody else has changed there
+    /// what the program has changed: then nothing is written.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub fn apply(&self) -> Result<(), ApplyError> {
+        let Some((tree, root)) = &self.target else { return Ok(()) };
+        let mut target = Target {
+            tree,
+            root: Arc::clone(root),
+            last: None,
+            attributed: HashSet::new(),
+            placed: HashMap::new(),
+            touched: BTreeSet::new(),
+            room: 0,
+        };
+        let refusals: Vec<Refusal> = self
+            .changes
+            .iter()
+            .filter_map(|change| match target.verify(change, Thorough::Yes) {
+                Ok(()) => None,
+                Err(reason) => Some(Refusal { path: change.path.clone(), reason }),
+            })
+            .collect();
+        if !refusals.is_empty() {
+            return Err(ApplyError::Refused { refusals });
+        }
+        // Held until all is written.
+        let _pinned = self.pin()?;
+        let mut written = Vec::new();
+        let mut at: &[u8] = &[];
+        target.room = plan::check(&target, &self.changes, &mut at).map_err(|stopped| match stopped {
+            plan::Stopped::At(error) => error,
+            plan::Stopped::Errno(errno) => self.failed(at, errno, Vec::new()),
+        })?;
+        let result = target.write(&self.changes, &mut written, &mut at);
+        result.map_err(|errno| self.failed(at, errno, written))
+    }
+
+    /// What came of the changes when it failed at a path.
+    fn failed(&self, at: &[u8], errno: Errno, mut written: Vec<&[u8]>) -> ApplyError {
+        written.retain(|path| *path != at);
+        let done: HashSet<&[u8]> = written.iter().copied().collect();
+        let paths = self.changes.iter().map(|change| change.path.as_slice());
+        let left = paths.filter(|path| !done.contains(path)).map(<[u8]>::to_vec).collect();
+        let written = written.into_iter().map(<[u8]>::to_vec).collect();
+        ApplyError::Failed { path: at.to_vec(), errno, written, left }
+    }
+
+    /// Opens the files that were moved away from a name that something else has
+    /// now: their content is still beneath, where it is about to be replaced.
+    fn pin(&self) -> Result<Vec<Arc<dyn File>>, ApplyError> {
+        let replaced = |change: &&Change| change.after.is_some() || cleared_by(&self.changes, change);
+        let replaced: HashSet<Origin> = self
+            .changes
+            .iter()
+            .filter(replaced)
+            .filter_map(|change| {
+                let name = split(&change.path).1.to_vec();
+                Some(Origin { directory: change.parent?, name })
+            })
+            .collect();
+        let mut pinned = Vec::new();
+        for change in &self.changes {
+            if let Some(after) = &change.after
+                && let Source::Above { below: Some(origin), .. } = &after.source
+                && replaced.contains(origin)
+            {
+                let opened = after.open();
+                pinned.push(opened.map_err(|errno| self.failed(&change.path, errno, Vec::new()))?);
+            }
+        }
+        Ok(pinned)
+    }
+}
+
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => (&[], path),
+    }
+}
+
+impl Target<'_> {
+    /// The directory at a path, without following any symlink.
+    fn directory(&mut self, path: &[u8]) -> Result<Arc<dyn Directory>, Errno> {
+        if let Some((last, directory)) = &self.last
+            && last == path
+        {
+            return Ok(Arc::clone(directory));
+        }
+        let mut directory = Arc::clone(&self.root);
+        for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+            directory = match directory.lookup(name)? {
+                Found::Directory(found) => found,
+                _ => return Err(Errno::NOTDIR),
+            };
+        }
+        self.last = Some((path.to_vec(), Arc::clone(&directory)));
+        Ok(directory)
+    }
+
+    fn write<'c>(
+        &mut self,
+        changes: &'c [Change],
+        written: &mut Vec<&'c [u8]>,
+        at: &mut &'c [u8],
+    ) -> Result<(), Errno> {
+        // What is removed so that something else can come to its place.
+        let mut cleared: Option<&[u8]> = None;
+        for (index, change) in changes.iter().enumerate() {
+            *at = &change.path;
+            let is_cleared = cleared.is_some_and(|path| is_below(&change.path, path));
+            let Some(after) = change.after.as_ref().filter(|_| !is_cleared) else { continue };
+            let was_directory =
+                change.before.as_ref().is_some_and(|before| before.file_type == FileType::Directory);
+            if was_directory && after.file_type != FileType::Directory {
+                let below = changes.iter().skip(index + 1);
+                let below: Vec<&Change> =
+                    below.take_while(|other| is_below(&other.path, &change.path)).collect();
+                for other in below.into_iter().rev() {
+                    *at = &other.path;
+                    self.remove(other)?;
+                    written.push(&other.path);
+                }
+                *at = &change.path;
+                self.remove(change)?;
+                cleared = Some(&change.path);
+            }
+            self.put(change, after)?;
+            written.push(&change.path);
+        }
+        let removed = |change: &&Change| change.after.is_none() && !cleared_by(changes, change);
+        for change in changes.iter().rev().filter(removed) {
+            *at = &change.path;
+            self.remove(change)?;
+            written.push(&change.path);
+        }
+        self.synchronize()?;
+        // Directories last and from within: what was written in them has moved
+        // their times, and their permissions may forbid it.
+        for change in changes.iter().rev() {
+            *at = &change.path;
+            if let Some(after) = &change.after
+                && after.file_type == FileType::Directory
+            {
+                let directory = self.directory(&change.path)?;
+                let before = change.before.as_ref().map(|before| before.permissions);
+                if before != Some(after.permissions) {
+                    directory.set_permissions(after.permissions)?;
+                }
+                if change.times_set {
+                    directory.set_times(times(after))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the names last that were given and taken.
+    fn synchronize(&mut self) -> Result<(), Errno> {
+        self.last = None;
+        for path in std::mem::take(&mut self.touched) {
+            match self.directory(&path) {
+                Ok(directory) => directory.synchronize()?,
+                // It has been removed after that.
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_below(path: &[u8], above: &[u8]) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.first() == Some(&b'/'))
+}
+
+/// Whether a directory above gave its place to something else, and all that was
+/// in it went with it.
+fn cleared_by(changes: &[Change], change: &Change) -> bool {
+    let mut path = change.path.as_slice();
+    while let (parent, _) = split(path)
+        && !parent.is_empty()
+    {
+        path = parent;
+        let found = changes.binary_search_by(|other| {
+            other.path.split(|byte| *byte == b'/').cmp(path.split(|byte| *byte == b'/'))
+        });
+        let above = found.ok().and_then(|index| changes.get(index));
+        if above.is_some_and(|above| {
+            above.after.as_ref().is_some_and(|after| after.file_type != FileType::Directory)
+        }) {
+            return true;
+        }
+    }
+    false
+}
+
+fn times(version: &Version) -> NewTimes {
+    NewTimes { accessed: Some(version.accessed), modified: Some(version.modified) }
+}
+
+/// A name that nobody else has.
+fn own_name() -> Result<Vec<u8>, Errno> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_| Errno::IO)?;
+    Ok(format!(".bellglass-{:016x}", u64::from_le_bytes(random)).into_bytes())
+}

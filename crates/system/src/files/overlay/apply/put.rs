@@ -1,0 +1,225 @@
+//! Writing one change.
+
+use super::super::{Change, Kind, Version};
+use super::verify::Thorough;
+use super::{Placed, Target, own_name, split, times};
+use crate::Errno;
+use crate::files::memory::identity;
+use crate::files::{Creation, Directory, File, FileType, OpenOptions, Opened};
+
+impl Target<'_> {
+    pub(super) fn remove(&mut self, change: &Change) -> Result<(), Errno> {
+        let (parent, name) = split(&change.path);
+        self.last = self.last.take().filter(|(path, _)| *path == parent);
+        // It may have changed since it was checked.
+        self.verify(change, Thorough::No).map_err(|_| Errno::BUSY)?;
+        let directory = self.directory(parent)?;
+        self.touched.insert(parent.to_vec());
+        match &change.before {
+            Some(before) if before.file_type == FileType::Directory => directory.remove_directory(name),
+            Some(_) => directory.unlink(name),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn put(&mut self, change: &Change, after: &Version) -> Result<(), Errno> {
+        let (parent, name) = split(&change.path);
+        if name.is_empty() {
+            return Ok(());
+        }
+        let directory = match change.parent {
+            Some(seen) => self.seen_directory(parent, seen).map_err(|_| Errno::BUSY)?,
+            None => self.directory(parent)?,
+        };
+        let now = match directory.metadata_of(name) {
+            Ok(now) => Some(now),
+            Err(Errno::NOENT) => None,
+            Err(error) => return Err(error),
+        };
+        // It may have changed since all was checked. (What was a directory and
+        // was to make room is gone by now.)
+        match (&change.before, &now) {
+            (Some(before), Some(now)) => {
+                self.unchanged(before, now, directory.as_ref(), name, Thorough::No)
+                    .map_err(|_| Errno::BUSY)?;
+            }
+            (None, None) => {}
+            (Some(before), None) if before.file_type == FileType::Directory => {}
+            _ => return Err(Errno::BUSY),
+        }
+        if change.kind != Kind::Attributes {
+            self.touched.insert(parent.to_vec());
+        }
+        match after.file_type {
+            FileType::Directory => match &now {
+                Some(now) if now.file_type == FileType::Directory => Ok(()),
+                found => {
+                    if found.is_some() {
+                        directory.unlink(name)?;
+                    }
+                    directory.create_directory(name, after.permissions | 0o700)
+                }
+            },
+            FileType::SymbolicLink => {
+                let target = after.target.as_deref().unwrap_or_default();
+                match &now {
+                    None => directory.create_symlink(name, target),
+                    Some(_) => {
+                        let own = own_name()?;
+                        directory.create_symlink(&own, target)?;
+                        replace(directory.as_ref(), &own, name)
+                    }
+                }
+            }
+            FileType::RegularFile if change.kind == Kind::Attributes => {
+                let before = change.before.as_ref().map(|before| before.permissions);
+                if before != Some(after.permissions) {
+                    directory.set_permissions_of(name, after.permissions)?;
+                }
+                if change.times_set {
+                    directory.set_times_of(name, times(after))?;
+                }
+                self.attributed.extend(now.as_ref().map(identity));
+                Ok(())
+            }
+            FileType::RegularFile => {
+                let own = own_name()?;
+                let inode = after.inode_above();
+                if !self.link_to_first(inode, directory.as_ref(), &own) {
+                    write_file(directory.as_ref(), &own, after, &mut self.room)?;
+                }
+                let made = directory.metadata_of(&own).inspect_err(|_| _ = directory.unlink(&own))?;
+                let made = identity(&made);
+                match &now {
+                    Some(_) => replace(directory.as_ref(), &own, name)?,
+                    None => appear(directory.as_ref(), &own, name, after, &mut self.room)?,
+                }
+                if let Some(inode) = inode {
+                    let placed = Placed { parent: parent.to_vec(), name: name.to_vec(), identity: made };
+                    self.placed.entry(inode).or_insert(placed);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a link to what was written for another name of the same file, if that
+    /// is still there and the tree beneath has links.
+    fn link_to_first(&mut self, inode: Option<u64>, to: &dyn Directory, own: &[u8]) -> bool {
+        let Some(placed) = inode.and_then(|inode| self.placed.get(&inode)) else { return false };
+        let (parent, name, first) = (placed.parent.clone(), placed.name.clone(), placed.identity);
+        let Ok(from) = self.directory(&parent) else { return false };
+        if from.link(&name, to, own).is_err() {
+            return false;
+        }
+        // Somebody else may have put another file there meanwhile.
+        if to.metadata_of(own).is_ok_and(|made| identity(&made) == first) {
+            return true;
+        }
+        let _ = to.unlink(own);
+        false
+    }
+}
+
+/// Makes a file whose name must be new, or nothing at all. Holes stay holes.
+fn write_file(
+    directory: &dyn Directory,
+    name: &[u8],
+    version: &Version,
+    room: &mut u64,
+) -> Result<(), Errno> {
+    let options = OpenOptions {
+        read: false,
+        write: true,
+        creation: Creation::New,
+        truncate: false,
+        permissions: version.permissions | 0o200,
+    };
+    let Opened::File(to) = directory.open(name, &options)? else { return Err(Errno::IO) };
+    let mut fill = || {
+        copy(version.open()?.as_ref(), to.as_ref(), room)?;
+        to.set_permissions(version.permissions)?;
+        to.set_times(times(version))?;
+        to.synchronize()
+    };
+    fill().inspect_err(|_| {
+        // What is left must not stay; the first error is the one to tell.
+        let _ = directory.unlink(name);
+    })
+}
+
+fn copy(from: &dyn File, to: &dyn File, room: &mut u64) -> Result<(), Errno> {
+    let size = from.metadata()?.size;
+    let mut buffer = vec![0; 64 << 10];
+    let mut end = 0;
+    let mut offset = 0;
+    while let Some(data) = from.next_data(offset)? {
+        // A tree that says where data is and is wrong must not go on for ever.
+        if data.start < offset || data.end <= data.start {
+            return Err(Errno::IO);
+        }
+        offset = data.start;
+        while offset < data.end {
+            let most = usize::try_from(data.end - offset).unwrap_or(usize::MAX).min(buffer.len());
+            let piece = buffer.get_mut(..most).unwrap_or_default();
+            let count = from.read_at(offset, piece)?.min(most);
+            if count == 0 {
+                // It has been cut meanwhile.
+                return to.set_size(offset);
+            }
+            *room = room.checked_sub(count as u64).ok_or(Errno::DQUOT)?;
+            write_all(to, offset, piece.get(..count).unwrap_or_default())?;
+            offset += count as u64;
+            end = offset;
+        }
+    }
+    if end < size { to.set_size(size) } else { Ok(()) }
+}
+
+fn write_all(to: &dyn File, mut offset: u64, mut piece: &[u8]) -> Result<(), Errno> {
+    while !piece.is_empty() {
+        let written = to.write_at(offset, piece)?.min(piece.len());
+        if written == 0 {
+            return Err(Errno::NOSPC);
+        }
+        offset += written as u64;
+        piece = &piece[written..];
+    }
+    Ok(())
+}
+
+fn replace(directory: &dyn Directory, own: &[u8], name: &[u8]) -> Result<(), Errno> {
+    directory.rename(own, directory, name).inspect_err(|_| {
+        let _ = directory.unlink(own);
+    })
+}
+
+/// Gives a file that was written its name, which nobody else has, whatever they do
+/// meanwhile: what stands there is never replaced.
+fn appear(
+    directory: &dyn Directory,
+    own: &[u8],
+    name: &[u8],
+    version: &Version,
+    room: &mut u64,
+) -> Result<(), Errno> {
+    let renamed = directory.rename_new(own, directory, name);
+    if renamed != Err(Errno::NOTSUP) {
+        return renamed.inspect_err(|_| _ = directory.unlink(own));
+    }
+    match directory.link(own, directory, name) {
+        Ok(()) => directory.unlink(own),
+        Err(Errno::EXIST) => {
+            directory.unlink(own)?;
+            Err(Errno::EXIST)
+        }
+        // A file system with neither: it is made under its name, and so is not whole
+        // from its first moment on.
+        Err(_) => {
+            directory.unlink(own)?;
+            *room = room.saturating_add(version.size);
+            write_file(directory, name, version, room)
+        }
+    }
+}
