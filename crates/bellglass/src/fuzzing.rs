@@ -51,6 +51,7 @@ fn answer(stream: UnixStream) -> Result<Outcome, Error> {
         .clock(Arc::new(FixedClock::new(Duration::ZERO)))
         .random(Box::new(SeededRandom::new(1)))
         .file_bytes(limits.file_bytes)
+        .controller_bytes(limits.controller_bytes)
         .open_files(limits.open_files)
         .build()?;
     let deadline = Instant::now() + TIME;

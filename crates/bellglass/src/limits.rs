@@ -38,11 +38,17 @@ pub struct Limits {
     /// Bytes that the program may write to stdout and stderr together; `None` for
     /// no limit.
     pub output_bytes: Option<u64>,
-    /// Bytes that all files in memory may hold, overlays included.
+    /// Bytes that all files in memory may hold, overlays included. They count in
+    /// `controller_bytes` as well.
     pub file_bytes: u64,
     /// Files, directories and symlinks that the program may make in memory,
     /// overlays included.
     pub file_count: u64,
+    /// Bytes that the controller may keep for the guest in all: files in memory,
+    /// what an overlay has seen beneath, open files, pipes, captured output. Beyond
+    /// it a call fails with ENOMEM, or ENOSPC where it is a file that grows; or the
+    /// run ends.
+    pub controller_bytes: u64,
     /// Files that may be open at once.
     pub open_files: usize,
     /// External calls of the whole run; `None` for no limit.
@@ -74,6 +80,7 @@ impl Default for Limits {
             output_bytes: Some(64 << 20),
             file_bytes: 256 << 20,
             file_count: 1 << 16,
+            controller_bytes: 512 << 20,
             open_files: 1024,
             calls: Some(10_000_000),
             calls_per_second: None,
@@ -99,6 +106,7 @@ impl Limits {
             output_bytes: None,
             file_bytes: 4 << 30,
             file_count: 1 << 22,
+            controller_bytes: 8 << 30,
             calls: None,
             ..Self::default()
         }
@@ -122,6 +130,9 @@ pub enum LimitKind {
     Output,
     /// Space for files: a call was answered with ENOSPC.
     FileSpace,
+    /// [`Limits::controller_bytes`]: a call was answered with ENOMEM or ENOSPC, or
+    /// the run ended.
+    ControllerMemory,
     /// [`Limits::open_files`]: a call was answered with EMFILE.
     OpenFiles,
     /// [`Limits::calls`]: the run ended.

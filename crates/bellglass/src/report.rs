@@ -54,6 +54,12 @@ pub enum Outcome {
         #[serde(serialize_with = "seconds")]
         limit: Duration,
     },
+    /// The controller would have had to keep more for the program than it may, and
+    /// no call could be told so.
+    ControllerMemory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The program made more external calls than it may.
     CallLimit {
         /// The limit.
@@ -133,6 +139,9 @@ pub struct Report {
     /// The greatest resident size of the cell in bytes, as the operating system
     /// says.
     pub peak_resident_bytes: u64,
+    /// The most bytes that the controller kept for the program at once, as
+    /// [`Limits::controller_bytes`] counts them.
+    pub peak_controller_bytes: u64,
     /// Bytes written to stdout and stderr together.
     pub output_bytes: u64,
     /// Messages of the cell that the controller waited for.

@@ -248,6 +248,7 @@ fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: R
         cpu_time: run.used.cpu,
         peak_memory_bytes: ending.usage.peak_memory_bytes,
         peak_resident_bytes: run.used.peak_resident_bytes,
+        peak_controller_bytes: answers.system.meter().peak(),
         output_bytes: answers.system.output_bytes(),
         round_trips: run.round_trips,
         walls: run.walls,
@@ -613,6 +614,7 @@ fn build_system(
         .arguments(std::iter::once(zero).chain(arguments))
         .file_bytes(limits.file_bytes)
         .file_count(limits.file_count)
+        .controller_bytes(limits.controller_bytes)
         .open_files(limits.open_files)
         .memory_limit(limits.memory_bytes)
         .sleep_limits(limits.sleep_time, limits.longest_sleep);

@@ -228,6 +228,11 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "COUNT")]
     pub(crate) file_count: Option<u64>,
 
+    /// The most that bellglass may keep for the program in all, e.g. 512M: files in memory, names
+    /// that it has seen, open files, pipes; beyond it the program's calls find no memory
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) controller_memory: Option<u64>,
+
     /// The most files that may be open at once
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(4..=1_048_576))]
     pub(crate) open_files: Option<u32>,
@@ -274,6 +279,7 @@ impl LimitOptions {
             LimitSet::None => Limits::interactive(),
             LimitSet::Service => Limits::default(),
         };
+        let file_bytes = self.file_space.unwrap_or(base.file_bytes);
         Limits {
             memory_bytes: self.memory.unwrap_or(base.memory_bytes),
             table_elements: self.table_elements.unwrap_or(base.table_elements),
@@ -282,8 +288,12 @@ impl LimitOptions {
             grace_signal: self.grace_signal.unwrap_or(base.grace_signal),
             processor_time: self.cpu_time.or(base.processor_time),
             output_bytes: self.output_limit.or(base.output_bytes),
-            file_bytes: self.file_space.unwrap_or(base.file_bytes),
+            file_bytes,
             file_count: self.file_count.unwrap_or(base.file_count),
+            // More room for files is not to end at what was meant for less.
+            controller_bytes: self.controller_memory.unwrap_or_else(|| {
+                base.controller_bytes.saturating_add(file_bytes.saturating_sub(base.file_bytes))
+            }),
             open_files: self.open_files.map_or(base.open_files, |count| count as usize),
             calls: self.call_limit.or(base.calls),
             calls_per_second: self.call_rate.or(base.calls_per_second),

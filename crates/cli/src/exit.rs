@@ -50,6 +50,7 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
         Outcome::Memory { .. }
         | Outcome::Table { .. }
         | Outcome::OutputLimit { .. }
+        | Outcome::ControllerMemory { .. }
         | Outcome::ProcessorTime { .. }
         | Outcome::CallLimit { .. }
         | Outcome::SleepLimit { .. } => ExitCode::Limit,
@@ -94,6 +95,12 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
         }
         Outcome::OutputLimit { limit } => {
             format!("the program was stopped: it wrote more than {}", crate::units::size(*limit))
+        }
+        Outcome::ControllerMemory { limit } => {
+            format!(
+                "the program was stopped: bellglass would have had to keep more than {} for it",
+                crate::units::size(*limit)
+            )
         }
         Outcome::ProcessorTime { limit } => {
             let limit = humantime::format_duration(*limit);

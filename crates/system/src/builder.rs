@@ -8,7 +8,8 @@ use crate::files::{
     Graft, HostDirectory, HostFile, MemoryTree, OpenNumbers, Overlay, PackDirectory, Place, Quota, compose,
     devices,
 };
-use crate::information::Information;
+use crate::information::{Information, Texts};
+use crate::meter::{BESIDE_FILES, Meter};
 use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
@@ -133,6 +134,12 @@ pub enum SystemError {
         /// Which.
         what: String,
     },
+    /// What is there from the start is more than may be kept for the program.
+    #[error("what the program begins with takes more than the {limit} bytes that may be kept for it")]
+    ControllerMemory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The arguments and the environment are too long together.
     #[error("the arguments and the environment take {bytes} bytes, above the limit of {limit}")]
     TooLong {
@@ -166,6 +173,7 @@ pub struct SystemBuilder {
     open_files: usize,
     file_bytes: u64,
     file_count: u64,
+    controller_bytes: Option<u64>,
     memory_limit: Option<u64>,
     sleeps: Sleeps,
 }
@@ -190,6 +198,7 @@ impl System {
             open_files: 1024,
             file_bytes: 256 << 20,
             file_count: 1 << 16,
+            controller_bytes: None,
             memory_limit: None,
             sleeps: Sleeps::default(),
         }
@@ -302,6 +311,14 @@ impl SystemBuilder {
         self
     }
 
+    /// Bytes that may be kept for the program in all, files in memory included;
+    /// 256 MiB more than [`file_bytes`](Self::file_bytes) if not set. See
+    /// [`Meter`].
+    pub fn controller_bytes(mut self, bytes: u64) -> Self {
+        self.controller_bytes = Some(bytes);
+        self
+    }
+
     /// The guest's memory limit, for `getrlimit` to tell. It is not enforced
     /// here.
     pub fn memory_limit(mut self, bytes: u64) -> Self {
@@ -329,25 +346,31 @@ impl SystemBuilder {
         check_strings(&self.arguments, &environment)?;
         let numbers = OpenNumbers::default();
         let mounts = self.mount_lines();
-        let root = self.tree(&numbers)?;
+        let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
+        let meter = Arc::new(Meter::new(limit));
+        let root = self.tree(&numbers, &meter)?;
         let budget = Arc::new(Budget::new(self.output_limit));
-        let output = |output, inherited| Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget)));
+        let output = |output, inherited| {
+            Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget), Arc::clone(&meter)))
+        };
         let streams = Streams {
             input: Arc::new(InputStream::new(self.input)),
             output: output(self.output, rustix::stdio::stdout()),
             error: output(self.error, rustix::stdio::stderr()),
         };
-        let mut descriptors = Descriptors::new(self.open_files.max(4), numbers);
+        let mut descriptors = Descriptors::new(self.open_files.max(4), numbers, &meter);
         let standard = [
-            Description::new(Object::Input(Arc::clone(&streams.input)), true, false, 0),
-            Description::new(Object::Output(Arc::clone(&streams.output)), false, true, 0),
-            Description::new(Object::Output(Arc::clone(&streams.error)), false, true, 0),
+            (Object::Input(Arc::clone(&streams.input)), true, false),
+            (Object::Output(Arc::clone(&streams.output)), false, true),
+            (Object::Output(Arc::clone(&streams.error)), false, true),
             // The one directory that WASI calls preopened.
-            Description::new(Object::Directory(Place::root(Arc::clone(&root))), true, false, 0),
+            (Object::Directory(Place::root(Arc::clone(&root))), true, false),
         ];
-        for (number, description) in (0..).zip(standard) {
+        for (number, (object, readable, writable)) in (0..).zip(standard) {
             // The table has room for at least four.
-            let _ = descriptors.replace(number, Descriptor::full(description));
+            let opened = Description::new(object, readable, writable, 0, &meter)
+                .and_then(|description| descriptors.replace(number, Descriptor::full(description)));
+            opened.map_err(|_| SystemError::ControllerMemory { limit })?;
         }
         let clock = Arc::clone(&self.clock);
         let processor_time = self.processor_time.unwrap_or_else(|| Box::new(move || clock.monotonic()));
@@ -368,14 +391,16 @@ impl SystemBuilder {
             memory_bytes: 0,
             mounts,
             budget,
+            meter,
             sleeps: self.sleeps,
+            texts: Texts::default(),
             refused: Shortage::default(),
         })
     }
 
     /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
     /// small /etc, and the mounts over all that.
-    fn tree(&mut self, numbers: &OpenNumbers) -> Result<Arc<dyn Directory>, SystemError> {
+    fn tree(&mut self, numbers: &OpenNumbers, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
         // Each tree has a device number of its own, from 1.
         let base: Arc<dyn Directory> = match self.base.take() {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
@@ -383,7 +408,8 @@ impl SystemBuilder {
         };
         // What the builder makes itself is not the program's.
         let own = names(self.identity.home.as_bytes())?.len() as u64 + 1;
-        let quota = Arc::new(Quota::new(self.file_bytes, self.file_count.saturating_add(own)));
+        let files = self.file_count.saturating_add(own);
+        let quota = Arc::new(Quota::metered(self.file_bytes, files, Arc::clone(meter)));
         let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.clock)).root();
         let mut grafts = BTreeMap::new();
         let home = self.identity.home.clone();
@@ -410,7 +436,7 @@ impl SystemBuilder {
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
         }
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
-            let kind = Opening { device, quota: &quota, clock: &self.clock };
+            let kind = Opening { device, quota: &quota, meter, clock: &self.clock };
             let graft = kind.open(mount.source).map_err(|error| match error {
                 OpenError::System(error) => error,
                 OpenError::Errno(errno) => {
@@ -523,6 +549,8 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
 struct Opening<'a> {
     device: u64,
     quota: &'a Arc<Quota>,
+    /// What grows with what the guest does is charged to this.
+    meter: &'a Arc<Meter>,
     clock: &'a Arc<dyn Clock>,
 }
 
@@ -566,7 +594,7 @@ impl Opening<'_> {
                 if !metadata.is_file() {
                     return Err(wrong(path, std::io::ErrorKind::InvalidInput).into());
                 }
-                let root = ArchiveDirectory::open(file, self.device)
+                let root = ArchiveDirectory::open(file, self.device, self.meter)
                     .map_err(|reason| SystemError::Archive { path, reason })?;
                 Graft::Tree(Arc::new(root), BTreeMap::new())
             }

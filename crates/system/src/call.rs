@@ -218,6 +218,12 @@ pub enum Stop {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// More would have to be kept for the guest than may be.
+    #[error("the program made the controller keep more than {limit} bytes")]
+    ControllerMemory {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The guest used more processor time than it may.
     #[error("the program used more than {limit:?} of processor time")]
     ProcessorTime {

@@ -2,6 +2,7 @@
 
 use crate::Errno;
 use crate::files::{Device, File, FileType, OpenNumbers, Place};
+use crate::meter::{Charge, Meter};
 use crate::pipe::{PipeReader, PipeWriter};
 use crate::rights::Rights;
 use crate::stdio::{InputStream, OutputStream};
@@ -17,6 +18,16 @@ pub(crate) mod flags {
     /// All that there are: append, dsync, nonblock, rsync, sync.
     pub(crate) const ALL: u16 = 31;
 }
+
+/// Bytes that an open file is charged with: it, its number, and what its tree makes
+/// for it.
+const OPEN_BYTES: u64 = 768;
+
+/// Bytes for each directory above an open one, which holds them.
+const ABOVE_BYTES: u64 = 256;
+
+/// Bytes of one place of the table.
+const SLOT_BYTES: u64 = size_of::<Option<Descriptor>>() as u64;
 
 /// What a descriptor stands for.
 pub(crate) enum Object {
@@ -81,6 +92,14 @@ impl Object {
         })
     }
 
+    /// Bytes that it takes while it is open, beside what is charged elsewhere.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Directory(place) => OPEN_BYTES + ABOVE_BYTES * place.depth() as u64,
+            _ => OPEN_BYTES,
+        }
+    }
+
     pub(crate) fn is_terminal(&self) -> bool {
         match self {
             Self::Input(stream) => stream.is_terminal(),
@@ -97,6 +116,7 @@ pub(crate) struct Description {
     pub readable: bool,
     pub writable: bool,
     state: Mutex<State>,
+    _charge: Charge,
 }
 
 /// What of an open file changes.
@@ -109,8 +129,17 @@ pub(crate) struct State {
 }
 
 impl Description {
-    pub(crate) fn new(object: Object, readable: bool, writable: bool, flags: u16) -> Arc<Self> {
-        Arc::new(Self { object, readable, writable, state: Mutex::new(State { position: 0, flags }) })
+    /// ENOMEM if the guest may have no more kept for it.
+    pub(crate) fn new(
+        object: Object,
+        readable: bool,
+        writable: bool,
+        flags: u16,
+        meter: &Arc<Meter>,
+    ) -> Result<Arc<Self>, Errno> {
+        let _charge = meter.hold(object.cost())?;
+        let state = Mutex::new(State { position: 0, flags });
+        Ok(Arc::new(Self { object, readable, writable, state, _charge }))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -174,12 +203,14 @@ pub(crate) struct Descriptors {
     taken: usize,
     limit: usize,
     numbers: OpenNumbers,
+    /// For the places of the table.
+    charge: Charge,
 }
 
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
-    pub(crate) fn new(limit: usize, numbers: OpenNumbers) -> Self {
-        Self { slots: Vec::new(), taken: 0, limit, numbers }
+    pub(crate) fn new(limit: usize, numbers: OpenNumbers, meter: &Arc<Meter>) -> Self {
+        Self { slots: Vec::new(), taken: 0, limit, numbers, charge: meter.nothing() }
     }
 
     /// How many are open.
@@ -207,7 +238,7 @@ impl Descriptors {
     /// Gives `descriptor` the lowest free number, of those from `least` on.
     pub(crate) fn insert(&mut self, descriptor: Descriptor, least: u32) -> Result<u32, Errno> {
         let number = self.free(least)?;
-        self.put(number, descriptor);
+        self.put(number, descriptor)?;
         Ok(number)
     }
 
@@ -224,21 +255,25 @@ impl Descriptors {
         if number as usize >= self.limit {
             return Err(Errno::BADF);
         }
-        self.put(number, descriptor);
-        Ok(())
+        self.put(number, descriptor)
     }
 
-    fn put(&mut self, number: u32, descriptor: Descriptor) {
+    /// ENOMEM if the table cannot grow.
+    fn put(&mut self, number: u32, descriptor: Descriptor) -> Result<(), Errno> {
         let index = number as usize;
-        if index >= self.slots.len() {
-            // BOUND: the number is below the limit.
-            self.slots.resize_with(index + 1, || None);
+        if let Some(more) = (index + 1).checked_sub(self.slots.len()).filter(|more| *more > 0) {
+            // BOUND: the number is below the limit; each place is charged.
+            let more = more.max(self.slots.len()).min(self.limit.max(index + 1) - self.slots.len());
+            self.charge.grow(more as u64 * SLOT_BYTES)?;
+            self.slots.reserve_exact(more);
+            self.slots.resize_with(self.slots.len() + more, || None);
         }
         self.slots[index] = Some(descriptor);
         self.numbers.add(number);
         while self.is_taken(self.taken) {
             self.taken += 1;
         }
+        Ok(())
     }
 
     fn is_taken(&self, index: usize) -> bool {
@@ -257,13 +292,37 @@ impl Descriptors {
 mod tests {
     use super::*;
 
-    fn null() -> Descriptor {
-        Descriptor::full(Description::new(Object::Device(Device::Null), true, true, 0))
+    fn meter() -> Arc<Meter> {
+        Arc::new(Meter::new(1 << 20))
+    }
+
+    fn null(meter: &Arc<Meter>) -> Descriptor {
+        let description = Description::new(Object::Device(Device::Null), true, true, 0, meter);
+        Descriptor::full(description.expect("it fits"))
+    }
+
+    #[test]
+    fn what_is_open_is_charged_until_it_is_closed() {
+        let meter = meter();
+        let mut table = Descriptors::new(1 << 20, OpenNumbers::default(), &meter);
+        let number = table.insert(null(&meter), 0).expect("it fits");
+        let used = meter.used();
+        assert!(used >= OPEN_BYTES + SLOT_BYTES);
+        // A copy is the same open file.
+        let copy = table.get(number).expect("it is open").clone();
+        assert_eq!(table.insert(copy, 500_000), Err(Errno::NOMEM), "so large a table is more than it may be");
+        assert_eq!(meter.used(), used);
+        table.close(number).expect("it is open");
+        assert_eq!(meter.used(), used - OPEN_BYTES);
+        drop(table);
+        assert_eq!(meter.used(), 0);
     }
 
     #[test]
     fn the_lowest_free_number_is_taken_up_to_the_limit() {
-        let mut table = Descriptors::new(3, OpenNumbers::default());
+        let meter = meter();
+        let null = || null(&meter);
+        let mut table = Descriptors::new(3, OpenNumbers::default(), &meter);
         for number in 0..3 {
             assert_eq!(table.insert(null(), 0), Ok(number));
         }

@@ -1,9 +1,11 @@
 //! The files of /proc that programs read to learn about the machine. All of them
 //! tell of the virtual machine; nothing in them is the host's.
 
-use crate::System;
-use crate::files::{BytesFile, Device};
+use crate::files::{BytesFile, Device, File};
+use crate::meter::Charge;
+use crate::{Errno, System};
 use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A file of /proc.
@@ -85,15 +87,60 @@ impl Information {
         let own = own.into_iter().map(|(name, file)| (format!("/proc/{process}/{name}"), file));
         own.chain(of_all.into_iter().map(|(name, file)| (format!("/proc/{name}"), file))).collect()
     }
+}
 
-    /// The file, opened, with its content. Its size is told as Linux tells it.
-    pub(crate) fn file(self, content: Vec<u8>) -> BytesFile {
-        BytesFile::told(content, Device::Information(self).metadata(3))
+/// The texts that stay what they are as long as the system does: made when they are
+/// first asked for, and shared by all that have them open.
+#[derive(Default)]
+pub(crate) struct Texts {
+    arguments: OnceLock<Text>,
+    environment: OnceLock<Text>,
+    mounts: OnceLock<Text>,
+    mount_details: OnceLock<Text>,
+    processor: OnceLock<Text>,
+}
+
+/// A text, charged to the guest that asked for it.
+#[derive(Clone)]
+pub(crate) struct Text {
+    pub(crate) bytes: Arc<[u8]>,
+    _charge: Arc<Charge>,
+}
+
+impl Text {
+    fn new(system: &System, bytes: Vec<u8>) -> Result<Self, Errno> {
+        let charge = system.meter.hold(bytes.len() as u64)?;
+        Ok(Self { bytes: bytes.into(), _charge: Arc::new(charge) })
     }
 }
 
+/// The file, opened, as it is at this moment. Its size is told as Linux tells it.
+///
+/// ENOMEM if the guest may have no more kept for it.
+pub(crate) fn open(system: &System, information: Information) -> Result<Arc<dyn File>, Errno> {
+    let Texts { arguments, environment, mounts, mount_details, processor } = &system.texts;
+    let kept = match information {
+        Information::Arguments => Some(arguments),
+        Information::Environment => Some(environment),
+        Information::Mounts => Some(mounts),
+        Information::MountDetails => Some(mount_details),
+        Information::Processor => Some(processor),
+        _ => None,
+    };
+    let text = match kept.and_then(OnceLock::get) {
+        Some(text) => text.clone(),
+        None => {
+            // BOUND: arguments and environment are capped by the builder, and so is
+            // the number of processors; the rest is a few kilobytes.
+            let text = Text::new(system, text(system, information))?;
+            kept.map_or(text.clone(), |kept| kept.get_or_init(|| text).clone())
+        }
+    };
+    Ok(Arc::new(BytesFile::told(text, Device::Information(information).metadata(3))))
+}
+
 /// What a file holds at this moment.
-pub(crate) fn text(system: &System, information: Information) -> Vec<u8> {
+fn text(system: &System, information: Information) -> Vec<u8> {
     match information {
         Information::Arguments => terminated(&system.arguments),
         Information::Environment => terminated(&system.environment),

@@ -1,18 +1,19 @@
 //! Pipes and socket pairs: both ends are in the same guest, in memory.
 
 use crate::Errno;
+use crate::meter::{Charge, Meter};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes that a pipe holds; Linux's default.
-// BOUND: times the limit on open files, this is what pipes can take.
+// BOUND: it is charged when the pipe is made.
 pub(crate) const CAPACITY: usize = 64 << 10;
 
-#[derive(Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
     reader_closed: bool,
     writer_closed: bool,
+    _charge: Charge,
 }
 
 /// The end that reads.
@@ -21,10 +22,12 @@ pub(crate) struct PipeReader(Arc<Mutex<Pipe>>);
 /// The end that writes.
 pub(crate) struct PipeWriter(Arc<Mutex<Pipe>>);
 
-/// Both ends of a new pipe.
-pub(crate) fn pipe() -> (PipeReader, PipeWriter) {
-    let pipe = Arc::new(Mutex::new(Pipe::default()));
-    (PipeReader(Arc::clone(&pipe)), PipeWriter(pipe))
+/// Both ends of a new pipe; ENOMEM if the guest may have no more kept for it.
+pub(crate) fn pipe(meter: &Arc<Meter>) -> Result<(PipeReader, PipeWriter), Errno> {
+    let _charge = meter.hold(CAPACITY as u64)?;
+    let pipe = Pipe { bytes: VecDeque::new(), reader_closed: false, writer_closed: false, _charge };
+    let pipe = Arc::new(Mutex::new(pipe));
+    Ok((PipeReader(Arc::clone(&pipe)), PipeWriter(pipe)))
 }
 
 /// Whether a read of a pipe also takes the bytes.
@@ -86,6 +89,10 @@ impl PipeWriter {
         if count == 0 && !from.is_empty() {
             return Err(Errno::AGAIN);
         }
+        if pipe.bytes.capacity() == 0 && count > 0 {
+            // As much as it ever holds: grown by and by it would become more.
+            pipe.bytes.reserve_exact(CAPACITY);
+        }
         pipe.bytes.extend(&from[..count]);
         Ok(count)
     }
@@ -118,9 +125,13 @@ impl Drop for PipeWriter {
 mod tests {
     use super::*;
 
+    fn new_pipe() -> (PipeReader, PipeWriter) {
+        pipe(&Arc::new(Meter::new(CAPACITY as u64))).expect("it fits")
+    }
+
     #[test]
     fn bytes_go_through_in_order_until_the_end() {
-        let (reader, writer) = pipe();
+        let (reader, writer) = new_pipe();
         let mut bytes = [0; 4];
         assert_eq!(reader.read(&mut bytes, Taking::Take), Err(Errno::AGAIN));
         assert_eq!(writer.write(b"abcdef"), Ok(6));
@@ -134,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_takes_no_more_and_a_closed_one_breaks() {
-        let (reader, writer) = pipe();
+        let (reader, writer) = new_pipe();
         assert_eq!(writer.write(&vec![0; CAPACITY + 1]), Ok(CAPACITY));
         assert_eq!(writer.write(&[0]), Err(Errno::AGAIN));
         assert_eq!(writer.state(), (0, false));

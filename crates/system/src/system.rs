@@ -3,6 +3,8 @@
 use crate::clock::Clock;
 use crate::descriptors::{Descriptors, Object};
 use crate::files::{Device, Directory, Place};
+use crate::information::Texts;
+use crate::meter::Meter;
 use crate::posix::SavedTerminal;
 use crate::random::Random;
 use crate::stdio::{Budget, InputStream, OutputStream};
@@ -33,7 +35,9 @@ pub struct System {
     /// What is mounted where, for /proc to tell.
     pub(crate) mounts: Vec<MountLine>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) sleeps: Sleeps,
+    pub(crate) texts: Texts,
     /// What was refused for want of room.
     pub(crate) refused: Shortage,
 }
@@ -203,6 +207,11 @@ impl System {
         self.budget.written()
     }
 
+    /// What is kept for the guest.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// The root, to start a walk from.
     pub(crate) fn root_place(&self) -> Place {
         Place::root(Arc::clone(&self.root))
@@ -226,10 +235,7 @@ impl System {
                 }
             }
             Device::Descriptor(number) => self.descriptors.get(number)?.description.object.again()?,
-            Device::Information(information) => {
-                let text = crate::information::text(self, information);
-                Object::File(Arc::new(information.file(text)))
-            }
+            Device::Information(information) => Object::File(crate::information::open(self, information)?),
             device => Object::Device(device),
         })
     }

@@ -1,10 +1,12 @@
 //! What the writable trees of one system may hold together.
 
 use crate::Errno;
+use crate::meter::{BESIDE_FILES, Meter};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A quota on bytes and on files, shared by the trees that it was given to.
-/// Beyond it a guest gets ENOSPC.
+/// Beyond it a guest gets ENOSPC, and beyond what its run's [`Meter`] allows too.
 ///
 /// ```
 /// use bellglass_system::files::Quota;
@@ -16,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Quota {
     bytes: Counter,
     files: Counter,
+    meter: Arc<Meter>,
 }
 
 #[derive(Debug)]
@@ -45,18 +48,30 @@ impl Counter {
         }
     }
 
-    fn refund(&self, count: u64) {
+    /// How much was given back: never more than was charged.
+    fn refund(&self, count: u64) -> u64 {
         let subtract = |used: u64| Some(used.saturating_sub(count));
         // The closure never refuses.
-        let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
+        let used = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
+        used.map_or(0, |used| used.min(count))
     }
 }
 
 impl Quota {
     /// A quota of this many bytes, in which names and tables count too, and this
-    /// many files, directories and symlinks.
-    pub const fn new(bytes: u64, files: u64) -> Self {
-        Self { bytes: Counter::new(bytes), files: Counter::new(files) }
+    /// many files, directories and symlinks; with a meter of its own.
+    pub fn new(bytes: u64, files: u64) -> Self {
+        Self::metered(bytes, files, Arc::new(Meter::new(bytes.saturating_add(BESIDE_FILES))))
+    }
+
+    /// The same, of which all bytes count against `meter` as well.
+    pub fn metered(bytes: u64, files: u64, meter: Arc<Meter>) -> Self {
+        Self { bytes: Counter::new(bytes), files: Counter::new(files), meter }
+    }
+
+    /// What its trees are charged to for all that is no file of the guest's.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Bytes that count against it now.
@@ -74,7 +89,7 @@ impl Quota {
     }
 
     pub(super) fn free_bytes(&self) -> u64 {
-        self.bytes.free()
+        self.bytes.free().min(self.meter.free())
     }
 
     pub(super) fn files(&self) -> u64 {
@@ -87,7 +102,12 @@ impl Quota {
 
     /// ENOSPC if not all of it fits.
     pub(super) fn charge(&self, bytes: u64) -> Result<(), Errno> {
-        self.bytes.charge(bytes)
+        self.bytes.charge(bytes)?;
+        // To the guest its files are what there is no room for.
+        self.meter.charge(bytes).map_err(|_| {
+            self.bytes.refund(bytes);
+            Errno::NOSPC
+        })
     }
 
     /// Charges as many of `count` pieces of `size` bytes as fit, and says how
@@ -105,11 +125,13 @@ impl Quota {
     /// ENOSPC if neither or only one of them fits; nothing is charged then.
     pub(super) fn charge_file(&self, bytes: u64) -> Result<(), Errno> {
         self.files.charge(1)?;
-        self.charge(bytes).inspect_err(|_| self.files.refund(1))
+        self.charge(bytes).inspect_err(|_| {
+            self.files.refund(1);
+        })
     }
 
     pub(super) fn refund(&self, bytes: u64) {
-        self.bytes.refund(bytes);
+        self.meter.refund(self.bytes.refund(bytes));
     }
 
     pub(super) fn refund_file(&self, bytes: u64) {
@@ -120,6 +142,7 @@ impl Quota {
     /// Charges what has just been given back elsewhere, and so fits.
     pub(super) fn charge_again(&self, bytes: u64) {
         self.bytes.used.fetch_add(bytes, Ordering::Relaxed);
+        self.meter.charge_again(bytes);
     }
 }
 
@@ -140,5 +163,17 @@ mod tests {
         assert_eq!(quota.charge(u64::MAX), Err(Errno::NOSPC));
         quota.refund_file(1000);
         assert_eq!((quota.used_bytes(), quota.used_files()), (0, 1));
+    }
+
+    #[test]
+    fn bytes_count_against_the_meter_too() {
+        let meter = Arc::new(Meter::new(50));
+        let quota = Quota::metered(100, 2, Arc::clone(&meter));
+        quota.charge(30).expect("it fits");
+        assert_eq!(quota.charge(30), Err(Errno::NOSPC));
+        assert_eq!((quota.used_bytes(), quota.free_bytes(), meter.used()), (30, 20, 30));
+        assert_eq!(quota.charge_some(9, 10), 2);
+        quota.refund(50);
+        assert_eq!((quota.used_bytes(), meter.used(), meter.peak()), (0, 0, 50));
     }
 }

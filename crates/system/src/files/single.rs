@@ -3,6 +3,7 @@
 
 use super::{File, FileType, Metadata};
 use crate::Errno;
+use crate::information::Text;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,6 +12,8 @@ use std::time::{Duration, SystemTime};
 pub struct BytesFile {
     bytes: Arc<[u8]>,
     metadata: Metadata,
+    /// What `bytes` is charged by, if it is charged.
+    _text: Option<Text>,
 }
 
 impl BytesFile {
@@ -28,12 +31,12 @@ impl BytesFile {
             modified: Duration::ZERO,
             changed: Duration::ZERO,
         };
-        Self { bytes, metadata }
+        Self { bytes, metadata, _text: None }
     }
 
     /// A file of which something else is told than what its content says.
-    pub(crate) fn told(bytes: Vec<u8>, metadata: Metadata) -> Self {
-        Self { bytes: bytes.into(), metadata }
+    pub(crate) fn told(text: Text, metadata: Metadata) -> Self {
+        Self { bytes: Arc::clone(&text.bytes), metadata, _text: Some(text) }
     }
 }
 

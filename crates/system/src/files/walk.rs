@@ -34,6 +34,11 @@ impl Place {
         self.below.last().unwrap_or(&self.root)
     }
 
+    /// How many directories are above it.
+    pub(crate) fn depth(&self) -> usize {
+        self.below.len()
+    }
+
     /// The directory above; the root is above itself.
     pub(crate) fn parent(&self) -> &Arc<dyn Directory> {
         let above = self.below.len().checked_sub(2).and_then(|index| self.below.get(index));

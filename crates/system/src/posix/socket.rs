@@ -38,11 +38,14 @@ pub(super) fn socketpair(system: &mut System, call: &mut Call<'_>) -> Result<Ans
         return Err(Errno::PROTONOSUPPORT.into());
     }
     let flags = if kind & NONBLOCK != 0 { flags::NONBLOCK } else { 0 };
-    let ((one_in, other_out), (other_in, one_out)) = (pipe(), pipe());
+    let meter = &system.meter;
+    let ((one_in, other_out), (other_in, one_out)) = (pipe(meter)?, pipe(meter)?);
     let end = |incoming, outgoing| {
-        Descriptor::full(Description::new(Object::Socket { incoming, outgoing }, true, true, flags))
+        let object = Object::Socket { incoming, outgoing };
+        Ok::<_, Errno>(Descriptor::full(Description::new(object, true, true, flags, meter)?))
     };
-    add_two(system, call, call.u32(3), [end(one_in, one_out), end(other_in, other_out)])
+    let ends = [end(one_in, one_out)?, end(other_in, other_out)?];
+    add_two(system, call, call.u32(3), ends)
 }
 
 /// The socket that descriptor argument 0 is; EBADF or ENOTSOCK.

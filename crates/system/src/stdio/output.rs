@@ -2,12 +2,13 @@
 
 use super::pump::WritePump;
 use super::{CHUNK, Readiness};
+use crate::meter::{Charge, Meter};
 use crate::wait::{HostDescriptor, wait_for};
 use crate::{Errno, Fault, Stop, Waiter};
 use rustix::event::PollFlags;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a guest's standard output or error goes.
 #[derive(Default)]
@@ -15,7 +16,8 @@ pub enum Output {
     /// Nowhere.
     #[default]
     Discard,
-    /// Into this buffer. The output limit bounds it.
+    /// Into this buffer. The output limit bounds it, and what may be kept for the
+    /// program: it counts as long as it is in the buffer.
     Capture(Capture),
     /// To a writer, which is flushed after each write of the guest and written to
     /// on a thread of its own.
@@ -41,7 +43,14 @@ impl std::fmt::Debug for Output {
 
 /// A buffer that output goes into. Clones are the same buffer.
 #[derive(Clone, Debug, Default)]
-pub struct Capture(Arc<Mutex<Vec<u8>>>);
+pub struct Capture(Arc<Mutex<Captured>>);
+
+#[derive(Debug, Default)]
+struct Captured {
+    bytes: Vec<u8>,
+    /// One of each run that writes here.
+    charges: Vec<Charge>,
+}
 
 impl Capture {
     /// An empty buffer.
@@ -51,12 +60,29 @@ impl Capture {
 
     /// A copy of what it holds.
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().bytes.clone()
     }
 
     /// Takes out what it holds.
     pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock()).bytes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Captured> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, from: &[u8], meter: &Arc<Meter>) -> Result<(), Stop> {
+        let too_much = |_| Stop::ControllerMemory { limit: meter.limit() };
+        let charge = meter.hold(from.len() as u64).map_err(too_much)?;
+        let mut captured = self.lock();
+        captured.bytes.extend_from_slice(from);
+        let mut rest = Some(charge);
+        for other in &mut captured.charges {
+            rest = rest.and_then(|charge| other.absorb(charge).err());
+        }
+        captured.charges.extend(rest);
+        Ok(())
     }
 }
 
@@ -97,6 +123,7 @@ enum Target {
 pub(crate) struct OutputStream {
     target: Mutex<Target>,
     budget: Arc<Budget>,
+    meter: Arc<Meter>,
     terminal: bool,
 }
 
@@ -106,6 +133,7 @@ impl OutputStream {
         output: Output,
         inherited: std::os::fd::BorrowedFd<'static>,
         budget: Arc<Budget>,
+        meter: Arc<Meter>,
     ) -> Self {
         let host = |host: HostDescriptor| {
             let manner = Manner::of(&host);
@@ -119,7 +147,7 @@ impl OutputStream {
             Output::Inherit => host(HostDescriptor::Inherited(inherited)),
         };
         let terminal = matches!(&target, Target::Host { host, .. } if rustix::termios::isatty(host));
-        Self { target: Mutex::new(target), budget, terminal }
+        Self { target: Mutex::new(target), budget, meter, terminal }
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
@@ -163,7 +191,7 @@ impl OutputStream {
         match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Discard => Ok(from.len()),
             Target::Capture(capture) => {
-                capture.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(from);
+                capture.write(from, &self.meter)?;
                 Ok(from.len())
             }
             Target::Pump(pump) => {

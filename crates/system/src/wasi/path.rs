@@ -160,7 +160,7 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     }
     let resolved = walk(start, &path, if exclusive { Last::Keep } else { follow })?;
     let object = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
-    let description = Description::new(object, options.read, options.write, fd_flags);
+    let description = Description::new(object, options.read, options.write, fd_flags, &system.meter)?;
     let full = Descriptor::full(description);
     let descriptor = Descriptor {
         rights: full.rights.and(rights),

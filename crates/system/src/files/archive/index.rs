@@ -3,13 +3,25 @@
 use super::ArchiveError;
 use crate::Errno;
 use crate::files::NAME_BYTES;
+use crate::meter::{Charge, Meter};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Entries of one archive, directories that are only named within others
 /// included.
-// BOUND: some hundred bytes of memory for each.
-const ENTRIES: usize = 1 << 19;
+// BOUND: NODE_BYTES and the name are charged for each.
+pub(super) const ENTRIES: usize = 1 << 19;
+
+/// What an entry is charged with, beside its name: more than its part of all tables
+/// where these are emptiest.
+const NODE_BYTES: u64 = 384;
+
+/// What a directory is charged with beside: the first node of its table.
+const DIRECTORY_BYTES: u64 = 512;
+
+/// What a name is charged with, beside itself.
+const LINK_BYTES: u64 = 192;
 
 /// Bytes of all names of one archive.
 const NAMES: usize = 128 << 20;
@@ -37,6 +49,7 @@ pub(super) enum Content {
 
 pub(super) struct Index {
     nodes: Vec<Node>,
+    _charge: Charge,
 }
 
 impl Index {
@@ -51,6 +64,8 @@ pub(super) struct IndexBuilder {
     /// The entries of each node that is a directory.
     children: Vec<Option<BTreeMap<Vec<u8>, usize>>>,
     names: usize,
+    charge: Charge,
+    limit: u64,
 }
 
 /// What comes of adding.
@@ -66,8 +81,9 @@ pub(super) enum New {
 }
 
 impl IndexBuilder {
-    pub(super) fn new() -> Self {
-        let mut builder = Self { nodes: Vec::new(), children: Vec::new(), names: 0 };
+    pub(super) fn new(meter: &Arc<Meter>) -> Self {
+        let (charge, limit) = (meter.nothing(), meter.limit());
+        let mut builder = Self { nodes: Vec::new(), children: Vec::new(), names: 0, charge, limit };
         builder.nodes.push(directory(Duration::ZERO, 0o755));
         builder.children.push(Some(BTreeMap::new()));
         builder
@@ -162,6 +178,7 @@ impl IndexBuilder {
         }
         let number = self.nodes.len();
         let is_directory = matches!(node.content, Content::Directory(_));
+        self.charge(NODE_BYTES + if is_directory { DIRECTORY_BYTES } else { 0 })?;
         self.nodes.push(node);
         self.children.push(is_directory.then(BTreeMap::new));
         self.name(parent, name, number)?;
@@ -169,7 +186,9 @@ impl IndexBuilder {
     }
 
     fn name(&mut self, parent: usize, name: &[u8], number: usize) -> Result<(), ArchiveError> {
-        self.count(name.len() + 64)?;
+        self.count(name.len())?;
+        // For the name, of which a node may have several.
+        self.charge(LINK_BYTES)?;
         if let Some(Some(entries)) = self.children.get_mut(parent) {
             entries.insert(name.to_vec(), number);
         }
@@ -178,8 +197,14 @@ impl IndexBuilder {
 
     fn count(&mut self, bytes: usize) -> Result<(), ArchiveError> {
         self.names += bytes;
-        let limit = NAMES as u64;
-        if self.names > NAMES { Err(ArchiveError::TooMuch { limit, what: "bytes of names" }) } else { Ok(()) }
+        if self.names > NAMES {
+            return Err(ArchiveError::TooMuch { limit: NAMES as u64, what: "bytes of names" });
+        }
+        self.charge(bytes as u64)
+    }
+
+    fn charge(&mut self, bytes: u64) -> Result<(), ArchiveError> {
+        self.charge.grow(bytes).map_err(|_| ArchiveError::Memory { limit: self.limit })
     }
 
     pub(super) fn finish(self) -> Index {
@@ -189,7 +214,7 @@ impl IndexBuilder {
                 node.content = Content::Directory(children.into_iter().collect());
             }
         }
-        Index { nodes }
+        Index { nodes, _charge: self.charge }
     }
 }
 

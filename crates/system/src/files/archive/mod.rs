@@ -16,6 +16,7 @@ mod zip;
 
 use super::{Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened};
 use crate::Errno;
+use crate::meter::Meter;
 use index::{Content, Index, Node};
 use std::fs;
 use std::ops::ControlFlow;
@@ -44,6 +45,14 @@ pub enum ArchiveError {
         /// Of what.
         what: &'static str,
     },
+    /// What is known of its entries would be more than may be kept for the run.
+    #[error(
+        "what is known of its entries takes more than the {limit} bytes that may be kept for the program"
+    )]
+    Memory {
+        /// The limit of the run's [`Meter`], in bytes.
+        limit: u64,
+    },
     /// An entry would lie outside.
     #[error("its entry '{0}' does not lie within it")]
     Outside(String),
@@ -66,6 +75,8 @@ struct Archive {
     /// What the positions in the index mean.
     data: Data,
     budget: Arc<Budget>,
+    /// What is unpacked is charged to it.
+    meter: Arc<Meter>,
     device: u64,
 }
 
@@ -82,11 +93,12 @@ pub struct ArchiveDirectory {
 }
 
 impl ArchiveDirectory {
-    /// The root of the archive that `file` is, shown with this device number.
+    /// The root of the archive that `file` is, shown with this device number. What is
+    /// kept of it is charged to `meter`.
     ///
     /// # Errors
     /// [`ArchiveError`].
-    pub fn open(file: fs::File, device: u64) -> Result<Self, ArchiveError> {
+    pub fn open(file: fs::File, device: u64, meter: &Arc<Meter>) -> Result<Self, ArchiveError> {
         let mut first = [0; 512];
         let mut have = 0;
         while have < first.len() {
@@ -97,7 +109,7 @@ impl ArchiveDirectory {
         }
         let first = &first[..have];
         let (index, data) = if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
-            let (index, entries) = zip::index(Arc::new(file))?;
+            let (index, entries) = zip::index(Arc::new(file), meter)?;
             (index, Data::Zip(entries))
         } else {
             let file = if first.starts_with(&[0x1f, 0x8b]) {
@@ -110,10 +122,11 @@ impl ArchiveDirectory {
                 return Err(ArchiveError::Unknown);
             };
             let file = Arc::new(file);
-            (tar::index(&file)?, Data::Tar(file))
+            (tar::index(&file, meter)?, Data::Tar(file))
         };
         let budget = Arc::new(Budget::default());
-        Ok(Self { archive: Arc::new(Archive { index, data, budget, device }), node: 0 })
+        let meter = Arc::clone(meter);
+        Ok(Self { archive: Arc::new(Archive { index, data, budget, meter, device }), node: 0 })
     }
 
     fn node(&self) -> Result<&Node, Errno> {
@@ -189,7 +202,9 @@ impl Directory for ArchiveDirectory {
         let metadata = metadata_of(&self.archive, number, node);
         Ok(Opened::File(match &self.archive.data {
             Data::Tar(file) => Arc::new(Part { file: Arc::clone(file), position, size, metadata }),
-            Data::Zip(entries) => entries.open(position, metadata, &self.archive.budget)?,
+            Data::Zip(entries) => {
+                entries.open(position, metadata, &self.archive.budget, &self.archive.meter)?
+            }
         }))
     }
 

@@ -5,6 +5,7 @@
 use super::ArchiveError;
 use super::index::{Index, IndexBuilder, New};
 use crate::files::PATH_BYTES;
+use crate::meter::Meter;
 use std::fs;
 use std::io::{Read, Seek};
 use std::sync::Arc;
@@ -28,12 +29,12 @@ fn damaged(error: std::io::Error) -> ArchiveError {
     ArchiveError::Damaged(error.to_string())
 }
 
-pub(super) fn index(file: &Arc<fs::File>) -> Result<Index, ArchiveError> {
+pub(super) fn index(file: &Arc<fs::File>, meter: &Arc<Meter>) -> Result<Index, ArchiveError> {
     let length = file.metadata()?.len();
     let mut reader = std::io::BufReader::new(file.try_clone()?);
     reader.rewind()?;
     let mut archive = tar::Archive::new(reader);
-    let mut index = IndexBuilder::new();
+    let mut index = IndexBuilder::new(meter);
     let mut said = Said::default();
     for entry in archive.entries_with_seek().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;

@@ -1,6 +1,7 @@
 //! Unpacking, with a cap on what comes out.
 
 use super::{ArchiveError, File, Metadata};
+use crate::meter::{Charge, Meter};
 use crate::{Errno, go_on};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -78,6 +79,7 @@ pub(super) struct Unpacked {
     metadata: Metadata,
     budget: Arc<Budget>,
     state: Mutex<State>,
+    _charge: Charge,
 }
 
 struct State {
@@ -90,19 +92,26 @@ struct State {
 }
 
 /// Bytes of an unpacked file that stay in memory.
-const SPOOLED: usize = 256 << 10;
+const SPOOLED: usize = 64 << 10;
+
+/// Bytes of what unpacks an open entry.
+const DECODER_BYTES: u64 = 128 << 10;
 
 impl Unpacked {
-    /// EFBIG for an entry that is too large.
+    /// EFBIG for an entry that is too large, ENOMEM if the guest may have no more kept
+    /// for it.
     pub(super) fn new(
         from: Box<dyn Read + Send>,
         metadata: Metadata,
         expected: u32,
         budget: Arc<Budget>,
+        meter: &Arc<Meter>,
     ) -> Result<Self, Errno> {
         if metadata.size > ENTRY {
             return Err(Errno::FBIG);
         }
+        // The buffer grows by doubling.
+        let _charge = meter.hold(DECODER_BYTES + 2 * metadata.size.min(SPOOLED as u64))?;
         let state = State {
             from,
             to: tempfile::SpooledTempFile::new(SPOOLED),
@@ -110,7 +119,7 @@ impl Unpacked {
             checksum: flate2::Crc::new(),
             expected,
         };
-        Ok(Self { metadata, budget, state: Mutex::new(state) })
+        Ok(Self { metadata, budget, state: Mutex::new(state), _charge })
     }
 
     /// Unpacks up to `end`, which is not beyond the size that was declared.

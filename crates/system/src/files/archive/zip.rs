@@ -1,15 +1,22 @@
 //! The index of a zip, and its entries.
 
-use super::index::{Index, IndexBuilder, New};
+use super::index::{ENTRIES, Index, IndexBuilder, New};
 use super::unpack::{Budget, Section, Unpacked};
 use super::{ArchiveError, File, Metadata, Part};
 use crate::Errno;
 use crate::files::PATH_BYTES;
+use crate::meter::Meter;
 use std::fs;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
-use zip::{CompressionMethod, DateTime};
+use zip::read::Config;
+use zip::unstable::read::ZipIterable;
+use zip::{CompressionMethod, DateTime, HasZipMetadata, ZipReadOptions};
+
+/// Bytes of a header that are read at once.
+const HEADER: usize = 512;
 
 /// Where the entries are.
 pub(super) struct Entries {
@@ -36,14 +43,22 @@ fn damaged(error: zip::result::ZipError) -> ArchiveError {
     ArchiveError::Damaged(error.to_string())
 }
 
-pub(super) fn index(file: Arc<fs::File>) -> Result<(Index, Entries), ArchiveError> {
+/// Reads the record at the end first, and the directory only if that says no more
+/// than may be; and of the directory one entry at a time.
+pub(super) fn index(file: Arc<fs::File>, meter: &Arc<Meter>) -> Result<(Index, Entries), ArchiveError> {
     let length = file.metadata()?.len();
-    // BOUND: the crate keeps what the directory at the end of the file holds.
-    let mut archive = zip::ZipArchive::new(BufReader::new(file.try_clone()?)).map_err(damaged)?;
-    let mut index = IndexBuilder::new();
+    let reader = || At { file: &file, position: 0 };
+    // The directory is gone through by jumps, each of which empties the buffer.
+    let directory = BufReader::with_capacity(HEADER, reader());
+    let mut archive = ZipIterable::try_new(directory, Config::default()).map_err(damaged)?;
+    if archive.len() > ENTRIES {
+        return Err(ArchiveError::TooMuch { limit: ENTRIES as u64, what: "entries" });
+    }
+    let mut contents = BufReader::with_capacity(HEADER, reader());
+    let mut index = IndexBuilder::new(meter);
     let mut entries = Vec::new();
-    for number in 0..archive.len() {
-        let entry = archive.by_index_raw(number).map_err(damaged)?;
+    for entry in archive.files().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
         let path = match entry.name() {
             Ok(name) => name.into_owned().into_bytes(),
             Err(_) => entry.name_raw().to_vec(),
@@ -64,14 +79,13 @@ pub(super) fn index(file: Arc<fs::File>) -> Result<(Index, Entries), ArchiveErro
             _ => Packing::Other,
         };
         let (packed, size) = (entry.compressed_size(), entry.size());
-        let start = entry.data_start().unwrap_or(length);
+        let start = entry.get_metadata().data_start(&mut contents).map_err(damaged)?;
         if start.checked_add(packed).is_none_or(|end| end > length)
             || packing == Packing::Stored && size != packed
         {
             return Err(ArchiveError::Damaged("it ends within an entry".to_owned()));
         }
         let checksum = entry.crc32();
-        drop(entry);
         let new = if is_directory {
             New::Directory
         } else if is_symlink {
@@ -82,7 +96,7 @@ pub(super) fn index(file: Arc<fs::File>) -> Result<(Index, Entries), ArchiveErro
                 )));
             }
             let mut target = Vec::new();
-            let entry = archive.by_index(number).map_err(damaged)?;
+            let entry = entry.with_reader(&mut contents, ZipReadOptions::new()).map_err(damaged)?;
             let read = entry.take(PATH_BYTES as u64).read_to_end(&mut target);
             read.map_err(|error| ArchiveError::Damaged(error.to_string()))?;
             New::Symlink(target)
@@ -97,12 +111,13 @@ pub(super) fn index(file: Arc<fs::File>) -> Result<(Index, Entries), ArchiveErro
 }
 
 impl Entries {
-    /// ENOTSUP for an entry that cannot be unpacked, EFBIG for a huge one.
+    /// ENOTSUP for an entry that cannot be unpacked, EFBIG for a huge one, ENOMEM.
     pub(super) fn open(
         &self,
         number: u64,
         metadata: Metadata,
         budget: &Arc<Budget>,
+        meter: &Arc<Meter>,
     ) -> Result<Arc<dyn File>, Errno> {
         let number = usize::try_from(number).map_err(|_| Errno::IO)?;
         let Entry { start, packed, checksum, packing } = *self.entries.get(number).ok_or(Errno::IO)?;
@@ -112,9 +127,36 @@ impl Entries {
             Packing::Stored => Ok(Arc::new(Part { file, position: start, size: packed, metadata })),
             Packing::Deflated => {
                 let from = flate2::read::DeflateDecoder::new(Section::new(file, start, packed));
-                Ok(Arc::new(Unpacked::new(Box::new(from), metadata, checksum, Arc::clone(budget))?))
+                let budget = Arc::clone(budget);
+                Ok(Arc::new(Unpacked::new(Box::new(from), metadata, checksum, budget, meter)?))
             }
         }
+    }
+}
+
+/// A file of the host, read from a position of its own.
+struct At<'a> {
+    file: &'a fs::File,
+    position: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read_at(into, self.position)?;
+        self.position = self.position.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for At<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
+        };
+        self.position = position.ok_or(std::io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
     }
 }
 

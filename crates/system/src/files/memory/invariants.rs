@@ -26,7 +26,7 @@ impl MemoryTree {
             assert_eq!(entries.by_name.len(), entries.by_cookie.len(), "inode {number}: both maps");
             for (name, entry) in &entries.by_name {
                 assert!(!name.is_empty() && name.len() <= 255 && !name.contains(&b'/') && !name.contains(&0));
-                assert!(name != b"." && name != b"..");
+                assert!(name[..] != *b"." && name[..] != *b"..");
                 assert!(entry.cookie > 0 && entry.cookie < entries.next_cookie);
                 assert_eq!(entries.by_cookie.get(&entry.cookie), Some(&(name.clone(), entry.inode)));
                 assert!(entry.cost == 0 || entry.cost == entry_cost(name));

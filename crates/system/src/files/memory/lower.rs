@@ -6,15 +6,14 @@
 
 use crate::Errno;
 use crate::files::{Directory, FileType, Found, Metadata};
+use crate::meter::{Charge, Meter};
 use crate::pieces::Steps;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Entries that one overlay may see.
-// BOUND: a guest that walks through ever more of a large tree is stopped here,
-// with ENOMEM, at some hundred megabytes.
-const SEEN: usize = 1 << 20;
+/// Bytes of a name in a list of names, beside itself.
+const NAME_BYTES: u64 = 96;
 
 /// Directories of the lower tree that are held open, beside the root: each may
 /// be a descriptor of the host.
@@ -31,7 +30,7 @@ pub(in crate::files) const LOWER_ROOT: SeenDirectory = SeenDirectory(0);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::files) struct Origin {
     pub directory: SeenDirectory,
-    pub name: Vec<u8>,
+    pub name: Arc<[u8]>,
 }
 
 /// An entry of the lower tree, as it was seen.
@@ -55,7 +54,7 @@ struct Looked {
     origin: Origin,
     /// The lower tree's device and inode number of it.
     identity: (u64, u64),
-    seen: BTreeMap<Vec<u8>, Seen>,
+    seen: BTreeMap<Arc<[u8]>, Seen>,
     /// Whether all entries have been seen.
     complete: bool,
     open: Option<Arc<dyn Directory>>,
@@ -66,7 +65,10 @@ pub(in crate::files) struct Lower {
     held: VecDeque<usize>,
     /// The inodes of files with more than one name, by the lower tree's numbers.
     linked: HashMap<(u64, u64), u64>,
-    count: usize,
+    /// For all that was seen, as long as the tree is there.
+    // BOUND: a guest that walks through ever more of a large tree is stopped by the
+    // meter, with ENOMEM.
+    charge: Charge,
 }
 
 /// What was found beneath, and is not known above yet.
@@ -80,9 +82,9 @@ pub(in crate::files) fn identity(metadata: &Metadata) -> (u64, u64) {
 }
 
 impl Lower {
-    pub(super) fn new(root: Arc<dyn Directory>) -> Result<(Self, Metadata), Errno> {
+    pub(super) fn new(root: Arc<dyn Directory>, meter: &Arc<Meter>) -> Result<(Self, Metadata), Errno> {
         let metadata = root.metadata()?;
-        let origin = Origin { directory: LOWER_ROOT, name: Vec::new() };
+        let origin = Origin { directory: LOWER_ROOT, name: Arc::default() };
         let root = Looked {
             origin,
             identity: identity(&metadata),
@@ -90,7 +92,8 @@ impl Lower {
             complete: false,
             open: Some(root),
         };
-        let lower = Self { directories: vec![root], held: VecDeque::new(), linked: HashMap::new(), count: 0 };
+        let (held, linked, charge) = (VecDeque::new(), HashMap::new(), meter.nothing());
+        let lower = Self { directories: vec![root], held, linked, charge };
         Ok((lower, metadata))
     }
 
@@ -136,7 +139,10 @@ impl Lower {
     }
 
     /// What has been seen in it.
-    pub(in crate::files) fn seen(&self, directory: SeenDirectory) -> Result<&BTreeMap<Vec<u8>, Seen>, Errno> {
+    pub(in crate::files) fn seen(
+        &self,
+        directory: SeenDirectory,
+    ) -> Result<&BTreeMap<Arc<[u8]>, Seen>, Errno> {
         Ok(&self.looked(directory)?.seen)
     }
 
@@ -207,9 +213,6 @@ impl Lower {
         if looked.complete || looked.seen.contains_key(name) {
             return Err(Errno::NOENT);
         }
-        if self.count >= SEEN {
-            return Err(Errno::NOMEM);
-        }
         let open = self.open(directory)?;
         let metadata = open.metadata_of(name)?;
         let target = match metadata.file_type {
@@ -222,13 +225,18 @@ impl Lower {
         Ok(New { metadata, target })
     }
 
-    /// The names that have not been seen yet.
-    pub(super) fn unseen(&mut self, directory: SeenDirectory) -> Result<Vec<Vec<u8>>, Errno> {
+    /// Charges what is about to be noted of an entry; ENOMEM.
+    pub(super) fn charge(&mut self, bytes: u64) -> Result<(), Errno> {
+        self.charge.grow(bytes)
+    }
+
+    /// The names that have not been seen yet, with what they are charged by.
+    pub(super) fn unseen(&mut self, directory: SeenDirectory) -> Result<(Vec<Vec<u8>>, Charge), Errno> {
         let open = self.open(directory)?;
-        let room = SEEN.saturating_sub(self.count);
+        let mut charge = self.charge.more();
         let looked = self.looked(directory)?;
         let mut names = Vec::new();
-        let (mut too_many, mut steps, mut going) = (false, Steps::default(), Ok(()));
+        let (mut too_many, mut steps, mut going) = (Ok(()), Steps::default(), Ok(()));
         open.entries(0, &mut |entry| {
             going = steps.step();
             if going.is_err() {
@@ -237,15 +245,17 @@ impl Lower {
             if looked.seen.contains_key(entry.name) {
                 return ControlFlow::Continue(());
             }
-            too_many = names.len() >= room;
-            if too_many {
+            // In a vector that is as much as twice as large.
+            too_many = charge.grow(entry.name.len() as u64 + NAME_BYTES);
+            if too_many.is_err() {
                 return ControlFlow::Break(());
             }
             names.push(entry.name.to_vec());
             ControlFlow::Continue(())
         })?;
         going?;
-        if too_many { Err(Errno::NOMEM) } else { Ok(names) }
+        too_many?;
+        Ok((names, charge))
     }
 
     /// The number that a directory gets which is about to be seen.
@@ -254,11 +264,11 @@ impl Lower {
     }
 
     /// Notes that `inode` stands for what was found.
-    pub(super) fn add(&mut self, directory: SeenDirectory, name: &[u8], new: New, inode: u64) {
+    pub(super) fn add(&mut self, directory: SeenDirectory, name: Arc<[u8]>, new: New, inode: u64) {
         let New { metadata, target } = new;
         let kind = match (metadata.file_type, target) {
             (FileType::Directory, _) => {
-                let origin = Origin { directory, name: name.to_vec() };
+                let origin = Origin { directory, name: Arc::clone(&name) };
                 let number = self.next_directory();
                 self.directories.push(Looked {
                     origin,
@@ -276,8 +286,7 @@ impl Lower {
             self.linked.insert(identity(&metadata), inode);
         }
         if let Ok(looked) = self.looked_mut(directory) {
-            looked.seen.insert(name.to_vec(), Seen { inode, metadata, kind });
-            self.count += 1;
+            looked.seen.insert(name, Seen { inode, metadata, kind });
         }
     }
 

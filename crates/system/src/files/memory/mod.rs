@@ -17,7 +17,7 @@ use std::any::Any;
 use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tree::NewContent;
-pub(super) use tree::{Content, ROOT, Tree};
+pub(super) use tree::{Content, Entries, ROOT, Tree};
 
 /// A file tree in memory. Clones are the same tree, so that the owner of a run
 /// can look at what it left.
@@ -46,7 +46,8 @@ impl MemoryTree {
     }
 
     /// A tree that begins as what `lower` is and may be changed in any way,
-    /// while `lower` stays as it is. Only what is changed counts against `quota`.
+    /// while `lower` stays as it is. Only what is changed counts against `quota`; what
+    /// is looked at, against its meter.
     ///
     /// What somebody else changes in `lower` meanwhile shows as long as the guest
     /// has not looked there; a file's content, as long as it has not changed it.
@@ -59,7 +60,7 @@ impl MemoryTree {
         device: u64,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Errno> {
-        let (lower, root) = Lower::new(lower)?;
+        let (lower, root) = Lower::new(lower, quota.meter())?;
         let tree = Tree::over(lower, root, Tree::new(quota, device, clock));
         Ok(Self { tree: Arc::new(Mutex::new(tree)) })
     }

@@ -6,17 +6,30 @@ use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
 use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space};
 use crate::pieces::Steps;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What an inode is charged with, beside its content: a round number above its
-/// size in the table.
-const INODE_BYTES: u64 = 384;
+/// What an inode is charged with, beside its content: more than its size, its part
+/// of the table where that is emptiest, and the first node of its content's.
+const INODE_BYTES: u64 = 512;
 
-/// What a directory entry is charged with, beside its name.
-const ENTRY_BYTES: u64 = 128;
+/// What a directory is charged with beside: the first nodes of its tables, which
+/// stay when it is emptied.
+const DIRECTORY_BYTES: u64 = 1024;
+
+/// What a directory entry is charged with, beside its name: its part of both tables
+/// where these are emptiest.
+const ENTRY_BYTES: u64 = 224;
+
+/// What an entry of the lower tree that was looked at is charged with, beside its
+/// name: an inode and an entry, and twice what it was.
+const SEEN_BYTES: u64 = 1152;
+
+/// What a directory of the lower tree is charged with beside: see
+/// [`DIRECTORY_BYTES`]; and its part of the table of directories.
+const SEEN_DIRECTORY_BYTES: u64 = 2816;
 
 /// Names of one file; Linux's limit for ext4.
 const LINKS: u64 = 65_000;
@@ -25,14 +38,15 @@ const LINKS: u64 = 65_000;
 pub(in crate::files) const ROOT: u64 = 1;
 
 /// All inodes of one tree. They name each other by number, so that dropping the
-/// tree is no recursion, however deep a guest made it.
+/// tree is no recursion, however deep a guest made it. Its tables are B-trees, which
+/// become smaller as they are emptied.
 ///
 /// What lies in a lower tree becomes inodes and entries of this one when it is
-/// first looked at, at no charge. From then on there is no difference: it is
+/// first looked at, charged to the meter and not to the quota. From then on there is no difference: it is
 /// renamed, linked and removed as all else is, and only the content of a file
 /// stays below until it is written to.
 pub(in crate::files) struct Tree {
-    pub(super) inodes: HashMap<u64, Inode>,
+    pub(super) inodes: BTreeMap<u64, Box<Inode>>,
     next_inode: u64,
     quota: Arc<Quota>,
     device: u64,
@@ -88,8 +102,8 @@ pub(in crate::files) enum Content {
 /// A directory's entries, by name, and by cookie: a number that grows with each
 /// entry that is added, so that reading the directory can go on where it was.
 pub(in crate::files) struct Entries {
-    pub(super) by_name: HashMap<Vec<u8>, Entry>,
-    pub(super) by_cookie: BTreeMap<u64, (Vec<u8>, u64)>,
+    pub(super) by_name: BTreeMap<Arc<[u8]>, Entry>,
+    pub(super) by_cookie: BTreeMap<u64, (Arc<[u8]>, u64)>,
     pub(super) next_cookie: u64,
     pub(super) parent: u64,
     /// The directory of the lower tree whose entries are among these.
@@ -104,17 +118,21 @@ pub(super) struct Entry {
 
 impl Entries {
     fn new(parent: u64, lower: Option<SeenDirectory>) -> Self {
-        Self { by_name: HashMap::new(), by_cookie: BTreeMap::new(), next_cookie: 1, parent, lower }
+        Self { by_name: BTreeMap::new(), by_cookie: BTreeMap::new(), next_cookie: 1, parent, lower }
     }
 
     pub(in crate::files) fn get(&self, name: &[u8]) -> Option<u64> {
         self.by_name.get(name).map(|entry| entry.inode)
     }
 
-    pub(in crate::files) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &[u8], u64)> {
+    pub(in crate::files) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub(in crate::files) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &Arc<[u8]>, u64)> {
         // A cookie at the end of all numbers has nothing after it.
         let from = cookie.checked_add(1).unwrap_or(self.next_cookie).min(self.next_cookie);
-        self.by_cookie.range(from..).map(|(cookie, (name, inode))| (*cookie, name.as_slice(), *inode))
+        self.by_cookie.range(from..).map(|(cookie, (name, inode))| (*cookie, name, *inode))
     }
 }
 
@@ -144,7 +162,7 @@ impl Drop for Tree {
 
 impl Tree {
     pub(super) fn new(quota: Arc<Quota>, device: u64, clock: Arc<dyn Clock>) -> Self {
-        let (inodes, left) = (HashMap::new(), Vec::new());
+        let (inodes, left) = (BTreeMap::new(), Vec::new());
         let mut tree = Self { inodes, next_inode: ROOT, quota, device, clock, lower: None, left };
         tree.insert(Content::Directory(Entries::new(ROOT, None)), 0o755, 2, 0);
         tree
@@ -156,7 +174,7 @@ impl Tree {
             inode.content = Content::Directory(Entries::new(ROOT, Some(LOWER_ROOT)));
             inode.take_attributes(&root);
             inode.below = Some(Box::new(Below {
-                origin: Origin { directory: LOWER_ROOT, name: Vec::new() },
+                origin: Origin { directory: LOWER_ROOT, name: Arc::default() },
                 metadata: root,
                 digest: None,
                 own_attributes: false,
@@ -167,11 +185,11 @@ impl Tree {
     }
 
     pub(in crate::files) fn get(&self, inode: u64) -> Result<&Inode, Errno> {
-        self.inodes.get(&inode).ok_or(Errno::STALE)
+        self.inodes.get(&inode).map(Box::as_ref).ok_or(Errno::STALE)
     }
 
     pub(super) fn get_mut(&mut self, inode: u64) -> Result<&mut Inode, Errno> {
-        self.inodes.get_mut(&inode).ok_or(Errno::STALE)
+        self.inodes.get_mut(&inode).map(Box::as_mut).ok_or(Errno::STALE)
     }
 
     /// The entries that are known; those of the lower tree may not all be.
@@ -213,10 +231,12 @@ impl Tree {
         if let (Some(seen), Some(lower)) = (self.entries(directory)?.lower, &mut self.lower)
             && !lower.is_complete(seen)
         {
-            let names = match lower.unseen(seen) {
+            // Charged until all have been looked at.
+            let (names, _charge) = match lower.unseen(seen) {
                 // Somebody else has taken it away.
-                Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR) => Vec::new(),
-                names => names?,
+                Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR) => (Vec::new(), None),
+                Err(error) => return Err(error),
+                Ok((names, charge)) => (names, Some(charge)),
             };
             let mut steps = Steps::default();
             for name in names {
@@ -245,8 +265,10 @@ impl Tree {
     /// Makes an entry for what was found in the lower tree, and an inode if it
     /// has none yet.
     fn adopt(&mut self, directory: u64, seen: SeenDirectory, name: &[u8], new: New) -> Result<u64, Errno> {
-        let Some(lower) = &self.lower else { return Err(Errno::NOENT) };
+        let Some(lower) = &mut self.lower else { return Err(Errno::NOENT) };
         let metadata = new.metadata;
+        lower.charge(seen_cost(name, &new))?;
+        let name: Arc<[u8]> = name.into();
         let inode = match lower.inode_of(&metadata).filter(|inode| self.inodes.contains_key(inode)) {
             Some(inode) => inode,
             None => {
@@ -264,7 +286,7 @@ impl Tree {
                 let inode = self.get_mut(number)?;
                 inode.take_attributes(&metadata);
                 inode.below = Some(Box::new(Below {
-                    origin: Origin { directory: seen, name: name.to_vec() },
+                    origin: Origin { directory: seen, name: Arc::clone(&name) },
                     metadata,
                     digest: None,
                     own_attributes: false,
@@ -274,7 +296,7 @@ impl Tree {
             }
         };
         if let Some(lower) = &mut self.lower {
-            lower.add(seen, name, new, inode);
+            lower.add(seen, Arc::clone(&name), new, inode);
         }
         self.insert_entry(directory, name, inode, 0)?;
         Ok(inode)
@@ -323,24 +345,24 @@ impl Tree {
             cost,
             below: None,
         };
-        self.inodes.insert(number, inode);
+        self.inodes.insert(number, Box::new(inode));
         number
     }
 
     /// Adds an entry. The caller has charged `cost` and knows that the name is
     /// free.
-    fn insert_entry(&mut self, directory: u64, name: &[u8], inode: u64, cost: u64) -> Result<(), Errno> {
+    fn insert_entry(&mut self, directory: u64, name: Arc<[u8]>, inode: u64, cost: u64) -> Result<(), Errno> {
         let entries = self.entries_mut(directory)?;
         let cookie = entries.next_cookie;
         entries.next_cookie += 1;
-        entries.by_name.insert(name.to_vec(), Entry { cookie, inode, cost });
-        entries.by_cookie.insert(cookie, (name.to_vec(), inode));
+        entries.by_name.insert(Arc::clone(&name), Entry { cookie, inode, cost });
+        entries.by_cookie.insert(cookie, (name, inode));
         Ok(())
     }
 
     /// Adds an entry that the guest makes.
     fn add_entry(&mut self, directory: u64, name: &[u8], inode: u64) -> Result<(), Errno> {
-        self.insert_entry(directory, name, inode, entry_cost(name))?;
+        self.insert_entry(directory, name.into(), inode, entry_cost(name))?;
         self.touch(directory)
     }
 
@@ -385,7 +407,7 @@ impl Tree {
         }
         let (content, links, size) = match content {
             NewContent::File => (Content::File(Pages::default()), 1, 0),
-            NewContent::Directory => (Content::Directory(Entries::new(directory, None)), 2, 0),
+            NewContent::Directory => (Content::Directory(Entries::new(directory, None)), 2, DIRECTORY_BYTES),
             NewContent::Symlink(target) => (Content::Symlink(target.to_vec()), 1, target.len() as u64),
         };
         let cost = INODE_BYTES + size;
@@ -699,6 +721,15 @@ pub(super) enum NewContent<'a> {
 }
 
 pub(super) fn entry_cost(name: &[u8]) -> u64 {
-    // The name stands in both maps.
-    ENTRY_BYTES + 2 * name.len() as u64
+    ENTRY_BYTES + name.len() as u64
+}
+
+/// What is charged to the meter for what was found beneath.
+fn seen_cost(name: &[u8], new: &New) -> u64 {
+    let directory = match new.metadata.file_type {
+        FileType::Directory => SEEN_DIRECTORY_BYTES,
+        _ => 0,
+    };
+    let target = new.target.as_ref().map_or(0, Vec::len);
+    SEEN_BYTES + directory + (name.len() + 2 * target) as u64
 }

@@ -3,14 +3,24 @@
 use super::{Change, Kind, LOWER_ROOT, MemoryTree, Source, Version};
 use crate::Errno;
 use crate::files::memory::{
-    Content, Handle, Origin, ROOT, Seen, SeenDirectory, SeenKind, Tree, digest_of, lock,
+    Content, Entries, Handle, Origin, ROOT, Seen, SeenDirectory, SeenKind, Tree, digest_of, lock,
 };
 use crate::files::{File, FileType, PATH_BYTES};
-use std::collections::BTreeSet;
+use crate::meter::Charge;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Bytes of files that differ in nothing but their history and are compared.
 const COMPARED_BYTES: u64 = 64 << 20;
+
+/// Bytes that a change is charged with, beside twice its path: it stands in a list,
+/// which is sorted, and what came of it may be told in another.
+const CHANGE_BYTES: u64 = 2 * size_of::<Change>() as u64 + 64;
+
+/// Bytes of a name that is compared, and of a directory that is yet to be, beside its
+/// path.
+const NAME_BYTES: u64 = 64;
+const PAIR_BYTES: u64 = 2 * size_of::<Pair>() as u64;
 
 /// A directory that is to be compared: what it was, and what it is.
 struct Pair {
@@ -29,33 +39,48 @@ struct Names {
     parent: Option<SeenDirectory>,
 }
 
-pub(super) fn changes(memory: &MemoryTree) -> Result<Vec<Change>, Errno> {
+/// The changes, and what they are charged by; ENOMEM if they are more than may be
+/// kept.
+// BOUND: everything that is listed here is charged first.
+pub(super) fn changes(memory: &MemoryTree) -> Result<(Vec<Change>, Charge), Errno> {
     // Before the lock, and so dropped after it: what is found holds inodes, and
     // lets go of them through the lock.
     let mut found = Vec::new();
     let mut tree = lock(&memory.tree);
+    let (charge, scratch) = (tree.quota().meter().nothing(), tree.quota().meter().nothing());
     if tree.lower.is_none() {
-        return Ok(Vec::new());
+        return Ok((found, charge));
     }
-    let mut walk = Walk { memory, tree: &mut tree, found: &mut found };
+    let mut walk = Walk { memory, tree: &mut tree, found: &mut found, charge, scratch };
     walk.root()?;
     // Not recursive: a guest may nest directories as deep as its quota goes.
     let mut pending = vec![Pair { path: Vec::new(), before: Some(LOWER_ROOT), after: Some(ROOT) }];
     while let Some(pair) = pending.pop() {
         walk.pair(&pair, &mut pending)?;
+        walk.scratch.shrink(pair.cost());
     }
+    let charge = walk.charge;
     drop(tree);
     // By names, so that what lies in a directory follows it at once.
     found.sort_by(|one, other| {
         one.path.split(|byte| *byte == b'/').cmp(other.path.split(|byte| *byte == b'/'))
     });
-    Ok(found)
+    Ok((found, charge))
 }
 
 struct Walk<'a> {
     memory: &'a MemoryTree,
     tree: &'a mut Tree,
     found: &'a mut Vec<Change>,
+    /// For what is found, and for what is only needed to find it.
+    charge: Charge,
+    scratch: Charge,
+}
+
+impl Pair {
+    fn cost(&self) -> u64 {
+        PAIR_BYTES + self.path.len() as u64
+    }
 }
 
 impl Walk<'_> {
@@ -89,18 +114,22 @@ impl Walk<'_> {
             }
         }
         let mut names = BTreeSet::new();
+        let count = pair.before.map_or(Ok(0), |before| self.seen_count(before))?
+            + pair.after.map_or(Ok(0), |inode| self.tree.entries(inode).map(Entries::len))?;
+        let names_cost = count as u64 * NAME_BYTES;
+        self.scratch.grow(names_cost)?;
         if let (Some(before), Some(lower)) = (pair.before, &self.tree.lower) {
             names.extend(lower.seen(before)?.keys().cloned());
         }
         if let Some(inode) = pair.after {
-            names.extend(self.tree.entries(inode)?.after(0).map(|(_, name, _)| name.to_vec()));
+            names.extend(self.tree.entries(inode)?.after(0).map(|(_, name, _)| Arc::clone(name)));
         }
         for name in names {
             let mut path = pair.path.clone();
             if !path.is_empty() {
                 path.push(b'/');
             }
-            path.extend(&name);
+            path.extend(&*name);
             // BOUND: paths grow as the square of their depth.
             if path.len() > PATH_BYTES {
                 return Err(Errno::NAMETOOLONG);
@@ -126,11 +155,17 @@ impl Walk<'_> {
                 path: path.clone(),
             };
             if inner.before.is_some() || inner.after.is_some() {
+                self.scratch.grow(inner.cost())?;
                 pending.push(inner);
             }
             self.name(Names { path, before, after, same, parent: pair.before })?;
         }
+        self.scratch.shrink(names_cost);
         Ok(())
+    }
+
+    fn seen_count(&self, directory: SeenDirectory) -> Result<usize, Errno> {
+        self.tree.lower.as_ref().map_or(Ok(0), |lower| lower.seen(directory).map(BTreeMap::len))
     }
 
     /// Sees all of a lower directory that is no longer at its place.
@@ -172,7 +207,7 @@ impl Walk<'_> {
                     match metadata.file_type {
                         FileType::RegularFile if same && !written => false,
                         FileType::RegularFile => !self.equal(before, inode, metadata.size)?,
-                        FileType::SymbolicLink => before.target != self.target(inode)?,
+                        FileType::SymbolicLink => before.target.as_deref() != self.target_of(inode),
                         FileType::Directory => false,
                         _ => !same,
                     }
@@ -186,16 +221,20 @@ impl Walk<'_> {
                 }
             }
         };
+        let target = |version: &Version| version.target.as_ref().map_or(0, Vec::len);
+        let target = before.as_ref().map_or(0, target)
+            + after.and_then(|inode| self.target_of(inode)).map_or(0, <[u8]>::len);
+        self.charge.grow(CHANGE_BYTES + 2 * path.len() as u64 + target as u64)?;
         let after = after.map(|inode| self.after(inode)).transpose()?;
         self.found.push(Change { path, kind, before, after, parent, times_set });
         Ok(())
     }
 
-    fn target(&self, inode: u64) -> Result<Option<Vec<u8>>, Errno> {
-        Ok(match &self.tree.get(inode)?.content {
-            Content::Symlink(target) => Some(target.clone()),
+    fn target_of(&self, inode: u64) -> Option<&[u8]> {
+        match &self.tree.get(inode).ok()?.content {
+            Content::Symlink(target) => Some(target),
             _ => None,
-        })
+        }
     }
 
     fn before(&self, seen: Seen, origin: Origin) -> Result<Version, Errno> {
@@ -239,7 +278,7 @@ impl Walk<'_> {
             size: metadata.size,
             modified: metadata.modified,
             accessed: metadata.accessed,
-            target: self.target(inode)?,
+            target: self.target_of(inode).map(<[u8]>::to_vec),
             source: Source::Above {
                 tree: self.memory.clone(),
                 held: Handle::held(&self.memory.tree, inode),

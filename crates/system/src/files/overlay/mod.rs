@@ -8,6 +8,7 @@ use super::memory::{LOWER_ROOT, MemoryTree, Origin, SeenDirectory, lock};
 use super::{Creation, Directory, File, FileType, HostDirectory, Metadata, OpenOptions, Opened, Quota};
 use crate::Errno;
 use crate::clock::Clock;
+use crate::meter::Charge;
 pub use apply::{ApplyError, Refusal};
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -81,14 +82,16 @@ impl Overlay {
     /// nothing.
     ///
     /// # Errors
-    /// ENAMETOOLONG if what was changed lies deeper than a path can tell, ENOMEM
-    /// if a directory of very many files was moved, or what the lower tree says.
+    /// ENAMETOOLONG if what was changed lies deeper than a path can tell, ENOMEM if
+    /// the list would be more than may be kept for the run (see
+    /// [`Meter`](crate::Meter)), or what the lower tree says.
     pub fn changes(&self) -> Result<Changes, Errno> {
         let Some(Mounted { tree, target }) = self.mounted.get() else {
-            return Ok(Changes { changes: Vec::new(), target: None });
+            return Ok(Changes { changes: Vec::new(), target: None, _charge: None });
         };
-        let changes = compare::changes(tree)?;
-        Ok(Changes { changes, target: Some((tree.clone(), Arc::clone(target))) })
+        let (changes, charge) = compare::changes(tree)?;
+        let target = Some((tree.clone(), Arc::clone(target)));
+        Ok(Changes { changes, target, _charge: Some(charge) })
     }
 }
 
@@ -96,6 +99,8 @@ impl Overlay {
 pub struct Changes {
     changes: Vec<Change>,
     target: Option<(MemoryTree, Arc<dyn Directory>)>,
+    /// The list counts against the run's meter as long as it is there.
+    _charge: Option<Charge>,
 }
 
 impl Changes {

@@ -166,7 +166,7 @@ impl Changes {
             .iter()
             .filter(replaced)
             .filter_map(|change| {
-                let name = split(&change.path).1.to_vec();
+                let name = split(&change.path).1.into();
                 Some(Origin { directory: change.parent?, name })
             })
             .collect();
