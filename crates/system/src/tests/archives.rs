@@ -4,6 +4,7 @@ use super::fake::FakeGuest;
 use crate::files::ArchiveError;
 use crate::{Errno, Mount, System, SystemError};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// A tar with these entries: type, name, target, content.
@@ -243,6 +244,38 @@ fn an_archive_that_unpacks_without_end_is_stopped() {
     zip[directory + 24..directory + 28].copy_from_slice(&huge);
     let mut guest = try_mount(&zip).expect("mounted");
     assert_eq!(guest.open_to_read("/data/bomb"), Err(Errno::FBIG));
+}
+
+#[test]
+fn a_zip_that_says_it_holds_too_much_is_not_begun() {
+    // Its directory is nothing but zeros, which would be found to be damaged.
+    let (count, at) = (600_000u64, 30u64);
+    let size = count * 46;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let end = at + size;
+    let (count, size) = (count.to_le_bytes(), size.to_le_bytes());
+    let large = [
+        b"PK\x06\x06".as_slice(),
+        &44u64.to_le_bytes(),
+        &[45, 3, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &count,
+        &count,
+        &size,
+        &at.to_le_bytes(),
+        b"PK\x06\x07\0\0\0\0",
+        &end.to_le_bytes(),
+        &1u32.to_le_bytes(),
+        b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0",
+    ];
+    file.as_file().write_all_at(b"PK\x03\x04", 0).expect("written");
+    file.as_file().write_all_at(&large.concat(), end).expect("written");
+    let refused = System::builder().mount(Mount::archive(file.path(), "/data")).build().err();
+    match refused {
+        Some(SystemError::Archive { reason: ArchiveError::TooMuch { limit: 524_288, what }, .. }) => {
+            assert_eq!(what, "entries");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

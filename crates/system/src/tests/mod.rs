@@ -4,6 +4,8 @@ mod archives;
 mod arguments;
 mod deadline;
 mod descriptors;
+#[cfg(target_os = "linux")]
+mod growth;
 mod host;
 mod libc;
 mod linux;
