@@ -92,6 +92,25 @@ fn file_space() {
 }
 
 #[test]
+fn controller_memory() {
+    let code = "import errno, os\nends = []\ntry:\n while True: ends += os.pipe()\nexcept OSError as e: print(e.errno == errno.ENOMEM, len(ends) < 128)";
+    let (finished, report) = run(&["--controller-memory", "4M"], code);
+    finished.expect(0).prints("True True\n");
+    assert_eq!(report["limits_met"], json!(["controller_memory"]));
+    assert_eq!(report["limits"]["controller_bytes"], json!(4 << 20));
+    let peak = report["peak_controller_bytes"].as_u64().expect("a size");
+    assert!((3 << 20..=4 << 20).contains(&peak), "{peak}");
+    // Files count too, and find no space then.
+    let code = "import errno\ntry: open('/tmp/large', 'wb').write(bytes(8 << 20))\nexcept OSError as e: print(e.errno == errno.ENOSPC)";
+    let (finished, report) = run(&["--controller-memory", "4M"], code);
+    finished.expect(0).prints("True\n");
+    assert_eq!(report["limits_met"], json!(["controller_memory", "file_space"]));
+    // What more space for files takes comes on top, unless both are given.
+    let (_, report) = run(&["--limits", "service", "--file-space", "1G"], "pass");
+    assert_eq!(report["limits"]["controller_bytes"], json!((512 << 20) + (1 << 30) - (256 << 20)));
+}
+
+#[test]
 fn file_count() {
     let code = "import errno, os\ntry:\n for n in range(1000): os.mkdir(f'/tmp/{n}')\nexcept OSError as e: print(e.errno == errno.ENOSPC, n, len(os.listdir('/tmp')))";
     let (finished, report) = run(&["--file-count", "100"], code);

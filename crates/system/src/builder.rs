@@ -368,7 +368,8 @@ impl SystemBuilder {
         ];
         for (number, (object, readable, writable)) in (0..).zip(standard) {
             // The table has room for at least four.
-            let opened = Description::new(object, readable, writable, 0, &meter)
+            let opened = Description::charge(&meter)
+                .and_then(|charge| Description::new(object, readable, writable, 0, charge))
                 .and_then(|description| descriptors.replace(number, Descriptor::full(description)));
             opened.map_err(|_| SystemError::ControllerMemory { limit })?;
         }

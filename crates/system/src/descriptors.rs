@@ -92,11 +92,12 @@ impl Object {
         })
     }
 
-    /// Bytes that it takes while it is open, beside what is charged elsewhere.
+    /// Bytes that it takes while it is open, beside [`OPEN_BYTES`] and what is charged
+    /// elsewhere.
     fn cost(&self) -> u64 {
         match self {
-            Self::Directory(place) => OPEN_BYTES + ABOVE_BYTES * place.depth() as u64,
-            _ => OPEN_BYTES,
+            Self::Directory(place) => ABOVE_BYTES * place.depth() as u64,
+            _ => 0,
         }
     }
 
@@ -129,17 +130,23 @@ pub(crate) struct State {
 }
 
 impl Description {
-    /// ENOMEM if the guest may have no more kept for it.
+    /// What one more open file is charged with, before anything is opened; ENOMEM if
+    /// the guest may have no more kept for it.
+    pub(crate) fn charge(meter: &Arc<Meter>) -> Result<Charge, Errno> {
+        meter.hold(OPEN_BYTES)
+    }
+
+    /// An open file, with its [`charge`](Self::charge); ENOMEM if it takes more.
     pub(crate) fn new(
         object: Object,
         readable: bool,
         writable: bool,
         flags: u16,
-        meter: &Arc<Meter>,
+        mut charge: Charge,
     ) -> Result<Arc<Self>, Errno> {
-        let _charge = meter.hold(object.cost())?;
+        charge.grow(object.cost())?;
         let state = Mutex::new(State { position: 0, flags });
-        Ok(Arc::new(Self { object, readable, writable, state, _charge }))
+        Ok(Arc::new(Self { object, readable, writable, state, _charge: charge }))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -237,13 +244,20 @@ impl Descriptors {
 
     /// Gives `descriptor` the lowest free number, of those from `least` on.
     pub(crate) fn insert(&mut self, descriptor: Descriptor, least: u32) -> Result<u32, Errno> {
-        let number = self.free(least)?;
+        let number = self.reserve(least)?;
         self.put(number, descriptor)?;
         Ok(number)
     }
 
-    /// The lowest free number from `least` on; EMFILE if there is none.
-    pub(crate) fn free(&self, least: u32) -> Result<u32, Errno> {
+    /// The lowest free number from `least` on, for which there is room from now on;
+    /// EMFILE if there is none, ENOMEM if the table cannot grow.
+    pub(crate) fn reserve(&mut self, least: u32) -> Result<u32, Errno> {
+        let number = self.free(least)?;
+        self.grow(number as usize)?;
+        Ok(number)
+    }
+
+    fn free(&self, least: u32) -> Result<u32, Errno> {
         let least = self.taken.max(least as usize);
         let free = (least..self.limit).find(|number| !self.is_taken(*number)).ok_or(Errno::MFILE)?;
         u32::try_from(free).map_err(|_| Errno::MFILE)
@@ -258,20 +272,25 @@ impl Descriptors {
         self.put(number, descriptor)
     }
 
-    /// ENOMEM if the table cannot grow.
     fn put(&mut self, number: u32, descriptor: Descriptor) -> Result<(), Errno> {
         let index = number as usize;
+        self.grow(index)?;
+        self.slots[index] = Some(descriptor);
+        self.numbers.add(number);
+        while self.is_taken(self.taken) {
+            self.taken += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes room for this place; ENOMEM.
+    fn grow(&mut self, index: usize) -> Result<(), Errno> {
         if let Some(more) = (index + 1).checked_sub(self.slots.len()).filter(|more| *more > 0) {
             // BOUND: the number is below the limit; each place is charged.
             let more = more.max(self.slots.len()).min(self.limit.max(index + 1) - self.slots.len());
             self.charge.grow(more as u64 * SLOT_BYTES)?;
             self.slots.reserve_exact(more);
             self.slots.resize_with(self.slots.len() + more, || None);
-        }
-        self.slots[index] = Some(descriptor);
-        self.numbers.add(number);
-        while self.is_taken(self.taken) {
-            self.taken += 1;
         }
         Ok(())
     }
@@ -297,7 +316,8 @@ mod tests {
     }
 
     fn null(meter: &Arc<Meter>) -> Descriptor {
-        let description = Description::new(Object::Device(Device::Null), true, true, 0, meter);
+        let charge = Description::charge(meter).expect("it fits");
+        let description = Description::new(Object::Device(Device::Null), true, true, 0, charge);
         Descriptor::full(description.expect("it fits"))
     }
 

@@ -277,6 +277,23 @@ fn output_beyond_its_limit_is_cut_there() {
 }
 
 #[test]
+fn captured_output_that_may_not_be_kept_ends_the_run() {
+    let wat = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 2)
+        (data (i32.const 0) "\10\00\00\00\00\00\01\00")
+        (func (export "run") (result i32)
+            (loop $l (br_if $l (i32.eqz (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))) (i32.const 0)))"#;
+    let printed = Capture::new();
+    let limit = 1 << 20;
+    let limits = Limits { output_bytes: None, controller_bytes: limit, ..Limits::default() };
+    let report = with(wat, |builder| builder.limits(limits).stdout(Output::Capture(printed.clone())));
+    assert_eq!(report.outcome, Outcome::ControllerMemory { limit });
+    assert_eq!(report.limits_met, [LimitKind::ControllerMemory]);
+    assert!((limit - (128 << 10)..=limit).contains(&report.peak_controller_bytes));
+    assert_eq!(printed.take().len() as u64, report.output_bytes);
+}
+
+#[test]
 fn the_walls_are_reported() {
     let report = run(&body("i32.const 0"));
     if ISOLATION == Isolation::Thread {

@@ -41,8 +41,9 @@ pub(super) fn pipe2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
 
 fn add_pipe(system: &mut System, call: &mut Call<'_>, flags: u16) -> Result<Answer, Fault> {
     let (reader, writer) = make_pipe(&system.meter)?;
-    let reader = Description::new(Object::PipeReader(reader), true, false, flags, &system.meter)?;
-    let writer = Description::new(Object::PipeWriter(writer), false, true, flags, &system.meter)?;
+    let charge = || Description::charge(&system.meter);
+    let reader = Description::new(Object::PipeReader(reader), true, false, flags, charge()?)?;
+    let writer = Description::new(Object::PipeWriter(writer), false, true, flags, charge()?)?;
     add_two(system, call, call.u32(0), [Descriptor::full(reader), Descriptor::full(writer)])
 }
 

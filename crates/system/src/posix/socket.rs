@@ -42,7 +42,8 @@ pub(super) fn socketpair(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     let ((one_in, other_out), (other_in, one_out)) = (pipe(meter)?, pipe(meter)?);
     let end = |incoming, outgoing| {
         let object = Object::Socket { incoming, outgoing };
-        Ok::<_, Errno>(Descriptor::full(Description::new(object, true, true, flags, meter)?))
+        let charge = Description::charge(meter)?;
+        Ok::<_, Errno>(Descriptor::full(Description::new(object, true, true, flags, charge)?))
     };
     let ends = [end(one_in, one_out)?, end(other_in, other_out)?];
     add_two(system, call, call.u32(3), ends)

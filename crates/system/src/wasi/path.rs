@@ -129,7 +129,7 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     if fd_flags & (flags::SYNC | flags::RSYNC) != 0 {
         needed = needed.or(Rights::FD_SYNC);
     }
-    let start = directory(system, call, 0, needed)?;
+    directory(system, call, 0, needed)?;
     let parent_rights = system.descriptors.get(call.u32(0))?.inheriting;
     // Bits that stand for nothing are not asked for. Fewer rights than those that
     // are may be given only where they do not apply.
@@ -138,7 +138,9 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
         return Err(Errno::NOTCAPABLE.into());
     }
     // A descriptor number first: a file must not be made that cannot be opened.
-    system.descriptors.free(0)?;
+    system.descriptors.reserve(0)?;
+    let charge = Description::charge(&system.meter)?;
+    let start = directory(system, call, 0, needed)?;
     let exclusive = flags & (oflags::CREAT | oflags::EXCL) == oflags::CREAT | oflags::EXCL;
     let options = OpenOptions {
         read: rights.contains(Rights::FD_READ),
@@ -160,7 +162,7 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     }
     let resolved = walk(start, &path, if exclusive { Last::Keep } else { follow })?;
     let object = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
-    let description = Description::new(object, options.read, options.write, fd_flags, &system.meter)?;
+    let description = Description::new(object, options.read, options.write, fd_flags, charge)?;
     let full = Descriptor::full(description);
     let descriptor = Descriptor {
         rights: full.rights.and(rights),

@@ -115,7 +115,7 @@ impl ArchiveDirectory {
             let file = if first.starts_with(&[0x1f, 0x8b]) {
                 unpack::gzip(&file)?
             } else if first.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-                unpack::zstd(&file)?
+                unpack::zstd(&file, meter)?
             } else if is_tar(first) {
                 file
             } else {

@@ -18,8 +18,8 @@ const UNPACKED: u64 = 4 << 30;
 const ENTRY: u64 = 1 << 30;
 
 /// Window that a zstd frame may ask for.
-// BOUND: so much memory, while it is unpacked. As large as `zstd --ultra` goes
-// without being told.
+// BOUND: so much memory, which is charged while it is unpacked. As large as
+// `zstd --ultra` goes without being told.
 const WINDOW: u64 = 128 << 20;
 
 /// Bytes that are unpacked at a time.
@@ -31,10 +31,12 @@ pub(super) fn gzip(file: &fs::File) -> Result<fs::File, ArchiveError> {
     unpack(flate2::bufread::MultiGzDecoder::new(file))
 }
 
-pub(super) fn zstd(file: &fs::File) -> Result<fs::File, ArchiveError> {
+pub(super) fn zstd(file: &fs::File, meter: &Arc<Meter>) -> Result<fs::File, ArchiveError> {
+    let window = WINDOW.min(meter.free());
+    let _charge = meter.hold(window).map_err(|_| ArchiveError::Memory { limit: meter.limit() })?;
     let mut file = std::io::BufReader::new(file.try_clone()?);
     file.rewind()?;
-    let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(file, WINDOW);
+    let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(file, window);
     unpack(decoder.map_err(|error| ArchiveError::Damaged(error.to_string()))?)
 }
 
@@ -79,11 +81,12 @@ pub(super) struct Unpacked {
     metadata: Metadata,
     budget: Arc<Budget>,
     state: Mutex<State>,
-    _charge: Charge,
 }
 
 struct State {
-    from: Box<dyn Read + Send>,
+    /// Nothing once all is unpacked.
+    from: Option<Box<dyn Read + Send>>,
+    charge: Charge,
     /// What has been unpacked; in memory as long as it is small.
     to: tempfile::SpooledTempFile,
     done: u64,
@@ -111,15 +114,16 @@ impl Unpacked {
             return Err(Errno::FBIG);
         }
         // The buffer grows by doubling.
-        let _charge = meter.hold(DECODER_BYTES + 2 * metadata.size.min(SPOOLED as u64))?;
+        let charge = meter.hold(DECODER_BYTES + 2 * metadata.size.min(SPOOLED as u64))?;
         let state = State {
-            from,
+            from: Some(from),
+            charge,
             to: tempfile::SpooledTempFile::new(SPOOLED),
             done: 0,
             checksum: flate2::Crc::new(),
             expected,
         };
-        Ok(Self { metadata, budget, state: Mutex::new(state), _charge })
+        Ok(Self { metadata, budget, state: Mutex::new(state) })
     }
 
     /// Unpacks up to `end`, which is not beyond the size that was declared.
@@ -131,7 +135,8 @@ impl Unpacked {
             go_on()?;
             let wanted = usize::try_from(self.metadata.size - state.done).unwrap_or(PIECE).min(PIECE);
             self.budget.charge(wanted as u64)?;
-            let read = state.from.read(&mut buffer[..wanted]);
+            let from = state.from.as_mut().ok_or(Errno::IO)?;
+            let read = from.read(&mut buffer[..wanted]);
             let count = read.as_ref().copied().unwrap_or(0);
             self.budget.used.fetch_sub((wanted - count) as u64, Ordering::Relaxed);
             // Anything that it may say means a damaged entry.
@@ -143,8 +148,13 @@ impl Unpacked {
             state.to.write_all(&buffer[..count])?;
             state.done += count as u64;
         }
-        if state.done == self.metadata.size && state.checksum.sum() != state.expected {
-            return Err(Errno::IO);
+        if state.done == self.metadata.size {
+            if state.checksum.sum() != state.expected {
+                return Err(Errno::IO);
+            }
+            if state.from.take().is_some() {
+                state.charge.shrink(DECODER_BYTES);
+            }
         }
         Ok(())
     }
