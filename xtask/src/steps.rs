@@ -6,7 +6,8 @@ use std::process::Command;
 /// Crates whose tests need no compiler. They are tested apart from the others:
 /// cargo gives all crates of one build the same features, and a cell that is
 /// built together with the image builder would have a compiler in it.
-const WITHOUT_COMPILER: [&str; 7] = [
+pub(crate) const WITHOUT_COMPILER: [&str; 8] = [
+    "xtask",
     "bellglass-wire",
     "bellglass-channel",
     "bellglass-fork",
@@ -17,7 +18,7 @@ const WITHOUT_COMPILER: [&str; 7] = [
 ];
 
 /// Crates whose tests compile guests, or use the command that can.
-const WITH_COMPILER: [&str; 7] = [
+pub(crate) const WITH_COMPILER: [&str; 7] = [
     "bellglass-engine",
     "bellglass-driver",
     "bellglass-build",
@@ -35,21 +36,21 @@ pub(crate) fn bellglass(arguments: &[String]) -> Result<u8, String> {
     replace(command)
 }
 
-/// Builds all that the tests need, and runs them.
-pub(crate) fn test(filter: &[String]) -> Result<u8, String> {
+/// Builds all that the tests need, and runs them, or with `--quick` those that what has
+/// changed concerns most.
+pub(crate) fn test(words: &[String]) -> Result<u8, String> {
+    if words.iter().any(|word| word == "--quick") {
+        return match words.len() {
+            1 => crate::quick::quick(),
+            _ => Err("--quick chooses the tests by what has changed: give it alone".to_owned()),
+        };
+    }
+    // The test programs are given the words after `--` in any case.
+    let filter: Vec<&String> = words.iter().filter(|word| *word != "--").collect();
     build()?;
-    let mut image = Command::new(program("bellglass"));
-    run(image.args(["image", "build", "python"]))?;
+    build_image()?;
     for crates in [&WITHOUT_COMPILER[..], &WITH_COMPILER[..]] {
-        let mut tests = cargo("test");
-        tests.arg("--release");
-        for name in crates {
-            tests.args(["--package", name]);
-        }
-        if crates == WITH_COMPILER {
-            tests.args(["--features", "bellglass-engine/compiler"]);
-        }
-        run(tests.arg("--").args(filter))?;
+        run(tests_of(crates).arg("--").args(&filter))?;
     }
     if filter.is_empty() {
         run(&mut regrtest_command(&["--sample".to_owned()])?)?;
@@ -57,6 +58,25 @@ pub(crate) fn test(filter: &[String]) -> Result<u8, String> {
         run(&mut interpreters_command(&["quickjs".to_owned()]))?;
     }
     Ok(0)
+}
+
+/// Builds the image that the tests run, if it is not there.
+pub(crate) fn build_image() -> Result<(), String> {
+    run(Command::new(program("bellglass")).args(["image", "build", "python"]))
+}
+
+/// The tests of one of the two lists. The whole list is named, so that each dependency
+/// is built with the same features whatever of them then runs.
+fn tests_of(crates: &[&str]) -> Command {
+    let mut tests = cargo("test");
+    tests.arg("--release");
+    for name in crates {
+        tests.args(["--package", name]);
+    }
+    if crates == WITH_COMPILER {
+        tests.args(["--features", "bellglass-engine/compiler"]);
+    }
+    tests
 }
 
 /// Runs CPython's own test suite in cells; all of it takes about an hour.
@@ -87,7 +107,8 @@ fn interpreters_command(arguments: &[String]) -> Command {
 }
 
 /// What a reviewer would otherwise have to look for.
-pub(crate) fn lint() -> Result<u8, String> {
+pub(crate) fn lint(arguments: &[String]) -> Result<u8, String> {
+    none("lint", arguments)?;
     run(cargo("fmt").args(["--all", "--check"]))?;
     run(cargo("clippy").args(["--workspace", "--all-targets", "--release", "--", "-D", "warnings"]))?;
     run(cargo("doc").args(["--workspace", "--no-deps", "--release"]).env("RUSTDOCFLAGS", "-D warnings"))?;
@@ -95,7 +116,8 @@ pub(crate) fn lint() -> Result<u8, String> {
 }
 
 /// Writes the generated parts of the documentation again; a test compares them.
-pub(crate) fn docs() -> Result<u8, String> {
+pub(crate) fn docs(arguments: &[String]) -> Result<u8, String> {
+    none("docs", arguments)?;
     build()?;
     run(cargo("test")
         .args(["--release", "--package", "bellglass-cli", "--test", "main", "--", "stdlib"])
@@ -116,7 +138,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
         "--package",
         "bellglass-benches",
     ]))?;
-    run(Command::new(program("bellglass")).args(["image", "build", "python"]))?;
+    build_image()?;
     let mut command = Command::new("python3");
     command.arg(root().join("benches/run.py"));
     command.arg("--bellglass").arg(program("bellglass")).arg("--measure").arg(program("measure"));
@@ -124,8 +146,16 @@ pub(crate) fn bench(arguments: &[String]) -> Result<u8, String> {
     replace(command)
 }
 
+/// Words that a verb does not know are not left unread.
+pub(crate) fn none(verb: &str, arguments: &[String]) -> Result<(), String> {
+    match arguments.first() {
+        None => Ok(()),
+        Some(word) => Err(format!("'{verb}' takes no arguments, and was given '{word}'")),
+    }
+}
+
 /// The cell and the command are two builds: see [`WITHOUT_COMPILER`].
-fn build() -> Result<(), String> {
+pub(crate) fn build() -> Result<(), String> {
     for (package, binary) in [("bellglass-cell", "bellglass-cell"), ("bellglass-cli", "bellglass")] {
         build_program(package, binary)?;
     }
@@ -178,6 +208,6 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     target().join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
