@@ -80,7 +80,7 @@ pub enum BuildError {
     #[error("the sysroot's library cannot be made: the compiler has said why above")]
     Sysroot,
     /// A file is no program for a guest.
-    #[error("{} is no WebAssembly module, nor a program that 'bellglass cc' has linked", path.display())]
+    #[error("{} is neither a WebAssembly module nor a program that 'bellglass cc' has linked", path.display())]
     NotAProgram {
         /// The file.
         path: PathBuf,

@@ -24,8 +24,8 @@ pub enum ModuleError {
         /// Module and name.
         name: String,
     },
-    /// It is no command.
-    #[error("the module is no command (it has no _start): {advice}")]
+    /// It is not a command.
+    #[error("the module is not a command (it exports no _start): {advice}")]
     NoCommand {
         /// What can be done.
         advice: String,
@@ -110,7 +110,7 @@ impl Module {
         self.types.get(name).is_some_and(|(own, given)| own == parameters && given == results)
     }
 
-    /// Why the module is no command, with the first few exports that could be called
+    /// Why the module is not a command, with the first few exports that could be called
     /// in place of one.
     pub fn no_command(&self) -> ModuleError {
         const SHOWN: usize = 8;

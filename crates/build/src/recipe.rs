@@ -242,9 +242,24 @@ impl Recipe {
                 };
                 if !known {
                     let name = &step.name;
-                    return Err(format!(
-                        "the step '{name}' needs {need:?}, which is not there or not before it"
-                    ));
+                    return Err(match need {
+                        Need::Source(source) => {
+                            format!(
+                                "the step '{name}' needs the source '{source}', which the recipe does not name"
+                            )
+                        }
+                        Need::Step(other) => {
+                            format!(
+                                "the step '{name}' needs the step '{other}', which does not come before it"
+                            )
+                        }
+                        Need::File(path) => {
+                            format!(
+                                "the step '{name}' needs '{}', which must be a path without '..'",
+                                path.display()
+                            )
+                        }
+                    });
                 }
             }
             if !steps.insert(step.name.as_str()) {

@@ -48,7 +48,7 @@ pub enum SnapshotError {
     /// The operating system gives no thread or descriptor.
     #[error("cannot start the interpreter for its snapshot: the system refuses what it needs ({0})")]
     Resource(#[source] std::io::Error),
-    /// The start export did not return in peace.
+    /// The start export did not return normally.
     #[error(
         "the export '{export}' did not start the interpreter ({reason}): correct the entry or the [snapshot] of the recipe"
     )]
@@ -58,7 +58,7 @@ pub enum SnapshotError {
         /// How it ended, and what it wrote.
         reason: String,
     },
-    /// The run that shows which pages are written to did not end in peace.
+    /// The run that shows which pages are written to did not end normally.
     #[error(
         "the rehearsal of a run from the snapshot failed ({reason}): correct the [snapshot] of the recipe"
     )]
@@ -321,7 +321,7 @@ fn rewrite(wasm: &[u8], export: &str, state: State) -> Result<Vec<u8>, SnapshotE
     if let Some(global) = kept.missing {
         return Err(refused(format!("it does not export its changing global '{global}'")));
     }
-    let module = module.ok_or_else(|| refused("the rewriting waits for nothing".to_owned()))?;
+    let module = module.ok_or_else(|| refused("the rewriting did not come to its end".to_owned()))?;
     module.map_err(|error| refused(format!("{error:#}")))
 }
 

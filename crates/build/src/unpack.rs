@@ -181,7 +181,7 @@ impl Target<'_> {
                 };
             }
         }
-        Err(self.io(io::Error::other("it is no Debian package, for it has no data.tar")))
+        Err(self.io(io::Error::other("it is not a Debian package: it has no data.tar")))
     }
 
     fn tar(&self, reader: impl Read) -> Result<(), UnpackError> {

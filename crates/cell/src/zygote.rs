@@ -38,7 +38,7 @@ pub(crate) unsafe fn serve(mut link: Link, program: &Program) -> Result<(), Link
                 dup2_stderr(&words).map_err(std::io::Error::from)?;
                 return Ok(());
             }
-            Err(error) => return link.fail(format!("no process can be forked: {error}")),
+            Err(error) => return link.fail(format!("cannot fork a process: {error}")),
         }
     }
 }

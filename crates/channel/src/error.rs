@@ -8,7 +8,7 @@ pub enum ChannelError {
     #[error("the peer closed its stream")]
     Closed,
     /// The deadline came first.
-    #[error("the time is over")]
+    #[error("the time ran out")]
     TimedOut,
     /// The peer wrote into the shared memory what cannot be.
     #[error("the peer's count of bytes in the shared memory cannot be right")]

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Check what this machine offers, and what is missing
     ///
     /// Starts a cell and prints which walls are around it, and why one is not; then the state
-    /// of the images. The exit code is 0 if everything is as it should be, else 1.
+    /// of the images. The exit code is 0 if all checks passed, else 1.
     Doctor {
         /// Print it as JSON
         #[arg(long)]
@@ -151,11 +151,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_parser = parse_hostname, help_heading = "Identity")]
     pub(crate) hostname: Option<String>,
 
-    /// How many processors the machine says it has [default: 1]
+    /// How many processors the program sees [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Identity::PROCESSORS)), help_heading = "Identity")]
     pub(crate) cpus: Option<u32>,
 
-    /// The user, and the group, that the program believes to be
+    /// The user and the group that the program runs as, in its own view
     #[arg(long, value_name = "UID[:GID]", value_parser = User::parse, help_heading = "Identity")]
     pub(crate) user: Option<User>,
 
@@ -204,7 +204,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) timeout: Option<Duration>,
 
-    /// At the timeout interrupt the program, as Ctrl-C does, and end it only after this time more
+    /// At the timeout, interrupt the program as Ctrl-C does, and end it this much later
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) grace: Option<Duration>,
 
@@ -237,7 +237,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(4..=1_048_576))]
     pub(crate) open_files: Option<u32>,
 
-    /// End the program when it has made this many external calls
+    /// End the program when it makes more external calls than this
     #[arg(long, value_name = "COUNT")]
     pub(crate) call_limit: Option<u64>,
 
@@ -304,7 +304,7 @@ impl LimitOptions {
     }
 }
 
-/// Who the program believes to be.
+/// The user and the group that the program runs as, in its own view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) user: u32,
@@ -440,7 +440,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {
             Ok((name.to_owned(), value.to_owned()))
         }
-        _ => Err("write both sides of an =".to_owned()),
+        _ => Err("write something on both sides of the '='".to_owned()),
     }
 }
 
@@ -520,7 +520,9 @@ fn with_environment(mut line: Vec<OsString>) -> Result<Vec<OsString>, clap::Erro
     let Some(options) = std::env::var_os(OPTIONS_VARIABLE) else { return Ok(line) };
     let words = options.to_str().and_then(|options| shell_words::split(options).ok());
     let Some(words) = words else {
-        let message = format!("{OPTIONS_VARIABLE} is not a line of words as a shell has them: {options:?}");
+        let message = format!(
+            "{OPTIONS_VARIABLE} cannot be split into words as a shell does it, so check its quotes: {options:?}"
+        );
         return Err(Arguments::command().error(clap::error::ErrorKind::ValueValidation, message));
     };
     line.splice(2..2, words.into_iter().map(OsString::from));

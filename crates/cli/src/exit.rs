@@ -104,10 +104,10 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
         }
         Outcome::ProcessorTime { limit } => {
             let limit = humantime::format_duration(*limit);
-            format!("the program was stopped: it used {limit} of processor time")
+            format!("the program was stopped: it used up its {limit} of processor time")
         }
         Outcome::CallLimit { limit } => {
-            format!("the program was stopped: it made {limit} external calls")
+            format!("the program was stopped: it made more than {limit} external calls")
         }
         Outcome::SleepLimit { limit } => {
             let limit = humantime::format_duration(*limit);

@@ -361,7 +361,7 @@ fn a_module_from_elsewhere_runs_and_so_does_a_named_export() {
     finished.expect(125).says("name an export to call with --entry, such as 'hello'\n");
     let finished = shell(&place, "bellglass run --entry hello --wasm reactor.wasm", b"").expect(5);
     assert_eq!(finished.out(), "from an export\n");
-    shell(&place, "bellglass run --wasm reactor.c", b"").expect(125).says("no WebAssembly module");
+    shell(&place, "bellglass run --wasm reactor.c", b"").expect(125).says("neither a WebAssembly module");
 }
 
 #[test]

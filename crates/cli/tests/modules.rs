@@ -46,7 +46,10 @@ fn what_nothing_answers_is_named() {
         int main(void) { if (bar(1) != 7) __builtin_trap(); return 0; }"#;
     place.write("asks.c", source);
     process::finish(&mut place.bellglass(["cc", "-o", "asks", "asks.c"]), Stdin::Nothing).expect(0);
-    place.run(["--wasm", "asks"]).expect(134).says("it had called what nothing answers: foo.bar(i)i\n");
+    place
+        .run(["--wasm", "asks"])
+        .expect(134)
+        .says("before that it made calls that nothing answers: foo.bar(i)i\n");
     place.run(["--unsupported", "kill", "--wasm", "asks"]).expect(126).says("foo.bar(i)i");
     // It imports a global.
     place.write("global.wasm", b"\0asm\x01\0\0\0\x02\x10\x01\x03foo\x07counter\x03\x7f\0");

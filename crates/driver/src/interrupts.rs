@@ -41,7 +41,7 @@ const HOOKS: [&str; 2] = ["malloc", "free"];
 
 /// Why a module's loops cannot be given a look.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot have the module's loops look for interrupts: {reason}")]
+#[error("cannot make the module's loops look for interrupts: {reason}")]
 pub struct InterruptsError {
     reason: String,
 }

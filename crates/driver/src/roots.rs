@@ -50,7 +50,7 @@ pub fn keep_roots(wasm: &[u8]) -> Result<Vec<u8>, RootsError> {
         }
     }
     if !has_stack_pointer {
-        return Err(RootsError { reason: "its first global is no stack pointer".to_owned() });
+        return Err(RootsError { reason: "its first global is not a stack pointer".to_owned() });
     }
     let mut module = wasm_encoder::Module::new();
     let mut writer = Writer { plans: &plans };

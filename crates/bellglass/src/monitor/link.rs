@@ -14,7 +14,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub(crate) enum LinkError {
     #[error("the cell closed its stream")]
     Closed,
-    #[error("the time is over")]
+    #[error("the time ran out")]
     TimedOut,
     #[error("the cell breaks the protocol: {0}")]
     Wire(#[from] WireError),

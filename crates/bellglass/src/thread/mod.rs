@@ -101,7 +101,7 @@ impl ThreadGuest {
         let ending = match deadline.map_or(Ok(()), |deadline| alarm.end_at(deadline)) {
             Ok(()) => end(&program, &settings, &answering, bell),
             Err(error) => {
-                let reason = format!("no thread can be had to watch the deadline: {error}");
+                let reason = format!("cannot start the thread that watches the deadline: {error}");
                 Ending { outcome: Outcome::Failed { reason }, usage: Usage::default() }
             }
         };
@@ -130,7 +130,7 @@ fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bel
             answering.with(|answers| answers.trapped(kind, message, backtrace, usage))
         }
         (None, Ok(GuestEnding::Ended)) => {
-            Outcome::Failed { reason: "the guest was ended for no reason".to_owned() }
+            Outcome::Failed { reason: "the engine ended the guest and gave no reason".to_owned() }
         }
         (None, Err(EngineError::BeyondLimits { memory_bytes, table_elements })) => {
             answering.with(|answers| {

@@ -33,7 +33,7 @@ struct Finding {
 enum State {
     /// As it should be.
     Good,
-    /// Not as it should be.
+    /// A check that failed.
     Bad,
     /// Worth knowing, and no fault.
     Note,
@@ -135,7 +135,7 @@ fn wall_as(name: &str, said: Option<(bool, &str)>) -> Finding {
         Some((true, "")) => (State::Good, walls::purpose(name).to_owned()),
         Some((true, detail)) => (State::Good, format!("{} ({detail})", walls::purpose(name))),
         Some((false, reason)) => (State::Bad, format!("not up: {reason}")),
-        None => (State::Bad, "not up: this cell does not know of it".to_owned()),
+        None => (State::Bad, "not up: the program bellglass-cell does not know this wall".to_owned()),
     };
     finding("walls", name, state, detail)
 }
@@ -165,7 +165,7 @@ fn images() -> Vec<Finding> {
                     finding("images", one.full_name, State::Note, detail)
                 }
                 Ok(()) => {
-                    let detail = format!("{}, as its digests say", size(image.manifest().size()));
+                    let detail = format!("{}, and its digests match", size(image.manifest().size()));
                     finding("images", one.full_name, State::Good, detail)
                 }
             },
@@ -189,9 +189,9 @@ fn print(out: &mut impl Write, findings: &[Finding], bad: usize) -> std::io::Res
         writeln!(out, "  {mark:3}  {:22}  {}", finding.name, finding.detail)?;
     }
     match bad {
-        0 => writeln!(out, "everything is as it should be"),
-        1 => writeln!(out, "one thing is not as it should be"),
-        _ => writeln!(out, "{bad} things are not as they should be"),
+        0 => writeln!(out, "all checks passed"),
+        1 => writeln!(out, "one check failed: see BAD above"),
+        _ => writeln!(out, "{bad} checks failed: see BAD above"),
     }
 }
 

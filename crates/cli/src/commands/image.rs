@@ -121,7 +121,7 @@ fn inspect(name: &str, json: bool) -> anyhow::Result<()> {
     rows.extend(
         parts.iter().map(|(file, part)| (*file, format!("{}, SHA-256 {}", size(part.size), part.sha256))),
     );
-    rows.push(("files", "as their digests say".to_owned()));
+    rows.push(("files", "their digests match".to_owned()));
     for (what, value) in rows {
         writeln!(out, "{what:20} {value}")?;
     }

@@ -119,7 +119,10 @@ pub(crate) fn finish(report: Report, options: &Options, overlays: &[Overlaid]) -
         eprintln!("bellglass: {sentence}");
     }
     if let (Outcome::Crashed { .. }, [_, ..]) = (&report.outcome, &*report.unsupported) {
-        eprintln!("bellglass: it had called what nothing answers: {}", report.unsupported.join(", "));
+        eprintln!(
+            "bellglass: before that it made calls that nothing answers: {}",
+            report.unsupported.join(", ")
+        );
     }
     hint(&report, options);
     match changes::settle(options, overlays, &report.outcome)? {
@@ -141,7 +144,7 @@ fn hint(report: &Report, options: &Options) {
     }
 }
 
-/// Who the program believes to be.
+/// The user, the group and the machine, as the program sees them.
 fn identity(options: &Options) -> Identity {
     let mut identity = Identity::default();
     if let Some(host_name) = &options.hostname {

@@ -32,7 +32,7 @@ pub enum ArchiveError {
     #[error("it cannot be read: {0}")]
     Host(#[from] std::io::Error),
     /// Its first bytes are those of no archive that is known here.
-    #[error("it is no zip, tar, tar.gz or tar.zst archive")]
+    #[error("it is not a zip, tar, tar.gz or tar.zst archive")]
     Unknown,
     /// It is not as its format says.
     #[error("it is damaged: {0}")]
@@ -57,7 +57,7 @@ pub enum ArchiveError {
     #[error("its entry '{0}' does not lie within it")]
     Outside(String),
     /// Two entries cannot both be there.
-    #[error("its entry '{0}' lies in what another entry says is no directory, or is one")]
+    #[error("two of its entries disagree whether '{0}' is, or lies in, a directory")]
     Conflict(String),
     /// An entry is of a kind that is not shown.
     #[error("its entry '{entry}' is {what}, which is not supported")]
