@@ -132,26 +132,93 @@ fn every_option_that_a_page_names_exists() {
     }
 }
 
+/// Every page of the repository, relative to it.
+fn pages() -> Vec<String> {
+    let mut pages = Vec::new();
+    for folder in ["", "docs/", "docs/decisions/", "guests/"] {
+        for file in fs::read_dir(workspace().join(folder)).expect(folder).flatten() {
+            let name = file.file_name().into_string().expect("a plain name");
+            if name.ends_with(".md") {
+                pages.push(format!("{folder}{name}"));
+            }
+        }
+    }
+    assert!(pages.len() >= 18, "{pages:?}");
+    pages
+}
+
+/// What a heading is called in a link, as the usual viewers have it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|one| one.is_alphanumeric() || " -_".contains(*one));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
 #[test]
 fn every_link_between_the_pages_leads_somewhere() {
-    for page in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "SECURITY.md",
-        "docs/images.md",
-        "docs/files.md",
-        "docs/protocol.md",
-        "docs/performance.md",
-        "docs/regrtest.md",
-        "docs/differences.md",
-        "docs/limits.md",
-    ] {
-        let text = read(page);
-        let folder = workspace().join(page).parent().expect("a folder").to_owned();
+    for page in pages() {
+        let text = read(&page);
+        let folder = workspace().join(&page).parent().expect("a folder").to_owned();
         for link in text.split("](").skip(1) {
-            let target = link.split([')', '#']).next().expect("a link ends");
-            if !target.is_empty() && !target.contains("://") {
-                assert!(folder.join(target).exists(), "{page} links to {target}");
+            let link = link.split(')').next().expect("a link ends");
+            if link.contains("://") {
+                continue;
+            }
+            let (target, section) = link.split_once('#').unwrap_or((link, ""));
+            let file = if target.is_empty() { workspace().join(&page) } else { folder.join(target) };
+            assert!(file.exists(), "{page} links to {target}");
+            if !section.is_empty() {
+                let headings = fs::read_to_string(&file).expect("a page");
+                let mut headings = headings.lines().filter(|line| line.starts_with('#'));
+                let leads = headings.any(|line| anchor(line.trim_start_matches('#')) == section);
+                assert!(leads, "{page} links to {link}, and there is no such heading");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_decision_is_on_their_page() {
+    let index = read("docs/decisions/README.md");
+    for page in pages().iter().filter_map(|page| page.strip_prefix("docs/decisions/0")) {
+        assert!(index.contains(&format!("](0{page})")), "docs/decisions/README.md lacks 0{page}");
+    }
+}
+
+#[test]
+fn the_changelog_begins_with_what_is_to_be_released() {
+    let text = read("CHANGELOG.md");
+    let first = text.lines().find(|line| line.starts_with("## "));
+    assert_eq!(first, Some("## TBD"), "what comes next has its place, also right after a release");
+    let types = ["FEATURE", "CHANGE", "FIX", "SECURITY", "PERF"];
+    for entry in text.lines().filter(|line| line.starts_with("- ")) {
+        let word = entry.trim_start_matches("- ").split(':').next().unwrap_or_default();
+        assert!(types.contains(&word), "an entry begins with its type: {entry}");
+    }
+}
+
+/// A page that names a file or folder of the repository is not left behind when that
+/// is moved.
+#[test]
+fn the_files_that_the_guides_name_are_there() {
+    let guides = pages().into_iter().filter(|page| {
+        ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].contains(&page.as_str())
+            || page.contains("decisions")
+    });
+    for page in guides {
+        let text = read(&page);
+        for word in text.split('`').skip(1).step_by(2) {
+            let is_path =
+                ["crates/", "guests/", "docs/", "fuzz/", "benches/"].iter().any(|top| word.starts_with(top));
+            if is_path && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-{},".contains(&byte))
+            {
+                let (before, rest) = word.split_once('{').unwrap_or((word, ""));
+                let (choices, after) = rest.split_once('}').unwrap_or(("", ""));
+                for choice in choices.split(',') {
+                    let path = format!("{before}{choice}{after}");
+                    let is_example =
+                        path.contains("NAME") || path.contains("OLD") || path.contains("VERSION");
+                    assert!(is_example || workspace().join(&path).exists(), "{page} names {path}");
+                }
             }
         }
     }

@@ -1,0 +1,145 @@
+//! A policy that asks a person: each file of a directory is opened only if somebody at
+//! the keyboard says so.
+//!
+//! `cargo run --release --package bellglass --example ask -- DIRECTORY PROGRAM.py`
+//!
+//! It stands in the file tree and not in a handler of `path_open`. A handler sees a path as
+//! the program wrote it: relative to some descriptor, through links, with `..` in it. The
+//! tree sees what the path leads to, one name at a time, so that there is no way round.
+
+use bellglass::system::files::{
+    Directory, DirectoryEntry, Found, HostDirectory, Metadata, OpenOptions, Opened,
+};
+use bellglass::{Access, Errno, Limits, Mount, Output, Sandbox, Store};
+use std::collections::HashMap;
+use std::io::{BufRead, Write};
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Where the directory stands in the guest's tree.
+const PLACE: &str = "/asked";
+
+/// The device number that stat shows for it: one that no other tree has.
+const DEVICE: u64 = 1000;
+
+/// How long the run may take, and so the longest that a question waits.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut words = std::env::args().skip(1);
+    let (Some(directory), Some(program)) = (words.next(), words.next()) else {
+        return Err("usage: ask DIRECTORY PROGRAM.py".into());
+    };
+    let directory = HostDirectory::new(std::fs::File::open(directory)?, Access::ReadOnly, DEVICE);
+    let asking =
+        Asking { inner: Arc::new(directory), path: PLACE.to_owned(), person: Arc::new(Person::new()) };
+    let report = Sandbox::builder(Store::open_default()?.find("python")?)
+        .arguments(["/program.py"])
+        .mount(Mount::file(program, "/program.py"))
+        .mount(Mount::tree(Arc::new(asking), PLACE))
+        .limits(Limits { timeout: Some(TIMEOUT), ..Limits::default() })
+        .stdout(Output::Inherit)
+        .stderr(Output::Inherit)
+        .build()?
+        .run();
+    println!("{:?}", report.outcome);
+    Ok(())
+}
+
+/// A directory that shows another one, and asks before it opens a file.
+struct Asking {
+    inner: Arc<dyn Directory>,
+    path: String,
+    person: Arc<Person>,
+}
+
+impl Asking {
+    /// The path of an entry, for a person. The names in it are those of the host's files;
+    /// escaped, they can do nothing to a terminal.
+    fn path_of(&self, name: &[u8]) -> String {
+        format!("{}/{}", self.path, name.escape_ascii())
+    }
+}
+
+impl Directory for Asking {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.inner.metadata()
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        Ok(match self.inner.lookup(name)? {
+            Found::Directory(inner) => {
+                let (path, person) = (self.path_of(name), Arc::clone(&self.person));
+                Found::Directory(Arc::new(Self { inner, path, person }))
+            }
+            other => other,
+        })
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        self.inner.metadata_of(name)
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        // First, so that nobody is asked about a file that is not there.
+        let opened = self.inner.open(name, options)?;
+        if self.person.allows(&self.path_of(name)) { Ok(opened) } else { Err(Errno::ACCES) }
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        self.inner.entries(cookie, each)
+    }
+}
+
+/// Somebody at the keyboard.
+struct Person {
+    /// No question waits beyond this: nothing that answers a call may outlast the run.
+    until: Instant,
+    asked: Mutex<Asked>,
+}
+
+struct Asked {
+    lines: Receiver<String>,
+    /// What was said of each path: a program that asks again and again is a nuisance.
+    answers: HashMap<String, bool>,
+}
+
+impl Person {
+    /// Lines are read in a thread of their own: a question can then end without an answer.
+    fn new() -> Self {
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let asked = Mutex::new(Asked { lines, answers: HashMap::new() });
+        Self { until: Instant::now() + TIMEOUT, asked }
+    }
+
+    /// Asks, once for each path. Whoever does not say yes says no.
+    fn allows(&self, path: &str) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = asked.answers.get(path) {
+            return *answer;
+        }
+        // What was typed before the question was shown is no answer to it.
+        while asked.lines.try_recv().is_ok() {}
+        print!("may it open {path}? [y/N] ");
+        if std::io::stdout().flush().is_err() {
+            return false;
+        }
+        let left = self.until.saturating_duration_since(Instant::now());
+        let answer = asked.lines.recv_timeout(left).is_ok_and(|line| line.trim().eq_ignore_ascii_case("y"));
+        asked.answers.insert(path.to_owned(), answer);
+        answer
+    }
+}
