@@ -13,6 +13,7 @@ use crate::{
     Answer, Call, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Outcome, Output, Report,
     Signal, Start, Stop, Wall, walls,
 };
+use bellglass_fork::FileSizeSignal;
 use bellglass_system::{System, SystemBuilder, Waiter};
 use bellglass_wire::{Interruption, Signature};
 use rustix::process::Signal as HostSignal;
@@ -108,10 +109,22 @@ impl Sandbox {
         Controls { waiter: self.waiter.clone(), holder }
     }
 
+    /// What the operating system adds to the isolation of this guest, and what not;
+    /// see [`walls`].
+    pub fn walls(&self) -> Vec<Wall> {
+        match &self.guest {
+            Guest::Process { monitor, .. } => monitor.walls.clone(),
+            Guest::Thread(_) => vec![no_process()],
+        }
+    }
+
     /// Runs the program to its end. Whatever it does, this returns: at the
     /// deadline at the latest, if there is one.
     pub fn run(self) -> Report {
         let begun = Instant::now();
+        // What is written for the guest, by this thread or those that it starts, may
+        // meet `ulimit -f`: that is for the guest to hear of.
+        let _kept = FileSizeSignal::keep_away();
         let Self { guest, waiter, image, start, limits } = self;
         let warning = limits.timeout.and_then(|timeout| begun.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
@@ -203,16 +216,20 @@ fn watch(
 
 fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: Run) -> Report {
     let used = &run.used;
+    let beyond = answers.limits.processor_time.filter(|limit| is_beyond(*limit, used));
     let outcome = match ending.outcome {
-        Outcome::Breach { reason } => {
-            match (ended_by_signal(used), used.signal, answers.limits.processor_time) {
-                // Signals are sent to it only by this controller, and a cell that lies
-                // about one ends nothing but its own run.
-                (Some(signal), ..) if answers.waiter.has_signalled() => {
-                    Outcome::Exited { code: 128 + signal }
-                }
-                (_, Some(CPU_TIME_SIGNAL), Some(limit)) => Outcome::ProcessorTime { limit },
-                _ => Outcome::Breach { reason: with_last_words(reason, used) },
+        Outcome::Breach { reason } => match (ended_by_signal(used), beyond) {
+            // Signals are sent to it only by this controller, and a cell that lies
+            // about one ends nothing but its own run.
+            (Some(signal), _) if answers.waiter.has_signalled() => Outcome::Exited { code: 128 + signal },
+            (_, Some(limit)) => Outcome::ProcessorTime { limit },
+            _ => Outcome::Breach { reason: with_last_words(reason, used) },
+        },
+        // It had said its last, and was told that its time was over before it had left.
+        Outcome::Exited { .. } | Outcome::Crashed { .. } if used.signal == Some(CPU_TIME_SIGNAL) => {
+            match beyond {
+                Some(limit) => Outcome::ProcessorTime { limit },
+                None => ending.outcome,
             }
         }
         // A cell that has said its last has nothing more to do but to leave. That
@@ -255,6 +272,16 @@ fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: R
     }
 }
 
+/// Whether the operating system ended it for its processor time: by the signal for
+/// that, or, if it kept that one off, by the one that nobody can.
+fn is_beyond(limit: Duration, used: &CellUsage) -> bool {
+    match used.signal {
+        Some(CPU_TIME_SIGNAL) => true,
+        Some(signal) => signal == HostSignal::KILL.as_raw() && used.cpu >= limit,
+        None => false,
+    }
+}
+
 /// The signal that ended the guest by its default action, as the cell tells: it
 /// leaves with 64 and its number.
 fn ended_by_signal(used: &CellUsage) -> Option<i32> {
@@ -269,6 +296,10 @@ fn no_process() -> Wall {
 
 fn with_last_words(reason: String, used: &CellUsage) -> String {
     let ended = match used.signal {
+        None if used.is_lost => {
+            ", and nobody knows how: this process ignores the end of its children, or something in it reaps them"
+                .to_owned()
+        }
         None => String::new(),
         Some(signal) if signal == HostSignal::KILL.as_raw() => {
             ", killed by somebody else, perhaps because the machine has no memory left".to_owned()
@@ -441,8 +472,9 @@ impl SandboxBuilder {
 
     /// Refuses to build the sandbox unless these walls are up: names of
     /// [`walls::ALL`](crate::walls::ALL), which itself may be given. Without this
-    /// each wall is used where the system offers it, and [`Report::walls`] says
-    /// which are missing.
+    /// each wall is used where the system offers it, and [`Sandbox::walls`] and
+    /// [`Report::walls`] say which are missing. Whoever runs programs of strangers
+    /// wants [`walls::FILTER`](crate::walls::FILTER) at least.
     ///
     /// ```no_run
     /// # use bellglass::{Sandbox, Store, walls};

@@ -6,7 +6,7 @@ use bellglass_channel::wait_for_descriptors;
 use bellglass_engine::Program;
 use bellglass_fork::{Side, fork};
 use bellglass_wire::{FrameBuffer, FromCell, ToCell, caps};
-use rustix::process::setpgid;
+use rustix::process::{getpid, setpgid};
 use rustix::stdio::{dup2_stderr, dup2_stdin};
 use std::os::fd::OwnedFd;
 
@@ -28,12 +28,14 @@ pub(crate) unsafe fn serve(mut link: Link, program: &Program) -> Result<(), Link
         // SAFETY: the caller vouches for the one thread, and nothing here starts
         // another.
         match unsafe { fork() } {
-            Ok(Side::Old(process)) => {
-                link.send(&FromCell::Forked { process: process.as_raw_nonzero().get().cast_unsigned() })?;
-            }
+            Ok(Side::Old(_)) => {}
             Ok(Side::New) => {
                 // A Ctrl-C at the terminal is for the controller, which decides.
                 setpgid(None, None).map_err(std::io::Error::from)?;
+                // It is for the new process to say this: the controller believes only
+                // what the kernel says of who has sent it.
+                let process = getpid().as_raw_nonzero().get().cast_unsigned();
+                link.send(&FromCell::Forked { process })?;
                 dup2_stdin(&stream).map_err(std::io::Error::from)?;
                 dup2_stderr(&words).map_err(std::io::Error::from)?;
                 return Ok(());

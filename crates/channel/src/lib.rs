@@ -21,6 +21,7 @@ mod descriptors;
 mod error;
 mod patience;
 mod rings;
+mod sender;
 mod shared;
 
 pub use channel::Channel;
@@ -28,4 +29,5 @@ pub use descriptors::{send_descriptors, take_descriptors, wait_for_descriptors};
 pub use error::ChannelError;
 pub use patience::{Busy, Patience};
 pub use rings::Side;
+pub use sender::{receive_from, tell_senders};
 pub use shared::{RING_BYTES, Shared};

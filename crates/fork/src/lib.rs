@@ -1,15 +1,19 @@
 //! What the standard library lacks for processes that are not started but forked:
-//! a process that splits into itself and a sibling, and reaping by number.
+//! a process that splits into itself and a sibling, and a child that is known by its
+//! number, to signal, to measure and to reap. And what it lacks for writing files that
+//! may not grow any further.
 //!
 //! A controller starts one process that gets everything ready and then forks as
 //! often as it is told. What it forks must be the controller's own children and not
 //! grandchildren, so that the controller can wait for them, and so that their
 //! numbers belong to nobody else until it has.
 
-mod reap;
+mod child;
 #[cfg(target_os = "linux")]
 mod sibling;
+mod signals;
 
-pub use reap::{Reaped, reap};
+pub use child::{Child, Reaped};
 #[cfg(target_os = "linux")]
 pub use sibling::{Side, fork};
+pub use signals::FileSizeSignal;

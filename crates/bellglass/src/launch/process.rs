@@ -7,13 +7,12 @@ use crate::walls::MEMORY_BOUND;
 use crate::words::printable;
 use crate::{Error, Limits, Wall};
 use bellglass_channel::{Channel, RING_BYTES, Shared, Side, send_descriptors};
-use bellglass_fork::reap;
+use bellglass_fork::{Child, Reaped};
 use bellglass_wire::ToCell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, prlimit, waitid,
-};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,6 +20,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,8 +47,11 @@ const TABLE_ELEMENT_BYTES: u64 = 32;
 pub(crate) struct CellProcess {
     /// Which process a signal may go to; empty once it is reaped, so that no
     /// signal ever reaches a stranger with the same number.
-    alive: Arc<Mutex<Option<Pid>>>,
+    alive: Arc<Mutex<Option<Child>>>,
     last_words: Option<PipeReader>,
+    /// Processor time when it was last asked for, in nanoseconds: what is known of one
+    /// that somebody else has reaped.
+    seen: Arc<AtomicU64>,
     usage: Option<CellUsage>,
 }
 
@@ -64,6 +67,8 @@ pub(crate) struct CellUsage {
     pub(crate) signal: Option<i32>,
     /// The code with which it left, if it did.
     pub(crate) code: Option<i32>,
+    /// Whether it had ended and somebody else had reaped it, so that nobody knows how.
+    pub(crate) is_lost: bool,
     /// What it said on its diagnostics pipe.
     pub(crate) last_words: String,
 }
@@ -85,7 +90,7 @@ impl CellProcess {
         let ends = Ends::make().map_err(Error::Resource)?;
         let offered = offer_memory(&ends.ours);
         let process = zygote.fork(ends.theirs.as_fd(), ends.words.as_fd())?;
-        Ok(Self::of(process, ends.last_words, ends.ours, offered))
+        Ok(Self::of(Some(process), ends.last_words, ends.ours, offered))
     }
 
     /// Starts the cell's program as what it is first sent makes of it. `send` gives
@@ -102,20 +107,22 @@ impl CellProcess {
         Ok(Self::of(process, ends.last_words, ends.ours, offered))
     }
 
-    fn of(process: Pid, words: PipeReader, stream: UnixStream, offered: Option<Shared>) -> (Self, Link) {
-        let alive = Arc::new(Mutex::new(Some(process)));
-        let own = Self { alive, last_words: Some(words), usage: None };
+    fn of(
+        process: Option<Child>,
+        words: PipeReader,
+        stream: UnixStream,
+        offered: Option<Shared>,
+    ) -> (Self, Link) {
+        let alive = Arc::new(Mutex::new(process));
+        let own = Self { alive, last_words: Some(words), seen: Arc::default(), usage: None };
         (own, Link::new(Channel::new(stream, Side::Controller), offered))
     }
 
     /// Tells how much processor time this cell has used until now, as long as it
     /// lives.
     pub(crate) fn processor_time(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
-        let alive = Arc::clone(&self.alive);
-        move || {
-            let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
-            alive.and_then(processor_time_of).unwrap_or_default()
-        }
+        let (alive, seen) = (Arc::clone(&self.alive), Arc::clone(&self.seen));
+        move || time_of(&alive, &seen)
     }
 
     /// Has the kernel hold the whole process to the guest's limits and what a cell
@@ -124,26 +131,37 @@ impl CellProcess {
         let name = MEMORY_BOUND.to_owned();
         let tables = limits.table_elements.saturating_mul(TABLE_ELEMENT_BYTES);
         let most = limits.memory_bytes.saturating_add(tables).saturating_add(OWN_MEMORY_BYTES);
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
-        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        // Never without a number: that would mean this process.
-        let bound = match *alive {
-            Some(pid) => prlimit(Some(pid), Resource::Data, limit).map_err(|errno| errno.to_string()),
-            None => Err("the cell has ended".to_owned()),
-        };
+        let bound = self.limit(Resource::Data, most, most).map_err(|errno| match errno {
+            Errno::CHILD => "the cell has ended".to_owned(),
+            errno => errno.to_string(),
+        });
         Wall { name, active: bound.is_ok(), detail: bound.err().unwrap_or_default() }
     }
 
     /// Has the operating system end the cell when it has used so much processor
-    /// time and two seconds more: the wall behind the controller's own watch.
+    /// time and two seconds more: the wall behind the controller's own watch. The
+    /// signal says what for; whoever keeps it off is killed a second later.
     pub(crate) fn limit_processor_time(&self, limit: Duration) {
-        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = limit.as_secs().saturating_add(2);
-        let limit = Rlimit { current: Some(seconds), maximum: Some(seconds) };
-        if let Some(pid) = *alive {
-            // Where that is refused, the first wall stands alone.
-            let _ = prlimit(Some(pid), Resource::Cpu, limit);
-        }
+        // Where that is refused, the first wall stands alone.
+        let _ = self.limit(Resource::Cpu, seconds, seconds.saturating_add(1));
+    }
+
+    /// Never above what this process is held to itself, from which the cell has it:
+    /// only root may go beyond.
+    fn limit(&self, resource: Resource, current: u64, maximum: u64) -> Result<(), Errno> {
+        let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        let limit = Rlimit { current: Some(current.min(most)), maximum: Some(maximum.min(most)) };
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        // Never without a number, which would mean this process; nor with one that is
+        // perhaps a stranger's.
+        let child = alive.as_ref().filter(|child| !child.has_ended()).ok_or(Errno::CHILD)?;
+        prlimit(Some(child.number()), resource, limit).map(drop)
+    }
+
+    /// The number of the process, as long as it is not reaped.
+    pub(super) fn number(&self) -> Option<Pid> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Child::number)
     }
 
     /// Something that can signal this cell from another thread.
@@ -153,6 +171,8 @@ impl CellProcess {
 
     /// Waits a moment for a cell that has said its last, then ends it.
     pub(crate) fn leave(&mut self) -> CellUsage {
+        // Later it may be gone.
+        time_of(&self.alive, &self.seen);
         if let Some(words) = &self.last_words {
             // The pipe closes with the process, so this waits for the exit
             // without a busy loop; what the cell says late is read by `end`.
@@ -199,33 +219,43 @@ impl CellProcess {
     /// reaped.
     pub(crate) fn has_ended(&self) -> bool {
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        alive.is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
+        alive.as_ref().is_none_or(Child::has_ended)
     }
 
     /// Kills the cell if it still runs, reaps it, and says what it used.
     pub(crate) fn end(&mut self) -> CellUsage {
+        self.end_by(Child::reap)
+    }
+
+    /// Does the same with a zygote, and with what it has forked that is still a part of
+    /// it.
+    pub(super) fn end_group(&mut self) -> CellUsage {
+        self.end_by(Child::reap_group)
+    }
+
+    fn end_by(&mut self, reap: impl FnOnce(Child) -> std::io::Result<Reaped>) -> CellUsage {
         if let Some(usage) = &self.usage {
             return usage.clone();
         }
-        let had_ended = self.has_ended();
-        let mut alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = alive.take();
-        if let Some(pid) = process {
-            // An unreaped process keeps its number, so this reaches nobody else;
-            // one that has left already does not mind.
-            let _ = kill_process(pid, Signal::KILL);
-            // Where no wall kept it from starting others, they are of its group,
-            // which has its number.
-            let _ = kill_process_group(pid, Signal::KILL);
+        let cpu = time_of(&self.alive, &self.seen);
+        let mut usage = CellUsage { cpu, ..CellUsage::default() };
+        // Taken out first: what is reaped is signalled no more.
+        let child = self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let had_ended = child.as_ref().is_none_or(Child::has_ended);
+        if let Some(child) = &child {
+            // Where no wall kept it from starting others, they are of its group.
+            child.kill_group();
         }
-        drop(alive);
-        let mut usage = CellUsage::default();
-        if let Some(Ok(reaped)) = process.map(reap) {
-            usage.cpu = reaped.cpu;
-            usage.peak_resident_bytes = reaped.peak_resident_bytes;
-            usage.signal = reaped.status.signal().filter(|_| had_ended);
-            usage.code = reaped.status.code();
+        match child.map(reap) {
+            Some(Ok(reaped)) => {
+                usage.cpu = reaped.cpu;
+                usage.peak_resident_bytes = reaped.peak_resident_bytes;
+                // A signal that is not the controller's own came from elsewhere, whenever.
+                let kill = Signal::KILL.as_raw();
+                usage.signal = reaped.status.signal().filter(|signal| had_ended || *signal != kill);
+                usage.code = reaped.status.code();
+            }
+            _ => usage.is_lost = had_ended,
         }
         if let Some(words) = self.last_words.take() {
             usage.last_words = printable(&String::from_utf8_lossy(&read_last_words(words)));
@@ -239,6 +269,17 @@ impl Drop for CellProcess {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The processor time that it has used until now; once it is gone, what it had used when
+/// it was last asked for.
+fn time_of(alive: &Mutex<Option<Child>>, seen: &AtomicU64) -> Duration {
+    let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(time) = alive.as_ref().and_then(Child::processor_time) {
+        // 64 bits hold six hundred years.
+        seen.fetch_max(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+    Duration::from_nanos(seen.load(Ordering::Relaxed))
 }
 
 /// The ends of what a cell and its controller talk through.
@@ -257,8 +298,15 @@ impl Ends {
     }
 }
 
-fn spawn(program: &Path, compiled: File, stream: UnixStream, words: PipeWriter) -> std::io::Result<Pid> {
-    let child = Command::new(program)
+/// Gives nothing if it has ended and is gone already, because this process ignores the
+/// end of its children, or something in it reaps them all.
+fn spawn(
+    program: &Path,
+    compiled: File,
+    stream: UnixStream,
+    words: PipeWriter,
+) -> std::io::Result<Option<Child>> {
+    let mut started = Command::new(program)
         .env_clear()
         .current_dir("/")
         // Three descriptors are all that a cell has, and all that it needs.
@@ -268,8 +316,16 @@ fn spawn(program: &Path, compiled: File, stream: UnixStream, words: PipeWriter) 
         // A Ctrl-C at the terminal is for the controller, which decides.
         .process_group(0)
         .spawn()?;
-    // It is reaped by its number.
-    Ok(Pid::from_child(&child))
+    match Child::of(Pid::from_child(&started)) {
+        Ok(child) => Ok(Some(child)),
+        Err(error) if error.raw_os_error() == Some(Errno::CHILD.raw_os_error()) => Ok(None),
+        Err(error) => {
+            // One that has left meanwhile does not mind.
+            let _ = started.kill();
+            let _ = started.wait();
+            Err(error)
+        }
+    }
 }
 
 /// Offers memory to share to the cell that will be started on the other end. That
@@ -287,7 +343,7 @@ fn offer_memory(socket: &UnixStream) -> Option<Shared> {
 /// Signals a cell, as long as it lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Signaller {
-    alive: Arc<Mutex<Option<Pid>>>,
+    alive: Arc<Mutex<Option<Child>>>,
 }
 
 impl Signaller {
@@ -319,7 +375,7 @@ impl Signaller {
     /// The process that there is still to signal.
     #[cfg(test)]
     pub(crate) fn number(&self) -> Option<Pid> {
-        *self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Child::number)
     }
 
     /// Whether there is one.
@@ -330,7 +386,7 @@ impl Signaller {
 
     fn send(&self, signal: Signal) -> bool {
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
-        alive.is_some_and(|pid| kill_process(pid, signal).is_ok())
+        alive.as_ref().is_some_and(|child| child.signal(signal))
     }
 }
 
@@ -344,17 +400,6 @@ fn read_last_words(words: PipeReader) -> Vec<u8> {
         let _ = words.take(LAST_WORDS_BYTES).read_to_end(&mut bytes);
     }
     bytes
-}
-
-/// The time that all threads of a process have run, which Linux counts in
-/// nanoseconds; the first number of `schedstat` (see proc(5)).
-fn processor_time_of(process: Pid) -> Option<Duration> {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).ok()?;
-    let time_of = |task: std::fs::DirEntry| {
-        let statistics = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        statistics.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
-    };
-    Some(tasks.flatten().filter_map(time_of).sum())
 }
 
 #[cfg(test)]
@@ -376,6 +421,26 @@ mod tests {
         assert_eq!(usage.signal, None, "it was the controller that killed it");
         signaller.kill();
         drop(stream);
+    }
+
+    /// A program that computes for ever.
+    fn busy() -> CellProcess {
+        let module = File::options().write(true).open("/dev/null").expect("/dev/null");
+        CellProcess::start(Path::new("/usr/bin/yes"), module).expect("a process").0
+    }
+
+    #[test]
+    fn who_is_beyond_its_processor_time_is_told_what_it_ends_for() {
+        let mut process = busy();
+        process.limit_processor_time(Duration::ZERO);
+        let begun = Instant::now();
+        while !process.has_ended() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let usage = process.end();
+        assert_eq!(usage.signal, Some(Signal::XCPU.as_raw()));
+        assert!(usage.cpu >= Duration::from_secs(1), "{:?}", usage.cpu);
     }
 
     #[test]

@@ -19,6 +19,8 @@
 //! spawn                 starts a process that holds all that this one holds
 //! relay CELL MODULE FILE   starts a real cell, hands everything on between it and
 //!                       the controller, and writes what the cell said to the file
+//! forked NUMBER         says, as a zygote does, that it has forked this process
+//! no-room               says that its guest is beyond its limits
 //! die CODE              leave with this exit code
 //! ```
 #![forbid(unsafe_code)]
@@ -111,6 +113,11 @@ fn step(stream: &mut File, verb: &str, words: &[&str]) {
         "sleep" => {
             std::thread::sleep(Duration::from_millis(number(words) as u64));
         }
+        "forked" => {
+            let process = words.first().and_then(|word| word.parse().ok()).unwrap_or(std::process::id());
+            send(stream, &FromCell::Forked { process });
+        }
+        "no-room" => send(stream, &FromCell::NoRoom { memory_bytes: u64::MAX, table_elements: 0 }),
         "die" => std::process::exit(number(words) as i32),
         other => panic!("no such step: {other}"),
     }
