@@ -19,6 +19,15 @@ pub enum Error {
         /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
+    /// The cell's program could have been put there by somebody else.
+    #[error(
+        "the program {} is not used as the cell: others than this user or root could have put it there; name the right one in BELLGLASS_CELL, or give it to root",
+        program.display()
+    )]
+    StrangeCell {
+        /// The program.
+        program: PathBuf,
+    },
     /// The image lacks a compiled module that the run needs.
     #[error("the image {image} has no {part}: build it again with 'bellglass image build'")]
     NotCompiled {
