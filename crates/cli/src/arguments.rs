@@ -167,6 +167,13 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WALL,...", value_delimiter = ',')]
     pub(crate) require_walls: Vec<String>,
 
+    /// With --limits service, run without a word also where these walls are not up
+    ///
+    /// Without this --limits service refuses to run where the wall system_call_filter is not
+    /// up, and says which others are not.
+    #[arg(long, value_name = "WALL,...", value_delimiter = ',')]
+    pub(crate) waive_walls: Vec<String>,
+
     /// Write a report of the run, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -263,13 +270,22 @@ pub(crate) struct LimitOptions {
 }
 
 /// A set of limits.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LimitSet {
     /// None but what the machine has
     #[default]
     None,
     /// Those of the library: for programs of strangers
     Service,
+}
+
+impl Options {
+    /// Whether this wall is wanted because the program is a stranger's. Who chooses to
+    /// run it in a thread has chosen to do without any.
+    pub(crate) fn wants(&self, wall: &str) -> bool {
+        let is_waived = self.waive_walls.iter().any(|waived| waived == wall || waived == "all");
+        self.limits.base == LimitSet::Service && self.isolation == Where::Process && !is_waived
+    }
 }
 
 impl LimitOptions {
@@ -348,7 +364,7 @@ pub(crate) enum Diff {
     Full,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Where {
     /// In a process of its own, which can touch nothing
     Process,

@@ -30,6 +30,10 @@ fn main() -> std::process::ExitCode {
             return code.into();
         }
     };
+    if let Err(error) = signals::outlive_full_files() {
+        eprintln!("bellglass: the signal for files that are full cannot be caught: {error}");
+        return (ExitCode::Failed as u8).into();
+    }
     let outcome = match arguments.command {
         Command::Run(run) => commands::run::run(run),
         Command::Repl(repl) => commands::repl::repl(repl),

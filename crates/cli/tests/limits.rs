@@ -261,3 +261,38 @@ fn a_cell_does_not_outlive_a_killed_command() {
         eventually("the cell is gone", || !is_alive(&cell));
     }
 }
+
+/// Shells and service managers may say how large a file may be (`ulimit -f`), and the
+/// command is not ended for it, whoever writes.
+#[test]
+fn a_file_that_may_not_grow_ends_nobody() {
+    let place = Place::new();
+    place.write("shown/.keep", "");
+    place.write("kept/.keep", "");
+    let code = "import sys, errno\n\
+        def fill(path):\n\
+        \x20with open(path, 'wb', 0) as f:\n\
+        \x20 try:\n\
+        \x20  while True: f.write(bytes(60000))\n\
+        \x20 except OSError as e: print(errno.errorcode[e.errno], file=sys.stderr)\n\
+        \x20 try: f.truncate(1 << 30)\n\
+        \x20 except OSError as e: print(errno.errorcode[e.errno], file=sys.stderr)\n\
+        fill('/shown/f'); fill('/dev/stdout')\n\
+        open('/kept/f', 'wb').write(bytes(1 << 20))\n";
+    place.write("fill.py", code);
+    let limited = |options: &str| {
+        let own = place.bellglass::<&str>([]);
+        let line = format!("ulimit -f 512; exec \"$0\" run --dir shown:/shown:rw {options} fill.py > output");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &line]).arg(own.get_program()).current_dir(place.work()).env_clear();
+        shell.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        process::finish(&mut shell, Stdin::Nothing)
+    };
+    let all = "EFBIG\nEFBIG\nEFBIG\n";
+    let finished = limited("--dir kept:/kept:overlay");
+    assert!(finished.code == 0 && finished.all().contains(all), "{}", finished.all());
+    // What it has changed is written by the command for itself.
+    let finished = limited("--dir kept:/kept:overlay --apply --isolation thread");
+    assert!(finished.code == 126 || finished.code == 125, "{}", finished.all());
+    assert!(finished.all().contains("File too large"), "{}", finished.all());
+}

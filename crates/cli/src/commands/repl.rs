@@ -1,7 +1,7 @@
 //! `bellglass repl`
 
 use crate::arguments::ReplArguments;
-use crate::commands::run::{finish, sandbox};
+use crate::commands::run::{build, finish, sandbox};
 use crate::program::View;
 use crate::prompt::{EditedLines, PromptOutput, Unfinished};
 use anyhow::Context;
@@ -19,18 +19,18 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     let builder = builder.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
     if !stdin().is_terminal() {
         let builder = builder.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
-        return finish(builder.build()?.run(), options, &overlays);
+        return finish(build(builder, options)?.run(), options, &overlays);
     }
     let unfinished = Unfinished::default();
     let controls = Arc::new(Mutex::new(None));
     let history = bellglass_image::cache_directory().ok().map(|folder| folder.join("repl-history"));
     let lines = EditedLines::new(Arc::clone(&unfinished), history, Arc::clone(&controls))
         .context("cannot edit lines on this terminal")?;
-    let sandbox = builder
+    let builder = builder
         .stdin(Input::Reader(Box::new(lines)))
         .stdout(Output::Writer(Box::new(PromptOutput::new(stdout(), Arc::clone(&unfinished)))))
-        .stderr(Output::Writer(Box::new(PromptOutput::new(stderr(), unfinished))))
-        .build()?;
+        .stderr(Output::Writer(Box::new(PromptOutput::new(stderr(), unfinished))));
+    let sandbox = build(builder, options)?;
     *controls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sandbox.controls());
     interrupts(&sandbox)?;
     finish(sandbox.run(), options, &overlays)

@@ -7,7 +7,7 @@ use crate::program::View;
 use crate::{changes, commands, signals, trace};
 use anyhow::Context;
 use bellglass::{
-    Identity, Image, Input, Isolation, Outcome, Output, RefusedCall, Report, Sandbox, SandboxBuilder,
+    Error, Identity, Image, Input, Isolation, Outcome, Output, RefusedCall, Report, Sandbox, SandboxBuilder,
     Unsupported, walls,
 };
 use std::ffi::OsString;
@@ -47,9 +47,27 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
 
 /// Runs what was built to its end.
 pub(crate) fn start(builder: SandboxBuilder, options: &Options, overlays: &[Overlaid]) -> anyhow::Result<u8> {
-    let sandbox = builder.build()?;
+    let sandbox = build(builder, options)?;
     signals::pass_on(sandbox.controls()).context("cannot listen for Ctrl-C")?;
     finish(sandbox.run(), options, overlays)
+}
+
+/// Gets the sandbox ready, and says which walls are wanted and not up.
+pub(crate) fn build(builder: SandboxBuilder, options: &Options) -> anyhow::Result<Sandbox> {
+    let sandbox = builder.build().map_err(|error| match &error {
+        Error::Wall { wall, .. } if options.wants(wall) && !options.require_walls.contains(wall) => {
+            let way = format!("--limits service runs without it only with --waive-walls {wall}");
+            anyhow::Error::from(error).context(way)
+        }
+        _ => error.into(),
+    })?;
+    for wall in sandbox.walls() {
+        if !wall.active && options.wants(&wall.name) {
+            let (name, purpose) = (&wall.name, walls::purpose(&wall.name));
+            eprintln!("bellglass: the wall '{name}' is not up ({}), which is: {purpose}", wall.detail);
+        }
+    }
+    Ok(sandbox)
 }
 
 /// A sandbox as the options ask for it, without a program or streams, and the
@@ -86,6 +104,9 @@ pub(crate) fn sandbox_of(
             "all" => builder.require_walls(walls::ALL),
             name => builder.require_walls([name]),
         };
+    }
+    if options.wants(walls::FILTER) {
+        builder = builder.require_walls([walls::FILTER]);
     }
     for mount in mounts {
         builder = builder.mount(mount);
