@@ -6,7 +6,7 @@ use crate::{Error, Wall};
 
 /// The name of every wall that this version knows, in the order in which they go
 /// up.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 11] = [
     "descriptors",
     "no_new_privileges",
     "capabilities",
@@ -15,9 +15,14 @@ pub const ALL: [&str; 10] = [
     "landlock",
     "dies_with_controller",
     "no_processes",
-    "system_call_filter",
+    "address_space",
+    FILTER,
     MEMORY_BOUND,
 ];
+
+/// The wall that holds most: without it the others are all that a program meets which
+/// has broken out of WebAssembly.
+pub const FILTER: &str = "system_call_filter";
 
 /// The wall that the controller puts up itself.
 pub(crate) const MEMORY_BOUND: &str = "memory_bound";
@@ -33,7 +38,8 @@ pub fn purpose(name: &str) -> &'static str {
         "landlock" => "no file, no network, no signals to others",
         "dies_with_controller" => "the kernel ends it when its controller is gone",
         "no_processes" => "it starts no process and no thread",
-        "system_call_filter" => "it has a dozen system calls, and no executable memory",
+        "address_space" => "it can map memory in one place only, so that page tables stay small",
+        FILTER => "it has a few system calls, and no executable memory",
         MEMORY_BOUND => "the kernel holds the whole process to its memory",
         _ => "",
     }

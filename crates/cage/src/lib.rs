@@ -15,6 +15,8 @@
 #[cfg(target_os = "linux")]
 mod death;
 #[cfg(target_os = "linux")]
+mod descriptors;
+#[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
 mod filter;
@@ -22,6 +24,8 @@ mod filter;
 pub mod policy;
 #[cfg(target_os = "linux")]
 mod walls;
+#[cfg(target_os = "linux")]
+mod window;
 
 #[cfg(target_os = "linux")]
 pub use walls::{enter, enter_forked, lock_down};
@@ -46,7 +50,7 @@ mod elsewhere {
     }
 
     /// Puts up the last walls: there are none here.
-    pub fn lock_down(_rules: &[policy::Rule]) -> Vec<Wall> {
+    pub fn lock_down(_rules: &[policy::Rule], _address_bytes: u64) -> Vec<Wall> {
         Vec::new()
     }
 }

@@ -11,6 +11,7 @@
 //! It is a library for tests only, which put up other walls than the program
 //! does. A controller starts the program and never links this.
 
+mod heap;
 mod interrupt;
 mod link;
 #[cfg(target_os = "linux")]
@@ -27,13 +28,17 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::hash::RandomState;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Native stack beyond the guest's share, for the cell's own functions.
 const OWN_STACK_BYTES: usize = 1 << 20;
+
+/// Bytes of address space that a cell has beside what its guest's memories take: for
+/// tables, frames, and the allocator, which takes more than it uses.
+const OWN_ADDRESS_BYTES: u64 = 4 << 30;
 
 /// How often a guest is reminded of an interrupt that it has not taken.
 const REMINDER: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -43,6 +48,7 @@ const PANICKED: i32 = 101;
 
 pub use bellglass_cage::policy::GUEST as POLICY;
 use bellglass_cage::policy::Rule;
+pub use heap::Heap;
 
 /// The program's name and version, for people.
 pub fn version() -> String {
@@ -200,25 +206,29 @@ fn grow_heap() {
 
 fn serve(cell: Cell, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), LinkError> {
     let Cell { mut walls, offered, forked } = cell;
-    let mut link = Link::new(duplicate(&std::io::stdin())?, Arc::clone(&interrupts));
+    // Not a copy: the last walls allow reading from this descriptor only.
+    // SAFETY: it is the stream, and is never closed: the link that has it is not
+    // dropped, for the process ends here.
+    let stream = unsafe { OwnedFd::from_raw_fd(std::io::stdin().as_raw_fd()) };
+    let link = ManuallyDrop::new(SharedLink::new(Link::new(stream, Arc::clone(&interrupts))));
     grow_heap();
     // The standard library asks for random numbers at a thread's first hash table.
     std::hint::black_box(RandomState::new());
     let (program, written) = match forked {
         Some(Forked { program, written }) => (program, written),
-        None => (load(&mut link)?, Vec::new()),
+        None => (load(&mut link.lock())?, Vec::new()),
     };
     // Neither is ever dropped: a running cell may not close anything, and it ends.
     let program = ManuallyDrop::new(program);
     if let Err(error) = program.prepare() {
-        return link.fail(error.to_string());
+        return link.lock().fail(error.to_string());
     }
-    let link = ManuallyDrop::new(SharedLink::new(link));
     while !STARTED.load(Ordering::Acquire) {
         std::thread::yield_now();
     }
     // From here on nothing can be opened, started or made executable.
-    walls.extend(bellglass_cage::lock_down(rules));
+    let address_bytes = program.address_bytes().saturating_add(OWN_ADDRESS_BYTES);
+    walls.extend(bellglass_cage::lock_down(rules, address_bytes));
     let ready = |limits: Option<GuestLimits>| {
         program.ready(Box::new(SharedLink::clone(&link)), Some(Arc::clone(&interrupts)), limits)
     };

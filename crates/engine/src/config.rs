@@ -13,6 +13,16 @@ pub const ENGINE: &str = "wasmtime 48 with exceptions, without inlining";
 /// it is large so that the guest's own recursion limits are met first.
 pub const NATIVE_STACK_BYTES: usize = 64 << 20;
 
+/// Bytes of address space that each memory of a guest has: what 32 bits can address,
+/// so that bounds checks are page faults and the memory never moves.
+const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
+
+/// Bytes that cannot be touched before each memory, and behind it.
+const GUARD_BYTES: u64 = 32 << 20;
+
+/// Bytes of address space that each memory of a guest takes.
+pub(crate) const MEMORY_ADDRESS_BYTES: u64 = MEMORY_RESERVATION_BYTES + 2 * GUARD_BYTES;
+
 /// What must be alike for compiled code to be loaded: the engine, the processor
 /// family, the operating system, and how guests are interrupted. An image that
 /// was built under another key is compiled again from its wasm.
@@ -37,10 +47,10 @@ pub(crate) fn config(interruption: Interruption) -> Config {
         // For guests in threads only, but the engine insists that it is no
         // smaller. What the guest never touches costs nothing.
         .async_stack_size(NATIVE_STACK_BYTES + ANSWERING_STACK_BYTES)
-        // A guest has the whole 32-bit address space reserved, so that bounds
-        // checks are page faults and the memory never moves: an interrupt can
-        // then be set from a signal handler.
-        .memory_reservation(4 << 30)
+        // A guest's memory never moves: an interrupt can then be set from a signal
+        // handler.
+        .memory_reservation(MEMORY_RESERVATION_BYTES)
+        .memory_guard_size(GUARD_BYTES)
         .memory_may_move(false)
         .memory_init_cow(true)
         .consume_fuel(false)

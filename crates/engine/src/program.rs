@@ -33,7 +33,7 @@ pub struct Program {
 /// A module in its engine, checked and linked once, for all runs.
 pub(crate) struct Linked {
     pub(crate) engine: Engine,
-    instance: InstancePre<Host>,
+    pub(crate) instance: InstancePre<Host>,
 }
 
 impl Linked {

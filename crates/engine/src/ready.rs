@@ -1,5 +1,6 @@
 //! Guests that are made before anybody knows what they are to run.
 
+use crate::config::MEMORY_ADDRESS_BYTES;
 use crate::guest::{External, Host, MEMORY};
 use crate::limiter::Limiter;
 use crate::program::run_instance;
@@ -10,6 +11,13 @@ use std::sync::Arc;
 use wasmtime::{Instance, Store};
 
 impl Program {
+    /// Bytes of address space that a guest's memories take, with that of the engine's
+    /// collector. Its tables are beside.
+    pub fn address_bytes(&self) -> u64 {
+        let memories = self.linked.instance.module().resources_required().num_memories;
+        u64::from(memories).saturating_add(1).saturating_mul(MEMORY_ADDRESS_BYTES)
+    }
+
     /// Makes a fresh guest that does not run yet, but for its module's start function,
     /// if it has one. Without `limits` it may have what it begins with, whatever that
     /// is, until it runs: for modules without a start function. For [`Interruption::Kill`](crate::Interruption::Kill) only.

@@ -15,12 +15,19 @@ mod lies;
 mod pool;
 /// Toy guests in real cells: faults, limits, handlers.
 mod process;
+/// Who else reaps, signals or hands out descriptors in the controller's process.
+mod strangers;
 /// The sysroot's headers and its list of delegated functions agree.
 mod sysroot;
+/// Real cells, of their own and of a pool, that their guest has taken over.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod taken_over;
 /// The same toy guests in threads, and what only those could do.
 mod thread;
 /// A cell that its guest has broken out of: what it can still do.
 mod walls;
+/// A zygote that lies.
+mod zygotes;
 
 /// Runs an ignored test in a process of its own: what it counts, or limits, is not
 /// to be that of other tests. `variables` are set for it.

@@ -1,5 +1,5 @@
 use bellglass::{Error, Limits, Outcome, Sandbox};
-use bellglass_cage::policy::GUEST;
+use bellglass_cage::policy::{Check, GUEST, Rule};
 use bellglass_testkit::ToyImage;
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
@@ -59,12 +59,17 @@ fn each_system_call_without_a_rule_ends_the_cell() {
         let output = locked(&[number]);
         let no_probe = format!("-{}\n", libc::ENXIO);
         let is_probe = PROBES.contains(&number)
-            && (output.status.signal() == Some(libc::SIGILL) || output.stdout == no_probe.as_bytes());
+            && (output.status.signal() == Some(libc::SIGILL) || output.stderr == no_probe.as_bytes());
         assert!(is_refused(&output) || is_probe, "system call {number} is not refused: {:?}", output.status);
     });
     // The end of a signal handler without a signal goes on anywhere, perhaps at what
     // is refused.
-    let harmless = GUEST.iter().filter(|rule| rule.checks.is_empty() && rule.name != "rt_sigreturn");
+    let takes_zeros = |rule: &&Rule| {
+        rule.checks
+            .iter()
+            .all(|check| matches!(check, Check::OneOf { argument: 0, values } if values.contains(&0)))
+    };
+    let harmless = GUEST.iter().filter(takes_zeros).filter(|rule| rule.name != "rt_sigreturn");
     for rule in harmless {
         // The third argument is, to the one that would wait for ever, no time.
         let output = caged(&["locked", &rule.number.to_string(), "0", "0", "memory"]);
@@ -89,32 +94,69 @@ fn calls_of_another_processor_mode_end_the_cell() {
 #[test]
 fn arguments_that_the_rules_do_not_name_end_the_cell() {
     let page = 4096;
-    let anonymous = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64;
-    let mmap = |protection: i32| {
-        locked(&[libc::SYS_mmap as u64, 0, page, protection as u64, anonymous, u64::MAX, 0])
+    let (read, write, execute) = (libc::PROT_READ, libc::PROT_WRITE, libc::PROT_EXEC);
+    let anonymous = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let mmap = |protection: i32, flags: i32| {
+        locked(&[libc::SYS_mmap as u64, 0, page, protection as u64, flags as u64, u64::MAX, 0])
     };
-    assert!(!is_refused(&mmap(libc::PROT_READ | libc::PROT_WRITE)));
-    assert!(is_refused(&mmap(libc::PROT_READ | libc::PROT_EXEC)));
-    assert!(is_refused(&mmap(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC)));
+    for protection in [libc::PROT_NONE, read | write] {
+        assert!(!is_refused(&mmap(protection, anonymous)));
+    }
+    for protection in [read, write, execute, read | execute, read | write | execute] {
+        assert!(is_refused(&mmap(protection, anonymous)), "protection {protection}");
+    }
+    // What the kernel would keep and not count, or hand out beyond what it counts.
+    let (shared, validate) = (libc::MAP_SHARED, libc::MAP_SHARED_VALIDATE);
+    let more = [
+        libc::MAP_GROWSDOWN,
+        libc::MAP_HUGETLB,
+        libc::MAP_LOCKED,
+        libc::MAP_POPULATE,
+        libc::MAP_FIXED,
+        libc::MAP_FIXED_NOREPLACE,
+        libc::MAP_32BIT,
+    ];
+    let kinds = [shared, validate].map(|kind| kind | libc::MAP_ANONYMOUS);
+    for flags in kinds.into_iter().chain([shared, validate]).chain(more.map(|flag| anonymous | flag)) {
+        assert!(is_refused(&mmap(read | write, flags)), "flags {flags:#x}");
+    }
 
     let with_memory = |call: libc::c_long, value: i32| {
         caged(&["locked", &call.to_string(), "memory", "4096", &(value as u32).to_string()])
     };
     let mprotect = |protection| with_memory(libc::SYS_mprotect, protection);
-    assert_eq!(mprotect(libc::PROT_READ | libc::PROT_WRITE).stdout, b"0\n");
-    assert!(is_refused(&mprotect(libc::PROT_READ | libc::PROT_EXEC)));
-    assert!(is_refused(&mprotect(libc::PROT_EXEC)));
+    assert_eq!(mprotect(read | write).stderr, b"0\n");
+    // Pages that have been written, and are given no more right to be.
+    for protection in [libc::PROT_NONE, read, write, execute, read | execute, read | write | execute] {
+        assert!(is_refused(&mprotect(protection)), "protection {protection}");
+    }
+    assert!(is_refused(&mprotect(read | write | libc::PROT_GROWSDOWN)));
+    // Where other address space has been taken, so that nothing can be spread there.
+    let elsewhere = ["0x10000", "0x100000000000"];
+    for address in elsewhere {
+        let number = libc::SYS_munmap.to_string();
+        assert!(is_refused(&caged(&["locked", &number, address, "4096"])), "{address}");
+        let number = libc::SYS_mprotect.to_string();
+        let both = (read | write).to_string();
+        assert!(is_refused(&caged(&["locked", &number, address, "4096", &both])), "{address}");
+    }
+    // From and to nothing but the stream; the last words.
+    for descriptor in [1, 2, 3, 4, 5] {
+        assert!(is_refused(&locked(&[libc::SYS_read as u64, descriptor, 0, 0])), "{descriptor}");
+        let written = locked(&[libc::SYS_write as u64, descriptor, 0, 0]);
+        assert_eq!(is_refused(&written), descriptor != 2, "{descriptor}");
+    }
 
     // The upper half of an argument is not the kernel's business, and must not be
     // a way around.
     let high = 1_u64 << 32;
     let exec = high | (libc::PROT_READ | libc::PROT_EXEC) as u64;
-    assert!(is_refused(&locked(&[libc::SYS_mmap as u64, 0, page, exec, anonymous, u64::MAX, 0])));
+    assert!(is_refused(&locked(&[libc::SYS_mmap as u64, 0, page, exec, anonymous as u64, u64::MAX, 0])));
 }
 
 #[test]
 fn the_first_walls_refuse_files_and_signals_by_themselves() {
-    let said = |words: &[&str]| String::from_utf8(caged(words).stdout).expect("a number");
+    let said = |words: &[&str]| String::from_utf8(caged(words).stderr).expect("a number");
     let refused = |errno: i32| format!("-{errno}\n");
     let directory = libc::AT_FDCWD as u32 as u64;
     let open = |flags: i32| {
@@ -215,6 +257,107 @@ fn a_cell_that_watches_for_nothing_still_ends_with_its_controller() {
     let status = child.wait().expect("it ends");
     assert_eq!(status.signal(), Some(libc::SIGKILL), "{status:?}");
     assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+/// A cell that is held by a filter which refuses `calls`, as those of some containers do.
+fn refusing(folder: &Path, error: i32, calls: &[libc::c_long]) -> PathBuf {
+    let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
+    let cell = folder.join(format!("refusing-{error}-{}", calls.join("-")));
+    std::os::unix::fs::symlink(CAGED, &cell).expect("a link");
+    cell
+}
+
+#[test]
+fn nothing_is_inherited_where_descriptors_cannot_be_closed_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, b"").expect("a file");
+    let file = std::fs::File::open(&secret).expect("a file");
+    // Like what somebody has opened who did not think of children.
+    let leak = rustix::io::fcntl_dupfd_cloexec(&file, 700).expect("a descriptor");
+    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).expect("its flags");
+    let image = ToyImage::from_wat(GUEST_OF_MANY_NEEDS);
+    let all = [libc::SYS_close_range, libc::SYS_getdents64];
+    for error in [libc::ENOSYS, libc::EPERM] {
+        for calls in [&all[..1], &all[..]] {
+            let cell = refusing(folder.path(), error, calls);
+            let sandbox = Sandbox::builder(image.open()).cell(cell).build().expect("a cell");
+            assert!(sandbox.walls().iter().any(|wall| wall.name == "descriptors" && wall.active));
+            if rustix::process::geteuid().is_root() {
+                let path = format!("/proc/{}/fd", child().as_raw_nonzero());
+                let links = std::fs::read_dir(path).expect("root may").flatten();
+                let open: Vec<PathBuf> =
+                    links.filter_map(|link| std::fs::read_link(link.path()).ok()).collect();
+                assert!(open.len() >= 3 && !open.contains(&secret), "{open:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wall_that_does_not_bind_is_not_said_to() {
+    let image = ToyImage::from_wat(GUEST_OF_MANY_NEEDS);
+    let wall = |cell: &Path| {
+        let sandbox = Sandbox::builder(image.open()).cell(cell).build().expect("a cell");
+        sandbox.walls().into_iter().find(|wall| wall.name == "no_processes").expect("its wall")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = rustix::process::getuid().is_root();
+    let behind_all = wall(&real_cell());
+    assert!(behind_all.active);
+    assert_eq!(behind_all.detail.contains("by the system call filter alone"), root);
+    let without_filter = wall(&refusing(folder.path(), libc::EPERM, &[libc::SYS_seccomp]));
+    assert_eq!(without_filter.active, !root, "{without_filter:?}");
+}
+
+#[test]
+fn the_page_about_security_has_the_walls_and_their_number_of_calls() {
+    const NUMBERS: [&str; 5] = ["seven", "eight", "nine", "ten", "eleven"];
+    let page =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the root").join("SECURITY.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let number = NUMBERS[GUEST.len() - 7];
+    assert!(page.contains(&format!("| `system_call_filter` | {number} system calls,")), "{number}");
+    let (_, table) = page.split_once("| wall |").expect("the table of walls");
+    let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.collect::<Vec<_>>(), bellglass::walls::ALL);
+}
+
+#[test]
+fn programs_of_strangers_are_not_run_without_the_filter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("module.wasm");
+    let wasm = br#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+    std::fs::write(&module, wat::parse_bytes(wasm).expect("a module")).expect("a file");
+    let unfiltered = refusing(folder.path(), libc::EPERM, &[libc::SYS_seccomp]);
+    let run = |options: &[&str], cell: &Path| {
+        Command::new(real_cell().with_file_name("bellglass"))
+            .args(["run", "--wasm"])
+            .args(options)
+            .arg(&module)
+            .env("BELLGLASS_CELL", cell)
+            .stdin(Stdio::null())
+            .output()
+            .expect("run the tests with `cargo xtask test`")
+    };
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let service = ["--limits", "service"];
+    let output = run(&service, &unfiltered);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(said(&output).contains("--waive-walls system_call_filter"), "{}", said(&output));
+    // Told otherwise, or with nobody to protect from.
+    let waived = ["--limits", "service", "--waive-walls", "system_call_filter,no_processes"];
+    for options in [&waived[..], &[]] {
+        let output = run(options, &unfiltered);
+        assert_eq!((output.status.code(), &*said(&output)), (Some(0), ""), "{options:?}");
+    }
+    // Other walls are missed aloud.
+    let calls = [libc::SYS_landlock_create_ruleset];
+    let output = run(&service, &refusing(folder.path(), libc::EOPNOTSUPP, &calls));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(said(&output).contains("the wall 'landlock' is not up"), "{}", said(&output));
+    let output = run(&service, &real_cell());
+    assert_eq!((output.status.code(), &*said(&output)), (Some(0), ""));
 }
 
 /// Lets the program `cell` do all that a cell ever does; whether the filter ended

@@ -8,14 +8,24 @@
 //! caged spin                          computes for ever and watches for nothing
 //! without-NAME                        (as its own name) a real cell, whose filter
 //!                                     lacks the rule of that name
+//! refusing-ERROR-NUMBER-...           (as its own name) a real cell, on a system that
+//!                                     answers these system calls with that error number
 //! ```
 //!
-//! It prints what the call returned. Arguments may be hexadecimal (0x), `text:`
+//! It prints to stderr what the call returned. Arguments may be hexadecimal (0x), `text:`
 //! and a text for its address, `memory` for that of a page, `parent` for the
 //! number of the process that started it.
 
 use bellglass_cage::policy::{GUEST, Rule};
+use bellglass_cell::Heap;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
+
+/// Bytes of address space that it has, once it is locked.
+const ADDRESS_BYTES: u64 = 12 << 30;
 
 /// The exit code that says that a wall is missing, so that the test proves
 /// nothing.
@@ -29,27 +39,69 @@ fn main() -> ExitCode {
         assert!(rules.len() < GUEST.len(), "there is no rule {name}");
         return bellglass_cell::run(rules.leak());
     }
-    let mut walls = bellglass_cage::enter();
+    if let Some(numbers) = own.strip_prefix("refusing-") {
+        let numbers: Vec<i64> = numbers.split('-').map(|number| number.parse().expect("a number")).collect();
+        return become_cell(&numbers);
+    }
+    let walls = bellglass_cage::enter();
+    // Like the cell: the guest has a thread of its own, and the first one waits in a
+    // call that is allowed.
+    let guest = std::thread::spawn(move || attack(&words, walls));
+    STARTED.store(true, Ordering::Release);
+    while !guest.is_finished() {
+        let _ = rustix::event::poll(&mut [], None);
+    }
+    ExitCode::FAILURE
+}
+
+/// Starts the real cell in its place, where some calls are refused.
+fn become_cell(numbers: &[i64]) -> ExitCode {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+    let (error, calls) = numbers.split_first().expect("an error number");
+    let refused = SeccompAction::Errno(u32::try_from(*error).expect("an error number"));
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let architecture = std::env::consts::ARCH.try_into().expect("a known processor");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture);
+    let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
+    apply_filter(&program).expect("it holds");
+    let cell = std::env::current_exe().expect("a path").with_file_name("bellglass-cell");
+    let error = std::os::unix::process::CommandExt::exec(&mut std::process::Command::new(cell));
+    eprintln!("the cell cannot be started: {error}");
+    ExitCode::FAILURE
+}
+
+/// Set once the first thread makes no calls but that one.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+fn attack(words: &[String], mut walls: Vec<bellglass_wire::Wall>) -> ! {
     let verb = words.get(1).map_or("", String::as_str);
     // What is to be passed is made before memory is all that can be had.
     let values: Vec<u64> = words.iter().skip(2).map(|word| value(word)).collect();
+    while !STARTED.load(Ordering::Acquire) {
+        std::hint::spin_loop();
+    }
     if verb != "entered" {
-        walls.extend(bellglass_cage::lock_down(GUEST));
+        walls.extend(bellglass_cage::lock_down(GUEST, ADDRESS_BYTES));
     }
     if let Some(wall) = walls.iter().find(|wall| !wall.active) {
         eprintln!("{} is not up: {}", wall.name, wall.detail);
-        return ExitCode::from(NO_WALL);
+        leave(NO_WALL);
     }
     match verb {
         "spin" => loop {
             std::hint::spin_loop();
         },
         "32-bit" => call_32_bit(values.first().copied().unwrap_or_default()),
-        _ => println!("{}", call(&values)),
+        // A file would be a third descriptor.
+        _ => eprintln!("{}", call(&values)),
     }
-    // Like the cell: with nothing taken down.
+    leave(0)
+}
+
+/// Like the cell: with nothing taken down.
+fn leave(code: u8) -> ! {
     // SAFETY: it only ends the process.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(i32::from(code)) }
 }
 
 fn value(word: &str) -> u64 {
