@@ -132,9 +132,9 @@ import os
 def read(what, **more):
     try:
         descriptor = os.open(what, os.O_RDONLY, **more)
-        print(os.read(descriptor, 100).decode())
+        print(os.read(descriptor, 100).decode(), flush=True)
     except OSError as error:
-        print(error.strerror)
+        print(error.strerror, flush=True)
 os.symlink('/asked/secret', '/tmp/link')
 folder = os.open('/asked', os.O_RDONLY)
 read('/asked/plain')

@@ -291,6 +291,63 @@ fn every_limit_stands_on_its_page() {
     assert_eq!(bellglass_system::CALL_BYTES, 1_032_192);
 }
 
+/// A number as the pages write it, with the unit that it has there.
+fn number(text: &str) -> Option<u64> {
+    let mut words = text.split(' ');
+    let number: u64 = words.next()?.replace(',', "").parse().ok()?;
+    match words.next() {
+        None | Some("s") => Some(number),
+        Some("MiB") => Some(number << 20),
+        Some(_) => None,
+    }
+}
+
+#[test]
+fn the_page_about_limits_has_the_numbers_of_the_library() {
+    let limits = serde_json::to_value(bellglass::Limits::default()).expect("JSON");
+    let page = read("docs/limits.md");
+    let mut compared = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `--")) {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (field, shown) = (cells[2], cells[3]);
+        // Times have their unit in the report's name of them.
+        let named = ["", "_seconds"].iter().find_map(|unit| limits.get(format!("{field}{unit}")));
+        let value = named.or_else(|| limits.get(field.replace("_time", "_seconds")));
+        // `longest_sleep` and the like are told in seconds as well.
+        let value = value.unwrap_or_else(|| panic!("Limits has no {field}: {limits}"));
+        match value {
+            serde_json::Value::Null => assert_eq!(shown, "none", "{row}"),
+            serde_json::Value::String(text) => assert_eq!(shown, text, "{row}"),
+            _ => {
+                let shown = if shown == "none" { Some(0) } else { number(shown) };
+                assert_eq!(shown.map(|number| number as f64), value.as_f64(), "{row}");
+            }
+        }
+        compared += 1;
+    }
+    assert!(compared >= 14, "{compared} rows");
+}
+
+#[test]
+fn the_page_about_security_has_the_walls_that_there_are() {
+    let page = read("SECURITY.md");
+    let (_, table) = page.split_once("| wall | what it does |").expect("the page has the table");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with("| `"));
+    let named: BTreeSet<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(named, bellglass::walls::ALL.into_iter().collect());
+}
+
+#[test]
+fn the_pages_name_the_version_that_is_run() {
+    let place = Place::new();
+    let version = place.code(&[], "import sys; print(sys.version.split()[0])").expect(0).out();
+    let version = version.trim();
+    assert!(read("docs/differences.md").contains(&format!("CPython {version} as it is")));
+    assert!(read("docs/images.md").contains(&format!("`guests/python/recipe-{version}.toml`")));
+    let (minor, _) = version.rsplit_once('.').expect("three parts");
+    assert!(read("README.md").contains(&format!("CPython {minor} with its whole standard library")));
+}
+
 #[test]
 fn the_commands_about_limits_work() {
     let place = furnished();

@@ -329,6 +329,39 @@ fn what_is_above_its_cap_is_not_sent_either() {
     assert_eq!(stream, [9], "nothing of the refused frame remains");
 }
 
+/// The caps that `docs/protocol.md` tells are those of the code, and all of them.
+#[test]
+fn the_page_about_the_protocol_has_the_caps_of_the_code() {
+    let page = include_str!("../../../docs/protocol.md");
+    let (_, table) = page.split_once("\n## Caps\n").expect("the page has the table");
+    let told: Vec<usize> = table
+        .split("\n## ")
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|row| row.trim_end_matches(" |").rsplit("| ").next()?.replace(',', "").parse().ok())
+        .collect();
+    assert_eq!(caps::VIEWED_BYTES, caps::TRANSFER_BYTES, "they share a row");
+    let expected = [
+        caps::FRAME_BYTES,
+        caps::TRANSFER_BYTES,
+        caps::SIGNATURES,
+        caps::NAME_BYTES,
+        caps::VALUES,
+        caps::VIEWS,
+        caps::VIEWED_PIECES,
+        caps::IOVEC_BUFFERS,
+        caps::CSTR_BYTES,
+        caps::WRITES,
+        caps::TEXT_BYTES,
+        caps::BACKTRACE_LINES,
+        caps::WALLS,
+        caps::RUN_EXPORTS,
+        caps::WRITTEN_PAGES,
+    ];
+    assert_eq!(told, expected);
+}
+
 /// The bytes that `docs/protocol.md` shows. They change only with the version.
 #[test]
 fn the_bytes_are_those_of_the_document() {
