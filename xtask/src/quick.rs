@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::Instant;
 
-/// What a selection of packages with the compiler must have in it for its dependencies to
-/// be built with the same features as for all tests, and so not to be built again.
-const ANCHOR: &str = "bellglass-cli";
+/// What a selection of packages of the two lists must have in it for its dependencies to
+/// be built with the same features as for all tests, and so not to be built again: with the
+/// compiler and without.
+const ANCHORS: [&str; 2] = ["bellglass-cli", "bellglass-cell"];
 
 /// What is tested by a change.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -135,8 +136,11 @@ fn package(folder: &str) -> String {
 fn cargo_test(packages: &[&str]) -> Command {
     let mut tests = cargo("test");
     tests.arg("--release");
-    let with_compiler = packages.iter().any(|package| steps::WITH_COMPILER.contains(package));
-    let anchor = (with_compiler && !packages.contains(&ANCHOR)).then_some(ANCHOR);
+    let [with, without] = ANCHORS;
+    let anchor =
+        if packages.iter().any(|package| steps::WITH_COMPILER.contains(package)) { with } else { without };
+    // What depends on nothing needs none.
+    let anchor = Some(anchor).filter(|anchor| packages != ["xtask"] && !packages.contains(anchor));
     for package in packages.iter().copied().chain(anchor) {
         tests.args(["--package", package]);
     }
