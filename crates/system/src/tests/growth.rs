@@ -208,9 +208,7 @@ const WAYS: [(&str, fn()); 23] = [
     }),
     ("zip_directory", || {
         let archive = file(&zip_of_names(60_000));
-        refuses(
-            system().controller_bytes(LIMIT / 2).mount(Mount::archive(archive.path(), "/data")),
-        );
+        refuses(system().controller_bytes(LIMIT / 2).mount(Mount::archive(archive.path(), "/data")));
     }),
 ];
 

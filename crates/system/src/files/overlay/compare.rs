@@ -13,9 +13,14 @@ use std::sync::Arc;
 /// Bytes of files that differ in nothing but their history and are compared.
 const COMPARED_BYTES: u64 = 64 << 20;
 
-/// Bytes that a change is charged with, beside twice its path: it stands in a list,
-/// which is sorted, and what came of it may be told in another.
-const CHANGE_BYTES: u64 = 2 * size_of::<Change>() as u64 + 64;
+/// Bytes that a change is charged with, beside [`PATHS`] times its path: it stands in
+/// a list, which is sorted.
+const CHANGE_BYTES: u64 = 2 * size_of::<Change>() as u64 + 256;
+
+/// How often the path of a change is kept when the changes are written: with the
+/// change, with what its file was written as, with its directory, and with what came
+/// of it.
+const PATHS: u64 = 4;
 
 /// Bytes of a name that is compared, and of a directory that is yet to be, beside its
 /// path.
@@ -224,7 +229,7 @@ impl Walk<'_> {
         let target = |version: &Version| version.target.as_ref().map_or(0, Vec::len);
         let target = before.as_ref().map_or(0, target)
             + after.and_then(|inode| self.target_of(inode)).map_or(0, <[u8]>::len);
-        self.charge.grow(CHANGE_BYTES + 2 * path.len() as u64 + target as u64)?;
+        self.charge.grow(CHANGE_BYTES + PATHS * path.len() as u64 + target as u64)?;
         let after = after.map(|inode| self.after(inode)).transpose()?;
         self.found.push(Change { path, kind, before, after, parent, times_set });
         Ok(())
