@@ -121,6 +121,14 @@ pub(crate) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     }
 }
 
+/// Drops what takes long to be freed, on a thread of its own: no call and no run's
+/// end waits for what a guest has heaped up.
+pub(crate) fn free_later(heap: impl Send + 'static) {
+    let thread = std::thread::Builder::new().name("bellglass-free".to_owned());
+    // Without a thread it is freed here, late.
+    let _ = thread.spawn(move || drop(heap));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +153,7 @@ mod tests {
         let killed = waiter(None);
         killed.kill();
         // Work that does not heed it does not hide it.
-        assert_eq!(work_for(&killed, || drop(go_on())), ((), Some(Stop::Killed)));
+        assert_eq!(work_for(&killed, || go_on().unwrap_or_default()), ((), Some(Stop::Killed)));
         assert_eq!(work_for(&killed, || ()), ((), None));
         assert_eq!(go_on(), Ok(()), "this thread answers no call any more");
     }

@@ -190,6 +190,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cut_in_part_is_whole_up_to_there() {
+        let mut pages = Pages::default();
+        let bytes = vec![7; 300 * PAGE_BYTES];
+        pages.write_at(0, &bytes, 300);
+        let waiter = crate::Waiter::new(None).expect("the host has descriptors");
+        waiter.kill();
+        let (cut, _) = crate::pieces::work_for(&waiter, || pages.set_size(10));
+        assert_eq!(cut, Err(Errno::CANCELED));
+        assert!(pages.count() > 200 && pages.count() < 300, "{}", pages.count());
+        assert_eq!(pages.size(), pages.count() * PAGE);
+        pages.set_size(10).expect("cut");
+        assert_eq!((pages.size(), pages.count()), (10, 1));
+    }
+
+    #[test]
     fn a_write_ends_where_the_pages_end() {
         let mut pages = Pages::default();
         assert_eq!(pages.write_at(100, &[1; 10_000], 2), 8192 - 100);

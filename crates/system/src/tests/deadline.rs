@@ -2,17 +2,19 @@
 //! can, returns soon after the deadline, and soon where the run is over already.
 
 use super::fake::{FakeGuest, RESULT};
-use crate::{Access, Answer, Ending, Kind, Mount, Row, Stop, System, Waiter, rows};
+use crate::files::{ApplyError, MemoryTree, Quota};
+use crate::{Access, Answer, Ending, FixedClock, Kind, Mount, Row, Stop, System, Waiter, rows};
 use bellglass_wire::{Signature, ValueType};
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// When the run must end, after the call began.
 const DEADLINE: Duration = Duration::from_millis(20);
 
 /// How much later a call may return, on a busy machine.
-const LATE: Duration = Duration::from_millis(400);
+const LATE: Duration = Duration::from_millis(600);
 
 /// Bytes of the guest's memory, most of which nobody ever touches.
 const MEMORY: usize = 1 << 30;
@@ -22,6 +24,9 @@ const BUFFER: u64 = 1 << 20;
 
 /// Entries of a directory that is long to list.
 const MANY: usize = 100_000;
+
+/// Directories that a guest makes.
+const FILES: u32 = 100_000;
 
 /// Bytes of an entry of an archive, which packs to a thousandth of that.
 const UNPACKED: usize = 1 << 30;
@@ -208,4 +213,49 @@ fn each_call_returns_soon_after_the_deadline_and_at_once_where_the_run_is_over()
     }
     assert!(late.is_empty(), "{} calls outlast the run:\n{}", late.len(), late.join("\n"));
     assert!(stopped > 20, "only {stopped} calls were any work");
+}
+
+#[test]
+fn a_copy_that_is_cut_short_changes_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("large");
+    std::fs::File::create(&path).and_then(|file| file.set_len(8 << 30)).expect("grown");
+    let (mount, overlay) = Mount::directory(directory.path(), "/over", Access::ReadOnly).overlay();
+    let system = System::builder().mount(mount).file_bytes(1 << 40).build().expect("a system");
+    let mut guest = FakeGuest::new(system);
+    let fd = guest.open("/over/large", 0).expect("opened");
+    let killed = Waiter::new(None).expect("a waiter");
+    killed.kill();
+    let alive = std::mem::replace(&mut guest.waiter, killed);
+    let cut = [fd, 1 << 30];
+    assert_eq!(guest.call("fd_filestat_set_size", &cut), Err(Ending::Stop(Stop::Killed)));
+    guest.waiter = alive;
+    assert_eq!(guest.stat("/over/large", true), Ok((8 << 30, 4, 1)));
+    assert_eq!(overlay.changes().expect("told").len(), 0);
+    // What is cut off is not read at all.
+    let begun = Instant::now();
+    guest.wasi("fd_filestat_set_size", &[fd, 1]).expect("cut");
+    assert!(begun.elapsed() < LATE, "{:?}", begun.elapsed());
+    // Nor is it then overwritten when somebody else has changed it.
+    let changes = overlay.changes().expect("told");
+    std::fs::File::options().write(true).open(&path).and_then(|file| file.set_len(9 << 30)).expect("grown");
+    assert!(matches!(changes.apply(), Err(ApplyError::Refused { .. })));
+    assert_eq!(path.metadata().expect("there").len(), 9 << 30);
+}
+
+#[test]
+fn what_a_guest_has_heaped_up_does_not_delay_the_end_of_its_run() {
+    let quota = Arc::new(Quota::new(u64::MAX, u64::MAX));
+    let tree = MemoryTree::new(quota, 7, Arc::new(FixedClock::new(Duration::from_secs(1))));
+    let root = tree.root();
+    let begun = Instant::now();
+    for number in 0..FILES {
+        root.create_directory(format!("{number}").as_bytes(), 0o755).expect("made");
+    }
+    let made = begun.elapsed();
+    drop(root);
+    let begun = Instant::now();
+    drop(tree);
+
+    assert!(begun.elapsed() < made / 20, "{:?} for what took {made:?}", begun.elapsed());
 }

@@ -2,7 +2,7 @@
 
 use super::{ArchiveError, File, Metadata};
 use crate::meter::{Charge, Meter};
-use crate::{Errno, go_on};
+use crate::{Errno, go_on, pieces};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -160,10 +160,31 @@ impl Unpacked {
     }
 }
 
+/// Bytes of an unpacked file that the host is long in taking back.
+const LARGE: u64 = 64 << 20;
+
 impl Drop for Unpacked {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.budget.used.fetch_sub(state.done, Ordering::Relaxed);
+        let file = std::mem::replace(&mut state.to, tempfile::SpooledTempFile::new(SPOOLED));
+        let used = Used { file: Some(file), bytes: state.done, budget: Arc::clone(&self.budget) };
+        if state.done > LARGE {
+            pieces::free_later(used);
+        }
+    }
+}
+
+/// What an entry has used of the budget; it is given back once the file is gone.
+struct Used {
+    file: Option<tempfile::SpooledTempFile>,
+    bytes: u64,
+    budget: Arc<Budget>,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        self.file = None;
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -148,8 +148,13 @@ impl Tree {
             quota.refund((room - (pages.count() - before)) * PAGE_BYTES as u64);
             if written == piece.len() { Ok(()) } else { Err(Errno::NOSPC) }
         });
-        let digest = copied.inspect_err(|_| quota.refund(pages.count() * PAGE_BYTES as u64))?;
-        pages.set_size(kept).inspect_err(|_| quota.refund(pages.count() * PAGE_BYTES as u64))?;
+        let digest = match copied.and_then(|digest| pages.set_size(kept).map(|()| digest)) {
+            Ok(digest) => digest,
+            Err(error) => {
+                self.discard(pages);
+                return Err(error);
+            }
+        };
         let found = self.get_mut(inode)?;
         found.content = Content::File(pages);
         if let Some(below) = &mut found.below {

@@ -230,8 +230,13 @@ impl Lower {
         self.charge.grow(bytes)
     }
 
-    /// The names that have not been seen yet, with what they are charged by.
-    pub(super) fn unseen(&mut self, directory: SeenDirectory) -> Result<(Vec<Vec<u8>>, Charge), Errno> {
+    /// Names that have not been seen yet, `most` of them at most, with what they are
+    /// charged by.
+    pub(super) fn unseen(
+        &mut self,
+        directory: SeenDirectory,
+        most: usize,
+    ) -> Result<(Vec<Vec<u8>>, Charge), Errno> {
         let open = self.open(directory)?;
         let mut charge = self.charge.more();
         let looked = self.looked(directory)?;
@@ -251,7 +256,7 @@ impl Lower {
                 return ControlFlow::Break(());
             }
             names.push(entry.name.to_vec());
-            ControlFlow::Continue(())
+            if names.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         going?;
         too_many?;

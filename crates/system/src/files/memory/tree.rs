@@ -5,7 +5,7 @@ use crate::Errno;
 use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
 use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space};
-use crate::pieces::Steps;
+use crate::pieces::{self, Steps};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -153,10 +153,7 @@ impl Drop for Tree {
             // What is the host's is closed before the run is over.
             lower.close();
         }
-        let heap = (std::mem::take(&mut self.inodes), lower, std::mem::take(&mut self.left));
-        let thread = std::thread::Builder::new().name("bellglass-free".to_owned());
-        // Without a thread it is freed here, late.
-        let _ = thread.spawn(move || drop(heap));
+        pieces::free_later((std::mem::take(&mut self.inodes), lower, std::mem::take(&mut self.left)));
     }
 }
 
@@ -232,7 +229,7 @@ impl Tree {
             && !lower.is_complete(seen)
         {
             // Charged until all have been looked at.
-            let (names, _charge) = match lower.unseen(seen) {
+            let (names, _charge) = match lower.unseen(seen, usize::MAX) {
                 // Somebody else has taken it away.
                 Err(Errno::NOENT | Errno::STALE | Errno::NOTDIR) => (Vec::new(), None),
                 Err(error) => return Err(error),
@@ -257,6 +254,15 @@ impl Tree {
 
     fn is_empty(&mut self, directory: u64) -> Result<bool, Errno> {
         if !self.entries(directory)?.by_name.is_empty() {
+            return Ok(false);
+        }
+        // One name is enough: of a large directory the rest need not be looked at.
+        if let (Some(seen), Some(lower)) = (self.entries(directory)?.lower, &mut self.lower)
+            && !lower.is_complete(seen)
+            && let Ok((names, _)) = lower.unseen(seen, 1)
+            && let Some(name) = names.first()
+            && self.find(directory, name).is_ok()
+        {
             return Ok(false);
         }
         Ok(self.load(directory)?.by_name.is_empty())
@@ -668,8 +674,8 @@ impl Tree {
         }
     }
 
-    /// Frees the content of a file that is gone.
-    fn discard(&mut self, mut pages: Pages) {
+    /// Frees the content of a file that is gone, and gives back what it was charged.
+    pub(super) fn discard(&mut self, mut pages: Pages) {
         let count = pages.count();
         let freed = pages.set_size(0);
         self.quota.refund((count - pages.count()) * PAGE_BYTES as u64);
