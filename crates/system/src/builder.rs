@@ -5,8 +5,8 @@ use crate::clock::{Clock, RealClock};
 use crate::descriptors::{Description, Descriptor, Descriptors, Object};
 use crate::files::{
     Access, ArchiveDirectory, ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found,
-    Graft, HostDirectory, HostFile, MemoryTree, OpenNumbers, Overlay, PackDirectory, Place, Quota, compose,
-    devices,
+    Graft, Handles, Held, HostDirectory, HostFile, KernelFileSystem, KernelFiles, MemoryTree, OpenNumbers,
+    Overlay, PackDirectory, Place, Quota, compose, devices, file_system,
 };
 use crate::information::{Information, Texts};
 use crate::meter::{BESIDE_FILES, Meter};
@@ -16,7 +16,10 @@ use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
 use crate::system::{Identity, MountLine, Shortage, Sleeps, Streams, System};
 use bellglass_pack::Pack;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +27,14 @@ use std::time::Duration;
 pub struct Mount {
     guest: Vec<u8>,
     source: Source,
+    kernels: Kernels,
+}
+
+/// Whether what a mount shows may be the kernel's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kernels {
+    Refused,
+    Allowed,
 }
 
 enum Source {
@@ -43,35 +54,39 @@ impl std::fmt::Debug for Mount {
 }
 
 impl Mount {
+    fn of(guest: impl Into<Vec<u8>>, source: Source) -> Self {
+        Self { guest: guest.into(), source, kernels: Kernels::Refused }
+    }
+
     /// The host's directory `host` at the guest's path `guest`.
     pub fn directory(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>, access: Access) -> Self {
-        Self { guest: guest.into(), source: Source::Directory(host.into(), access) }
+        Self::of(guest, Source::Directory(host.into(), access))
     }
 
     /// A directory of the host that is open already.
     pub fn open_directory(directory: std::fs::File, guest: impl Into<Vec<u8>>, access: Access) -> Self {
-        Self { guest: guest.into(), source: Source::OpenDirectory(directory, access) }
+        Self::of(guest, Source::OpenDirectory(directory, access))
     }
 
     /// One file of the host, read-only: for instance the program.
     pub fn file(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
-        Self { guest: guest.into(), source: Source::File(host.into()) }
+        Self::of(guest, Source::File(host.into()))
     }
 
     /// A zip, tar, tar.gz or tar.zst archive of the host as a read-only directory.
     /// It is trusted with nothing: see [`ArchiveError`] for what is refused.
     pub fn archive(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
-        Self { guest: guest.into(), source: Source::Archive(host.into()) }
+        Self::of(guest, Source::Archive(host.into()))
     }
 
     /// A read-only file with this content.
     pub fn bytes(bytes: impl Into<Arc<[u8]>>, guest: impl Into<Vec<u8>>) -> Self {
-        Self { guest: guest.into(), source: Source::Bytes(bytes.into()) }
+        Self::of(guest, Source::Bytes(bytes.into()))
     }
 
     /// A tree of the user's own: see [`Directory`].
     pub fn tree(root: Arc<dyn Directory>, guest: impl Into<Vec<u8>>) -> Self {
-        Self { guest: guest.into(), source: Source::Tree(root) }
+        Self::of(guest, Source::Tree(root))
     }
 
     /// The same directory with a writable layer in memory over it: the program
@@ -90,7 +105,27 @@ impl Mount {
     pub fn overlay(self) -> (Self, Overlay) {
         let overlay = Overlay::default();
         let source = Source::Overlay(Box::new(self.source), overlay.clone());
-        (Self { guest: self.guest, source }, overlay)
+        (Self { source, ..self }, overlay)
+    }
+
+    /// Shows a directory or file also if it lies in a file system of the kernel's own,
+    /// such as proc or sysfs, which is refused otherwise. Other such file systems that
+    /// are mounted within it stay out of reach.
+    ///
+    /// **What these files tell, they tell of your process**: it is the controller that
+    /// reads them. `/proc/self/environ` and `/proc/self/mem` are its environment and its
+    /// memory, and with write access a program changes its code.
+    ///
+    /// ```
+    /// use bellglass_system::{Mount, System};
+    ///
+    /// let mount = || Mount::file("/proc/cpuinfo", "/processors");
+    /// assert!(System::builder().mount(mount()).build().is_err());
+    /// System::builder().mount(mount().allow_kernel_files()).build()?;
+    /// # Ok::<(), bellglass_system::SystemError>(())
+    /// ```
+    pub fn allow_kernel_files(self) -> Self {
+        Self { kernels: Kernels::Allowed, ..self }
     }
 }
 
@@ -105,6 +140,18 @@ pub enum SystemError {
         path: PathBuf,
         /// What the host said.
         source: std::io::Error,
+    },
+    /// What is to be mounted is the kernel's own: see [`Mount::allow_kernel_files`].
+    #[error(
+        "cannot mount {}: it lies in the kernel's own file system {kind}, through which the program would \
+         reach the process that answers it; mount a copy of the files that it needs",
+        path.display()
+    )]
+    KernelFiles {
+        /// Which; the guest's path of a directory that was open already.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: &'static str,
     },
     /// A file of the host cannot be shown as an archive.
     #[error("cannot mount the archive {}: {reason}", path.display())]
@@ -436,15 +483,18 @@ impl SystemBuilder {
             let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode));
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
         }
+        let held = Held { handles: Handles::new(), meter: Arc::clone(meter) };
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
-            let kind = Opening { device, quota: &quota, meter, clock: &self.clock };
-            let graft = kind.open(mount.source).map_err(|error| match error {
+            let Mount { guest, source, kernels } = mount;
+            let opening =
+                Opening { device, guest: &guest, kernels, held: &held, quota: &quota, clock: &self.clock };
+            let graft = opening.open(source).map_err(|error| match error {
                 OpenError::System(error) => error,
                 OpenError::Errno(errno) => {
-                    SystemError::Mount { path: mount.guest.escape_ascii().to_string(), errno }
+                    SystemError::Mount { path: guest.escape_ascii().to_string(), errno }
                 }
             })?;
-            put(&mut grafts, &mount.guest, graft)?;
+            put(&mut grafts, &guest, graft)?;
         }
         compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
     }
@@ -459,7 +509,7 @@ impl SystemBuilder {
             line(b"/dev", "devtmpfs", false),
             line(b"/proc", "proc", false),
         ];
-        for Mount { guest, source } in &self.mounts {
+        for Mount { guest, source, .. } in &self.mounts {
             let (kind, writable) = match source {
                 Source::Directory(_, access) | Source::OpenDirectory(_, access) => {
                     ("host", *access == Access::ReadWrite)
@@ -549,9 +599,11 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
 /// What a mount is opened with.
 struct Opening<'a> {
     device: u64,
+    guest: &'a [u8],
+    kernels: Kernels,
+    /// What grows with what the guest does is taken from this.
+    held: &'a Held,
     quota: &'a Arc<Quota>,
-    /// What grows with what the guest does is charged to this.
-    meter: &'a Arc<Meter>,
     clock: &'a Arc<dyn Clock>,
 }
 
@@ -568,34 +620,72 @@ impl From<SystemError> for OpenError {
 }
 
 impl Opening<'_> {
-    fn host(&self, directory: std::fs::File, access: Access) -> Graft {
-        Graft::Tree(Arc::new(HostDirectory::new(directory, access, self.device)), BTreeMap::new())
+    fn host(&self, directory: std::fs::File, access: Access, files: KernelFiles) -> Result<Graft, OpenError> {
+        let opened = HostDirectory::new(directory.into(), access, self.device, files, self.held.clone());
+        Ok(Graft::Tree(Arc::new(opened.map_err(OpenError::Errno)?), BTreeMap::new()))
+    }
+
+    /// What of the kernel's own the mount may show, if its root lies in `found`.
+    fn kernel_files(&self, path: &Path, found: Option<KernelFileSystem>) -> Result<KernelFiles, SystemError> {
+        match (found, self.kernels) {
+            (None, _) => Ok(KernelFiles::Refused),
+            (Some(own), Kernels::Allowed) => Ok(KernelFiles::Of(own)),
+            (Some(own), Kernels::Refused) => {
+                Err(SystemError::KernelFiles { path: path.to_owned(), kind: own.name })
+            }
+        }
+    }
+
+    /// Opens what `path` leads to, if it is of the wanted kind.
+    fn open_host(
+        &self,
+        path: &Path,
+        wanted: rustix::fs::FileType,
+    ) -> Result<(std::fs::File, KernelFiles), SystemError> {
+        use rustix::fs::{FileType, Mode, OFlags};
+        let failed = |source: std::io::Error| SystemError::Host { path: path.to_owned(), source };
+        let opened = |flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
+        let look = |file: &OwnedFd| {
+            let kind = FileType::from_raw_mode(
+                rustix::fs::fstat(file).map_err(|errno| failed(errno.into()))?.st_mode,
+            );
+            let found = file_system(file.as_fd()).map_err(|errno| failed(std::io::Error::other(errno)))?;
+            let files = self.kernel_files(path, found)?;
+            match kind {
+                kind if kind == wanted => Ok(files),
+                FileType::RegularFile => Err(failed(std::io::ErrorKind::NotADirectory.into())),
+                FileType::Directory => Err(failed(std::io::ErrorKind::IsADirectory.into())),
+                _ => Err(failed(std::io::Error::other("it is neither a file nor a directory"))),
+            }
+        };
+        // First only named: to open a FIFO would wait for its other end, and to open a
+        // file of the kernel's own may do anything.
+        look(&opened(OFlags::PATH).map_err(|errno| failed(errno.into()))?)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = opened(flags).map_err(|errno| failed(errno.into()))?;
+        let files = look(&file)?;
+        Ok((file.into(), files))
     }
 
     fn open(&self, source: Source) -> Result<Graft, OpenError> {
-        let wrong = |path: PathBuf, kind| SystemError::Host { path, source: std::io::Error::from(kind) };
+        use rustix::fs::FileType::{Directory, RegularFile};
         Ok(match source {
             Source::Directory(path, access) => {
-                let (file, metadata) = open_host(&path)?;
-                if !metadata.is_dir() {
-                    return Err(wrong(path, std::io::ErrorKind::NotADirectory).into());
-                }
-                self.host(file, access)
+                let (file, files) = self.open_host(&path, Directory)?;
+                self.host(file, access, files)?
             }
-            Source::OpenDirectory(file, access) => self.host(file, access),
+            Source::OpenDirectory(file, access) => {
+                let found = file_system(file.as_fd()).map_err(OpenError::Errno)?;
+                let files = self.kernel_files(Path::new(OsStr::from_bytes(self.guest)), found)?;
+                self.host(file, access, files)?
+            }
             Source::File(path) => {
-                let (file, metadata) = open_host(&path)?;
-                if !metadata.is_file() {
-                    return Err(wrong(path, std::io::ErrorKind::InvalidInput).into());
-                }
+                let (file, _) = self.open_host(&path, RegularFile)?;
                 Graft::File(Arc::new(HostFile::new(file, self.device, 1)))
             }
             Source::Archive(path) => {
-                let (file, metadata) = open_host(&path)?;
-                if !metadata.is_file() {
-                    return Err(wrong(path, std::io::ErrorKind::InvalidInput).into());
-                }
-                let root = ArchiveDirectory::open(file, self.device, self.meter)
+                let (file, _) = self.open_host(&path, RegularFile)?;
+                let root = ArchiveDirectory::open(file, self.device, &self.held.meter)
                     .map_err(|reason| SystemError::Archive { path, reason })?;
                 Graft::Tree(Arc::new(root), BTreeMap::new())
             }
@@ -617,18 +707,6 @@ impl Opening<'_> {
             }
         })
     }
-}
-
-fn open_host(path: &PathBuf) -> Result<(std::fs::File, std::fs::Metadata), SystemError> {
-    let failed = |source| SystemError::Host { path: path.clone(), source };
-    // To open a FIFO would wait for its other end.
-    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(failed(std::io::Error::other("it is neither a file nor a directory")));
-    }
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    Ok((file, metadata))
 }
 
 /// Makes a directory and its parents in a fresh tree.

@@ -215,7 +215,6 @@ impl From<std::io::Error> for Errno {
         }
         match error.kind() {
             ErrorKind::NotFound => Self::NOENT,
-            // What cap-std says of a path that would escape is of this kind.
             ErrorKind::PermissionDenied => Self::PERM,
             ErrorKind::AlreadyExists => Self::EXIST,
             ErrorKind::InvalidInput => Self::INVAL,

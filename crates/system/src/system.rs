@@ -179,7 +179,7 @@ impl System {
             }
         };
         match result {
-            Err(Fault::Errno(Errno::MFILE)) => self.refused.open_files = true,
+            Err(Fault::Errno(Errno::MFILE | Errno::NFILE)) => self.refused.open_files = true,
             // A device that is always full is no limit.
             Err(Fault::Errno(Errno::NOSPC)) if !self.is_device(call.u32(0)) => self.refused.file_space = true,
             _ => {}

@@ -27,12 +27,16 @@ pub(crate) use composite::{Graft, compose};
 pub(crate) use descriptors::{DescriptorDirectory, OpenNumbers};
 pub use device::Device;
 pub(crate) use device::devices;
-pub use host::{Access, HostDirectory};
+pub use host::Access;
+#[cfg(test)]
+pub(crate) use host::Pool;
+pub(crate) use host::{Handles, Held, HostDirectory, KernelFileSystem, KernelFiles, file_system};
 pub use memory::MemoryTree;
 pub use overlay::{ApplyError, Change, Changes, Kind as ChangeKind, Overlay, Refusal, Version};
 pub use pack::PackDirectory;
 pub use quota::Quota;
-pub use single::{BytesFile, HostFile};
+pub use single::BytesFile;
+pub(crate) use single::HostFile;
 pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to_parent};
 
 use crate::Errno;

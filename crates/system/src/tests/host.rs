@@ -110,8 +110,11 @@ fn a_guest_cannot_lay_symlinks_that_lead_the_host_astray() {
     guest.symlink("file", "/work/link").expect("a relative one");
     let fd = guest.open_to_read("/work/link").expect("opened");
     assert_eq!(guest.read(fd, 9), Ok(b"text".to_vec()));
-    guest.symlink("../outside/secret", "/work/up").expect("it may point anywhere");
+    // One that was there leads nowhere, and can be removed but not be moved.
+    symlink("../outside/secret", host.inside().join("up")).expect("linked");
     assert_eq!(guest.open("/work/up", 0), Err(Errno::NOENT));
+    assert_eq!(guest.rename("/work/up", "/work/config"), Err(Errno::PERM));
+    guest.on_path("path_unlink_file", "/work/up").expect("removed");
     host.secret_is_untouched();
 }
 
@@ -204,10 +207,23 @@ fn a_writable_mount_changes_the_host_and_only_there() {
 fn the_hosts_numbers_are_not_shown() {
     let host = Host::new();
     let mut guest = host.guest(Access::ReadOnly);
-    guest.stat("/work/file", true).expect("told");
-    assert!(guest.get_u64(RESULT) < 100);
-    assert!(guest.get_u64(RESULT + 8) < 100);
-    let first = guest.get_u64(RESULT + 8);
-    guest.stat("/work/file", true).expect("told");
-    assert_eq!(guest.get_u64(RESULT + 8), first);
+    std::fs::hard_link(host.inside().join("file"), host.inside().join("same")).expect("linked");
+    std::fs::write(host.inside().join("other"), "").expect("written");
+    let told = std::fs::metadata(host.inside().join("file")).expect("there");
+    let numbers = |guest: &mut FakeGuest, name: &str| {
+        guest.stat(&format!("/work/{name}"), true).expect("told");
+        (guest.get_u64(RESULT), guest.get_u64(RESULT + 8))
+    };
+    let (device, inode) = numbers(&mut guest, "file");
+    assert!(device < 100 && inode != told.ino(), "{device} {inode}");
+    assert_eq!(numbers(&mut guest, "file"), (device, inode));
+    assert_eq!(numbers(&mut guest, "same"), (device, inode));
+    assert_ne!(numbers(&mut guest, "other").1, inode);
+    // What reading the directory tells is what stat tells.
+    let fd = guest.open_to_read("/work").expect("opened");
+    let (buffer, length) = guest.put(&[0; 1000]);
+    guest.wasi("fd_readdir", &[fd, buffer, length, 2, u64::from(RESULT)]).expect("read");
+    assert_eq!(guest.get_u64(buffer as u32 + 8), inode);
+    // Another run is told other numbers.
+    assert_ne!(numbers(&mut host.guest(Access::ReadOnly), "file").1, inode);
 }

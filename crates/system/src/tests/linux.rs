@@ -538,8 +538,7 @@ proptest! {
         let direct = || Mount::directory(directory.path(), "/work", Access::ReadWrite);
         let mut real = Real::new();
         compare(&mut Virtual::fresh(Virtual::mounted(direct()), "/work"), &mut real, &first)?;
-        let lower = crate::files::HostDirectory::new(
-            std::fs::File::open(directory.path()).expect("opened"), Access::ReadOnly, 5);
+        let lower = crate::files::HostDirectory::of_path(directory.path(), Access::ReadOnly, 5);
         let quota = Arc::new(Quota::new(1 << 30, 1 << 20));
         let middle = MemoryTree::over(Arc::new(lower), quota, 6, Arc::new(RealClock::new())).expect("laid");
         let direct = || Mount::tree(middle.root(), "/work");

@@ -2,6 +2,7 @@
 
 mod archives;
 mod arguments;
+mod attacks;
 mod deadline;
 mod descriptors;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,68 @@
+//! An open file of a mounted directory.
+
+use super::handles::Permit;
+use super::mount::{Mount, timestamps};
+use super::step;
+use crate::files::{File, Metadata, NewTimes, Space, holes};
+use crate::{Errno, pieces};
+use rustix::fs::FallocateFlags;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// What the descriptor may do was decided when the host opened it.
+pub(super) struct OpenFile {
+    pub(super) file: std::fs::File,
+    pub(super) mount: Arc<Mount>,
+    pub(super) _permit: Permit,
+}
+
+impl File for OpenFile {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        Ok(self.mount.metadata(&rustix::fs::fstat(&self.file)?))
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        Ok(self.file.read_at(into, offset)?)
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        holes::next_data(&self.file, offset)
+    }
+
+    fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {
+        self.mount.writable()?;
+        Ok(self.file.write_at(from, offset)?)
+    }
+
+    fn set_size(&self, size: u64) -> Result<(), Errno> {
+        self.mount.writable()?;
+        Ok(self.file.set_len(size)?)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.mount.writable()?;
+        let file = self.file.try_clone()?;
+        let work = move || rustix::fs::fallocate(file, FallocateFlags::empty(), offset, length);
+        Ok(pieces::aside(work)??)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.mount.writable()?;
+        Ok(rustix::fs::futimens(&self.file, &timestamps(times)?)?)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.mount.writable()?;
+        Ok(rustix::fs::fchmod(&self.file, step::permission_bits(permissions))?)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        self.mount.space(&self.file)
+    }
+
+    fn synchronize(&self) -> Result<(), Errno> {
+        let file = self.file.try_clone()?;
+        Ok(pieces::aside(move || file.sync_all())??)
+    }
+}

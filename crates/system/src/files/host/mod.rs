@@ -1,0 +1,346 @@
+//! A directory of the host as a tree.
+//!
+//! Each operation goes to the host with one single name, relative to a held
+//! directory, and without following symlinks; a symlink of the host is only read,
+//! and the walk interprets it in the guest's tree. So a mounted directory shows what
+//! lies in it and nothing else, even while others change it.
+
+mod file;
+mod handles;
+mod kernel;
+mod listing;
+mod mount;
+mod node;
+mod step;
+mod within;
+
+use super::{
+    Creation, Directory, DirectoryEntry, FileType, Found, Metadata, NewTimes, OpenOptions, Opened, Space,
+    holes,
+};
+use crate::meter::Meter;
+use crate::{Errno, pieces};
+use file::OpenFile;
+use handles::For;
+pub(crate) use handles::Handles;
+#[cfg(test)]
+pub(crate) use handles::Pool;
+pub(crate) use kernel::{KernelFileSystem, KernelFiles, file_system};
+use listing::Listing;
+use mount::{Mount, Numbers, file_type, timestamps};
+use node::Node;
+use rustix::fs::{AtFlags, OFlags, Stat};
+use std::any::Any;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Whether a guest may change a directory of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may only read.
+    ReadOnly,
+    /// It may change what lies in it.
+    ReadWrite,
+}
+
+/// A directory of the host.
+pub(crate) struct HostDirectory {
+    node: Arc<Node>,
+    listing: Mutex<Option<Listing>>,
+}
+
+/// What a mount of the host takes from its run.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) handles: Arc<Handles>,
+    pub(crate) meter: Arc<Meter>,
+}
+
+impl HostDirectory {
+    /// Shows `directory`, with this device number for stat. Whether it is one of the
+    /// kernel's own has been found out before.
+    pub(crate) fn new(
+        directory: OwnedFd,
+        access: Access,
+        device: u64,
+        kernel_files: KernelFiles,
+        held: Held,
+    ) -> Result<Self, Errno> {
+        let Held { handles, meter } = held;
+        let root = step::identity(&rustix::fs::fstat(&directory)?);
+        let numbers = Numbers::default();
+        let mount = Mount { access, device, root, kernel_files, numbers, handles, meter };
+        Ok(Self::of(Node::root(Arc::new(mount), directory)))
+    }
+
+    /// Of a run of its own, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_path(path: &std::path::Path, access: Access, device: u64) -> Self {
+        let directory = std::fs::File::open(path).expect("opened").into();
+        let held = Held { handles: Handles::new(), meter: Arc::new(Meter::new(1 << 30)) };
+        Self::new(directory, access, device, KernelFiles::Refused, held).expect("a directory")
+    }
+
+    /// The root of the same mount, with the same numbers, for one who may write to it.
+    pub(super) fn writable(&self) -> Result<Self, Errno> {
+        let Mount { device, root, kernel_files, .. } = *self.node.mount;
+        let (handles, meter) = (Arc::clone(&self.node.mount.handles), Arc::clone(&self.node.mount.meter));
+        let numbers = self.node.mount.numbers.clone();
+        let directory = rustix::io::fcntl_dupfd_cloexec(self.node.open()?.as_fd(), 0)?;
+        let access = Access::ReadWrite;
+        let mount = Mount { access, device, root, kernel_files, numbers, handles, meter };
+        Ok(Self::of(Node::root(Arc::new(mount), directory)))
+    }
+
+    fn of(node: Arc<Node>) -> Self {
+        Self { node, listing: Mutex::default() }
+    }
+
+    fn same_tree<'a>(&self, other: &'a dyn Directory) -> Result<&'a Self, Errno> {
+        let other = other.innermost().unwrap_or(other);
+        let other = (other as &dyn Any).downcast_ref::<Self>().ok_or(Errno::XDEV)?;
+        if Arc::ptr_eq(&self.node.mount, &other.node.mount) { Ok(other) } else { Err(Errno::XDEV) }
+    }
+
+    fn rename_by(
+        &self,
+        step: impl Fn(BorrowedFd<'_>, &[u8], BorrowedFd<'_>, &[u8]) -> Result<(), Errno>,
+        name: &[u8],
+        to: &dyn Directory,
+        to_name: &[u8],
+    ) -> Result<(), Errno> {
+        let to = self.same_tree(to)?;
+        self.node.mount.writable()?;
+        within::check_rename(&self.node, name, &to.node)?;
+        step(self.node.open()?.as_fd(), name, to.node.open()?.as_fd(), to_name)
+    }
+
+    fn stat(&self, name: &[u8]) -> Result<Stat, Errno> {
+        step::stat(self.node.open()?.as_fd(), name)
+    }
+
+    /// EEXIST if the name is taken, or EROFS.
+    fn free(&self, directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+        if step::stat(directory, name).is_ok() { Err(Errno::EXIST) } else { self.node.mount.writable() }
+    }
+
+    /// Whether a name may be removed; of one that is not there, that it is not.
+    fn removable(&self, directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+        match self.node.mount.writable() {
+            Err(_) if step::stat(directory, name).is_err() => Err(Errno::NOENT),
+            writable => writable,
+        }
+    }
+
+    /// See [`Mount::check_crossing`], for what is found here.
+    fn check(&self, found: BorrowedFd<'_>, stat: &Stat) -> Result<(), Errno> {
+        self.node.mount.check_crossing(self.node.identity.0, stat.st_dev, found)
+    }
+
+    /// The same, for a name that is there and not open.
+    fn check_name(&self, directory: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<(), Errno> {
+        if stat.st_dev == self.node.identity.0 {
+            return Ok(());
+        }
+        let found = step::open(directory, name, OFlags::PATH, rustix::fs::Mode::empty())?;
+        self.check(found.as_fd(), stat)
+    }
+}
+
+impl Directory for HostDirectory {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        let stat = rustix::fs::fstat(self.node.open()?)?;
+        Ok(self.node.mount.metadata(&stat))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        match self.node.child(name) {
+            Ok(node) => Ok(Found::Directory(Arc::new(Self::of(node)))),
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                let target = step::target(self.node.open()?.as_fd(), name)?;
+                Ok(target.map_or(Found::Other, Found::Symlink))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        Ok(self.node.mount.metadata(&self.stat(name)?))
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        let directory = self.node.open()?;
+        let write = options.write || options.truncate;
+        let read = options.read || !write;
+        let mut flags = match step::stat(directory.as_fd(), name) {
+            Ok(_) if options.creation == Creation::New => return Err(Errno::EXIST),
+            Ok(stat) => {
+                match file_type(step::kind(&stat)) {
+                    FileType::Directory => return Err(Errno::ISDIR),
+                    FileType::SymbolicLink => return Err(Errno::LOOP),
+                    FileType::RegularFile if write => self.node.mount.writable()?,
+                    FileType::RegularFile => {}
+                    // To open a FIFO can block, and to open a device can do
+                    // anything.
+                    _ => return Err(Errno::ACCES),
+                }
+                // So can it to open a file of the kernel's own.
+                self.check_name(directory.as_fd(), name, &stat)?;
+                match (read, write) {
+                    (true, true) => OFlags::RDWR,
+                    (false, true) => OFlags::WRONLY,
+                    _ => OFlags::RDONLY,
+                }
+            }
+            Err(Errno::NOENT) if options.creation != Creation::Existing => {
+                self.node.mount.writable()?;
+                let access = if options.read { OFlags::RDWR } else { OFlags::WRONLY };
+                access | OFlags::CREATE | OFlags::EXCL
+            }
+            Err(error) => return Err(error),
+        };
+        let permit = self.node.mount.handles.take(For::File)?;
+        // Should a FIFO have come there meanwhile, this must not block.
+        flags |= OFlags::NONBLOCK | OFlags::NOCTTY;
+        let is_new = flags.contains(OFlags::CREATE);
+        let mode = if is_new { options.permissions } else { 0 };
+        let file = step::open(directory.as_fd(), name, flags, step::permission_bits(mode))?;
+        let stat = rustix::fs::fstat(&file)?;
+        if file_type(step::kind(&stat)) != FileType::RegularFile {
+            return Err(Errno::ACCES);
+        }
+        self.check(file.as_fd(), &stat)?;
+        // Only now, when it is known what would be emptied.
+        if options.truncate && !is_new {
+            rustix::fs::ftruncate(&file, 0)?;
+        }
+        let mount = Arc::clone(&self.node.mount);
+        Ok(Opened::File(Arc::new(OpenFile { file: file.into(), mount, _permit: permit })))
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        let mut listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = match listing.take() {
+            Some(listing) if cookie != 0 => listing,
+            // A cookie may come from another time that the directory was open. The
+            // old one has gone before the new one is charged.
+            _ => Listing::read(&self.node)?,
+        };
+        let read = listing.insert(read);
+        let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
+        for (entry, cookie) in read.after(skip).iter().zip(cookie.saturating_add(1)..) {
+            let (inode, file_type) = (entry.inode, entry.file_type);
+            if each(DirectoryEntry { cookie, name: &entry.name, inode, file_type }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn create_directory(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        self.free(directory.as_fd(), name)?;
+        step::make_directory(directory.as_fd(), name, step::permission_bits(permissions))
+    }
+
+    /// EPERM for a target that would mean one thing to the guest and another to the
+    /// host's programs that come across it.
+    fn create_symlink(&self, name: &[u8], target: &[u8]) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        self.free(directory.as_fd(), name)?;
+        within::check_target(&self.node, target)?;
+        step::make_symlink(directory.as_fd(), name, target)
+    }
+
+    fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        let kind = step::kind(&step::stat(directory.as_fd(), name)?);
+        if to.lookup(to_name).is_ok() {
+            return Err(Errno::EXIST);
+        }
+        let to = self.same_tree(to)?;
+        if kind == rustix::fs::FileType::Directory {
+            return Err(Errno::PERM);
+        }
+        self.node.mount.writable()?;
+        within::check_rename(&self.node, name, &to.node)?;
+        step::link(directory.as_fd(), name, to.node.open()?.as_fd(), to_name)
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        self.removable(directory.as_fd(), name)?;
+        step::remove(directory.as_fd(), name, AtFlags::empty())
+    }
+
+    fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        self.removable(directory.as_fd(), name)?;
+        step::remove(directory.as_fd(), name, AtFlags::REMOVEDIR)
+    }
+
+    fn rename(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.rename_by(step::rename, name, to, to_name)
+    }
+
+    fn rename_new(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.rename_by(step::rename_new, name, to, to_name)
+    }
+
+    fn keeps_holes(&self) -> Result<bool, Errno> {
+        holes::keeps_holes(self.node.open()?)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.node.mount.writable()?;
+        step::set_times(self.node.open()?.as_fd(), &timestamps(times)?)
+    }
+
+    fn set_times_of(&self, name: &[u8], times: NewTimes) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        let stat = step::stat(directory.as_fd(), name)?;
+        self.node.mount.writable()?;
+        self.check_name(directory.as_fd(), name, &stat)?;
+        step::set_times_of(directory.as_fd(), name, &timestamps(times)?)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.node.mount.writable()?;
+        step::set_mode(self.node.open()?.as_fd(), step::permission_bits(permissions))
+    }
+
+    fn set_permissions_of(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        let check = |stat: &Stat| match file_type(step::kind(stat)) {
+            FileType::SymbolicLink => Err(Errno::NOTSUP),
+            FileType::Directory | FileType::RegularFile => self.node.mount.writable(),
+            // Others of the host's users may wait for one at a FIFO or a device.
+            _ => Err(Errno::ACCES),
+        };
+        check(&step::stat(directory.as_fd(), name)?)?;
+        let mode = step::permission_bits(permissions);
+        step::set_mode_of(directory.as_fd(), name, mode, |found, stat| {
+            check(stat)?;
+            self.check(found, stat)
+        })
+    }
+
+    fn synchronize(&self) -> Result<(), Errno> {
+        // What is held of a directory only names it.
+        let directory = step::listed(self.node.open()?.as_fd())?;
+        match pieces::aside(move || rustix::fs::fsync(directory))? {
+            // A file system that has nothing to make last.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        self.node.mount.space(self.node.open()?)
+    }
+}
