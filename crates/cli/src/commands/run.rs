@@ -10,6 +10,7 @@ use bellglass::{
     Error, Identity, Image, Input, Isolation, Outcome, Output, RefusedCall, Report, Sandbox, SandboxBuilder,
     Unsupported, walls,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::IsTerminal;
@@ -43,6 +44,19 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
         builder = builder.mount(mount);
     }
     start(builder, options, &overlays)
+}
+
+/// Lets this process have more descriptors, as many as its user allows: what a program
+/// may have open of the host's files is a share of them.
+fn raise_open_files() {
+    /// More than the share's own limit needs.
+    const ENOUGH: u64 = 1 << 16;
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    if limit.current.is_some_and(|current| current < most) {
+        // Without it the program has fewer.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), ..limit });
+    }
 }
 
 /// Runs what was built to its end.
@@ -82,6 +96,7 @@ pub(crate) fn sandbox_of(
     options: &Options,
     view: &View,
 ) -> anyhow::Result<(SandboxBuilder, Vec<Overlaid>)> {
+    raise_open_files();
     let (mounts, overlays) = view.mounts();
     changes::check(options, &overlays)?;
     let mut builder = Sandbox::builder(image)

@@ -28,8 +28,6 @@ pub(crate) use descriptors::{DescriptorDirectory, OpenNumbers};
 pub use device::Device;
 pub(crate) use device::devices;
 pub use host::Access;
-#[cfg(test)]
-pub(crate) use host::Pool;
 pub(crate) use host::{Handles, Held, HostDirectory, KernelFileSystem, KernelFiles, file_system};
 pub use memory::MemoryTree;
 pub use overlay::{ApplyError, Change, Changes, Kind as ChangeKind, Overlay, Refusal, Version};

@@ -33,13 +33,13 @@ const WALKING: usize = 4;
 const KEPT: usize = 64;
 
 /// What all runs of a process share, beyond what each has of its own.
-pub(crate) struct Pool {
+pub(super) struct Pool {
     limit: usize,
     used: AtomicUsize,
 }
 
 impl Pool {
-    pub(crate) const fn new(limit: usize) -> Self {
+    const fn new(limit: usize) -> Self {
         Self { limit, used: AtomicUsize::new(0) }
     }
 }
@@ -88,14 +88,14 @@ impl Handles {
         Self::of(Arc::clone(&POOL), RUN.min(process_limit() / 4))
     }
 
-    pub(crate) fn of(pool: Arc<Pool>, limit: usize) -> Arc<Self> {
+    fn of(pool: Arc<Pool>, limit: usize) -> Arc<Self> {
         let (limit, used) = (limit.max(OWN), AtomicUsize::new(0));
         Arc::new(Self { limit, used, pool, kept: Mutex::default() })
     }
 
     /// How many are held.
     #[cfg(test)]
-    pub(crate) fn used(&self) -> usize {
+    fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 

@@ -23,8 +23,6 @@ use crate::{Errno, pieces};
 use file::OpenFile;
 use handles::For;
 pub(crate) use handles::Handles;
-#[cfg(test)]
-pub(crate) use handles::Pool;
 pub(crate) use kernel::{KernelFileSystem, KernelFiles, file_system};
 use listing::Listing;
 use mount::{Mount, Numbers, file_type, timestamps};

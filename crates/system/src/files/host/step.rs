@@ -207,6 +207,44 @@ pub(super) fn set_mode_of(
 mod tests {
     use super::*;
 
+    /// With `openat2`, and as if the kernel had none.
+    #[test]
+    fn no_link_is_followed_and_nothing_is_waited_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::create_dir(path("directory")).expect("made");
+        std::fs::write(path("file"), "text").expect("written");
+        std::os::unix::fs::symlink("file", path("to-file")).expect("linked");
+        std::os::unix::fs::symlink("directory", path("to-directory")).expect("linked");
+        std::os::unix::fs::symlink("/proc/self/fd/0", path("magic")).expect("linked");
+        let at = std::fs::File::open(directory.path()).expect("opened");
+        for without in [false, true] {
+            WITHOUT_OPENAT2.store(without, Ordering::Relaxed);
+            let opened = |name: &str, flags| open(at.as_fd(), name.as_bytes(), flags, Mode::empty());
+            for name in ["to-file", "to-directory", "magic"] {
+                assert_eq!(opened(name, OFlags::RDONLY).err(), Some(Errno::LOOP), "{name} {without}");
+                assert!(super::directory(at.as_fd(), name.as_bytes()).is_err(), "{name} {without}");
+                let itself = opened(name, OFlags::PATH).expect("the link itself");
+                assert_eq!(kind(&rustix::fs::fstat(itself).expect("told")), FileType::Symlink);
+            }
+            assert!(opened("file", OFlags::RDONLY).is_ok());
+            assert!(super::directory(at.as_fd(), b"directory").is_ok());
+            assert_eq!(super::directory(at.as_fd(), b"file").err(), Some(Errno::NOTDIR));
+            let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+            for name in ["to-file", "magic"] {
+                let made = open(at.as_fd(), name.as_bytes(), new, permission_bits(0o644));
+                assert_eq!(made.err(), Some(Errno::EXIST), "{name} {without}");
+            }
+            let check = |_: BorrowedFd<'_>, stat: &Stat| match kind(stat) {
+                FileType::Symlink => Err(Errno::NOTSUP),
+                _ => Ok(()),
+            };
+            let refused = set_mode_of(at.as_fd(), b"to-file", permission_bits(0), check);
+            assert_eq!(refused, Err(Errno::NOTSUP));
+        }
+        WITHOUT_OPENAT2.store(false, Ordering::Relaxed);
+    }
+
     #[test]
     fn only_single_names_are_asked_for() {
         let directory = tempfile::tempdir().expect("a directory");
