@@ -10,7 +10,7 @@
 use bellglass::system::files::{
     Directory, DirectoryEntry, Found, HostDirectory, Metadata, OpenOptions, Opened,
 };
-use bellglass::{Access, Errno, Limits, Mount, Output, Sandbox, Store};
+use bellglass::{Access, Errno, Limits, Mount, Output, Sandbox, Store, plain};
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
@@ -40,12 +40,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .mount(Mount::file(program, "/program.py"))
         .mount(Mount::tree(Arc::new(asking), PLACE))
         .limits(Limits { timeout: Some(TIMEOUT), ..Limits::default() })
-        .stdout(Output::Inherit)
-        .stderr(Output::Inherit)
+        .stdout(Output::Writer(Box::new(Plainly)))
+        .stderr(Output::Writer(Box::new(Plainly)))
         .build()?
         .run();
     println!("{:?}", report.outcome);
     Ok(())
+}
+
+/// The program's output, on the terminal of the questions: with nothing in it that could
+/// hide one, or paint over what it asks about.
+struct Plainly;
+
+impl Write for Plainly {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let lines: Vec<String> = text.split('\n').map(plain).collect();
+        std::io::stdout().write_all(lines.join("\n").as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().flush()
+    }
 }
 
 /// A directory that shows another one, and asks before it opens a file.

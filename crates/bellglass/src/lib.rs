@@ -49,7 +49,7 @@ pub use bellglass_system::{
     Access, Answer, Call, Capture, Errno, Fault, Identity, Input, Memory, MemoryError, Mount, Output,
     ParseSignalError, Results, Signal, Stop,
 };
-pub use bellglass_wire::{ParseSignatureError, Signature, ValueType};
+pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, is_plain, plain};
 pub use error::Error;
 pub use isolation::Isolation;
 pub use limits::{LimitKind, Limits};

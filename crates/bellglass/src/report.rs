@@ -194,10 +194,28 @@ impl From<bellglass_wire::Wall> for Wall {
     }
 }
 
+impl Outcome {
+    /// The same, with nothing in its sentences that a terminal would act on: they
+    /// may quote a guest's names, a cell's words, or a handler that quotes either.
+    pub(crate) fn printable(mut self) -> Self {
+        match &mut self {
+            Self::Crashed { message, backtrace } => {
+                *message = printable(message);
+                for line in backtrace {
+                    *line = printable(line);
+                }
+            }
+            Self::Refused { reason } | Self::Breach { reason } | Self::Failed { reason } => {
+                *reason = printable(reason);
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
 /// The sentence and the code for a guest's fault.
 pub(crate) fn crash(kind: TrapKind, message: String, backtrace: Vec<String>) -> Outcome {
-    let message = printable(&message);
-    let backtrace = backtrace.iter().map(|line| printable(line)).collect();
     let message = match kind {
         TrapKind::Other => format!("the interpreter failed: {message}"),
         _ => message,

@@ -249,7 +249,7 @@ fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: R
     // A program that was warned has met its deadline, however it then ended.
     let outcome = match outcome {
         Outcome::Exited { .. } if answers.waiter.has_warned() => answers.deadline(),
-        outcome => outcome,
+        outcome => outcome.printable(),
     };
     Report {
         exit_code,

@@ -1,15 +1,8 @@
-//! Words of a cell, for people. They come from a process that is not trusted: no
-//! control character of theirs may reach a terminal or a log.
+//! Words of a cell, for people. They come from a process that is not trusted.
 
-/// The text on one line, with a space for each control character.
+/// The text on one line, with nothing in it that a terminal would act on.
 pub(crate) fn printable(text: &str) -> String {
-    let safe = |character: char| if is_unsafe(character) { ' ' } else { character };
-    text.trim().chars().map(safe).collect()
-}
-
-/// Control characters, and those that change the direction of what follows.
-fn is_unsafe(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    bellglass_wire::plain(text.trim())
 }
 
 #[cfg(test)]
@@ -18,6 +11,6 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_cell_are_not_passed_on() {
-        assert_eq!(printable("a\x1b[2Jb\u{202e}c\n"), "a [2Jb c");
+        assert_eq!(printable("a\x1b[2Jb\u{202e}c\n"), "a<U+001B>[2Jb<U+202E>c");
     }
 }

@@ -1,7 +1,7 @@
 //! Signatures: the only name that an external call has.
 
 use crate::codec::{Reader, Writer};
-use crate::{WireError, caps};
+use crate::{WireError, caps, is_plain};
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
@@ -93,9 +93,8 @@ impl Signature {
 
 impl fmt::Display for Signature {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name comes from a module, and may be any text: what is shown to people
-        // has no control characters.
-        let safe = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+        // A name comes from a module, and may be any text.
+        let safe = |character| if is_plain(character) { character } else { '\u{fffd}' };
         let names = self.module.chars().chain(['.']).chain(self.name.chars());
         names.map(safe).try_for_each(|character| formatter.write_char(character))?;
         write!(formatter, "(")?;
