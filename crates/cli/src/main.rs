@@ -1,5 +1,7 @@
 //! The bellglass command.
 #![forbid(unsafe_code)]
+// What is printed goes through `say`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod arguments;
 mod changes;
@@ -7,13 +9,16 @@ mod commands;
 mod exit;
 mod program;
 mod prompt;
+mod say;
 mod sentence;
 mod signals;
+mod terminal;
 mod trace;
 mod units;
 
 use arguments::Command;
 use exit::ExitCode;
+use say::say;
 
 fn main() -> std::process::ExitCode {
     // A configure script starts the compiler hundreds of times, and what follows
@@ -31,7 +36,7 @@ fn main() -> std::process::ExitCode {
         }
     };
     if let Err(error) = signals::outlive_full_files() {
-        eprintln!("bellglass: the signal for files that are full cannot be caught: {error}");
+        say!("the signal for files that are full cannot be caught: {error}");
         return (ExitCode::Failed as u8).into();
     }
     let outcome = match arguments.command {
@@ -48,7 +53,7 @@ fn main() -> std::process::ExitCode {
         Ok(code) => code.into(),
         Err(error) if is_broken_pipe(&error) => 0.into(),
         Err(error) => {
-            eprintln!("bellglass: {}", sentence::sentence(&error));
+            say!("{}", sentence::sentence(&error));
             let usage = error.is::<program::NoProgram>() || error.is::<changes::NoOverlay>();
             (if usage { ExitCode::Usage } else { ExitCode::Failed } as u8).into()
         }

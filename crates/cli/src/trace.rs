@@ -1,7 +1,8 @@
 //! `--trace`: each external call on a line as it is answered, as strace has it.
 
+use crate::terminal::PLAIN as PLAIN_LETTERS;
 use anyhow::Context;
-use bellglass::{Answer, Errno, Fault, Observation, Stop};
+use bellglass::{Answer, Errno, Fault, Observation, Stop, plain};
 use bellglass_system::{Family, Kind, Parameter, lookup};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -24,18 +25,20 @@ const PLAIN: &str = "\x1b[0m";
 pub(crate) fn printer(
     target: Option<&Path>,
 ) -> anyhow::Result<impl FnMut(&mut Observation<'_, '_>) + Send + 'static> {
-    let mut out: Box<dyn Write + Send> = match target {
+    let (mut out, is_terminal): (Box<dyn Write + Send>, bool) = match target {
         Some(path) => {
-            let file = File::create(path);
-            Box::new(BufWriter::new(
-                file.with_context(|| format!("cannot write the trace {}", path.display()))?,
-            ))
+            let file =
+                File::create(path).with_context(|| format!("cannot write the trace {}", path.display()))?;
+            let is_terminal = file.is_terminal();
+            (Box::new(BufWriter::new(file)), is_terminal)
         }
-        None => Box::new(io::stderr()),
+        None => (Box::new(io::stderr()), io::stderr().is_terminal()),
     };
     let colours = target.is_none() && io::stderr().is_terminal();
+    // The guest may have left half a sequence there.
+    let before = if is_terminal { PLAIN_LETTERS } else { "" };
     Ok(move |seen: &mut Observation<'_, '_>| {
-        let line = line(seen, colours);
+        let line = format!("{before}{}", line(seen, colours));
         // A trace that cannot be written is no reason to end the run.
         let _ = out.write_all(line.as_bytes());
     })
@@ -49,16 +52,18 @@ fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {
         shown.push(argument(seen, parameters.get(index), index));
     }
     let (result, failed) = result(seen, row.map(|row| row.family));
-    let (mark, dim, plain) = match (colours, failed) {
+    let (mark, dim, end) = match (colours, failed) {
         (false, _) => ("", "", ""),
         (true, true) => (RED, DIM, PLAIN),
         (true, false) => ("", DIM, PLAIN),
     };
     let note = if seen.supported { "" } else { " (not answered by anything)" };
     format!(
-        "{}({}) = {mark}{result}{plain}{note} {dim}<{:.6}>{plain}\n",
-        seen.call.signature.name,
-        shown.join(", "),
+        "{}({}) = {mark}{}{end}{note} {dim}<{:.6}>{end}\n",
+        // The guest's module chose it.
+        plain(&seen.call.signature.name),
+        plain(&shown.join(", ")),
+        plain(&result),
         seen.elapsed.as_secs_f64(),
     )
 }

@@ -234,7 +234,8 @@ fn a_terminal_asks_before_it_writes() {
     let place = project();
     let code = r"open('/project/new', 'w').write('\x1b[1Aplain\n')";
     let mut terminal = Terminal::open(&place, &["run", "--dir", OVERLAY, "--diff=full", "-c", code]);
-    terminal.shows("+<U+001B>[1Aplain");
+    terminal.shows("[y/N] ");
+    assert!(String::from_utf8_lossy(&terminal.sent()).contains("+<U+001B>[1Aplain"));
     terminal.type_keys("n\r");
     process::eventually("it ends", || terminal.child.try_wait().expect("its state").is_some());
 }

@@ -9,6 +9,8 @@ mod harness;
 mod run;
 // Overlays and what was changed in them, archives, special files, quotas.
 mod files;
+// What a person is asked and told cannot be faked, hidden or drawn out by a program.
+mod consent;
 // Programs of C, compiled by `bellglass cc`, and modules from elsewhere.
 mod compiler;
 // Signals in programs of C, compared with native ones.

@@ -1,16 +1,23 @@
 //! What a program has changed in the directories that were shown with
 //! `:overlay`: telling it, and writing it to the host.
 
+mod ask;
 mod patch;
 mod quote;
 mod stat;
+mod telling;
 mod text;
 
 use crate::arguments::{Diff, Options};
+use crate::exit::ExitCode;
+use crate::say::say;
+use crate::{signals, terminal};
 use anyhow::Context;
-use bellglass::{ApplyError, Changes, Outcome, Overlay};
-use std::io::{BufRead, BufWriter, IsTerminal, Write};
+use ask::{Answer, ask};
+use bellglass::{ApplyError, Changes, Outcome, Overlay, Report};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
+use telling::{Counted, Telling, TooLong};
 
 /// A directory or an archive with a writable layer over it.
 #[derive(Debug)]
@@ -36,8 +43,17 @@ impl std::error::Error for NoOverlay {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     Done,
-    /// Changes could not be written.
-    Refused,
+    /// It was not, and the command ends with this.
+    Stopped(ExitCode),
+}
+
+/// Whose the keys are that are typed once a program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// The command's.
+    Ours,
+    /// A line is still being edited that the program had asked for.
+    Taken,
 }
 
 /// Refuses options that could do nothing, before anything runs.
@@ -65,10 +81,17 @@ pub(crate) fn check(options: &Options, overlays: &[Overlaid]) -> Result<(), NoOv
 ///
 /// # Errors
 /// When the changes cannot be told.
-pub(crate) fn settle(options: &Options, overlays: &[Overlaid], outcome: &Outcome) -> anyhow::Result<Settled> {
+pub(crate) fn settle(
+    options: &Options,
+    overlays: &[Overlaid],
+    report: &Report,
+    keys: Keys,
+) -> anyhow::Result<Settled> {
     if options.diff.is_none() && !options.apply {
         return Ok(Settled::Done);
     }
+    let telling = Telling::begin(report.limits.timeout, report.wall_time)
+        .context("cannot keep the time in which changes are told")?;
     let mut all = Vec::new();
     for overlaid in overlays {
         let changes = overlaid.overlay.changes();
@@ -78,15 +101,26 @@ pub(crate) fn settle(options: &Options, overlays: &[Overlaid], outcome: &Outcome
         all.push((overlaid, changes));
     }
     if let Some(diff) = options.diff {
-        print(diff, &all).context("cannot print what was changed")?;
+        let left = report.limits.output_bytes.map(|limit| limit.saturating_sub(report.output_bytes));
+        match print(diff, &all, left) {
+            Err(error) if error.get_ref().is_some_and(|inner| inner.is::<TooLong>()) => {
+                say!(
+                    "what the program changed is too long to be told: the limit on output is reached, and \
+                     nothing was written to the host (give more with --output-limit)"
+                );
+                return Ok(Settled::Stopped(ExitCode::Limit));
+            }
+            result => result.context("cannot print what was changed")?,
+        }
     }
     all.retain(|(_, changes)| !changes.is_empty());
-    let ended = matches!(outcome, Outcome::Exited { .. });
+    drop(telling);
+    let ended = matches!(report.outcome, Outcome::Exited { .. });
     let wanted = match options.apply {
         _ if all.is_empty() => false,
         true if !ended => {
             // The exit code says so already.
-            eprintln!("bellglass: nothing was written to the host, since the program did not end by itself");
+            say!("nothing was written to the host, since the program did not end by itself");
             return Ok(Settled::Done);
         }
         true => true,
@@ -96,43 +130,59 @@ pub(crate) fn settle(options: &Options, overlays: &[Overlaid], outcome: &Outcome
                 && all.iter().all(|(overlaid, _)| !overlaid.is_archive)
                 && std::io::stdin().is_terminal()
                 && std::io::stderr().is_terminal()
-                && ask()?
+                && is_wanted(keys)?
         }
     };
+    if !wanted {
+        return Ok(Settled::Done);
+    }
+    // From here on Ctrl-C waits: half of the changes would be worse than either.
+    signals::hold();
     let mut settled = Settled::Done;
     for (overlaid, changes) in &all {
-        if wanted && !write(overlaid, changes) {
-            settled = Settled::Refused;
+        if !write(overlaid, changes) {
+            settled = Settled::Stopped(ExitCode::Refused);
         }
     }
     Ok(settled)
 }
 
-fn print(diff: Diff, all: &[(&Overlaid, Changes)]) -> std::io::Result<()> {
+fn print(diff: Diff, all: &[(&Overlaid, Changes)], left: Option<u64>) -> std::io::Result<()> {
+    terminal::put_in_order();
     let stdout = std::io::stdout();
     // A patch is for programs as well, and must be exact; on a terminal, what it
     // says must not be able to hide what it does.
     let shown = if stdout.is_terminal() { quote::Shown::Safe } else { quote::Shown::Exact };
-    let mut out = BufWriter::new(stdout.lock());
-    for (overlaid, changes) in all {
-        if all.len() > 1 && !changes.is_empty() {
-            writeln!(out, "# {}", quote::name(overlaid.host.as_os_str().as_encoded_bytes()))?;
+    let mut out = BufWriter::new(Counted::new(stdout.lock(), left));
+    let mut tell = || {
+        for (overlaid, changes) in all {
+            if all.len() > 1 && !changes.is_empty() {
+                writeln!(out, "# {}", quote::name(overlaid.host.as_os_str().as_encoded_bytes()))?;
+            }
+            match diff {
+                Diff::Stat => stat::print(&mut out, changes)?,
+                Diff::Full => patch::print(&mut out, changes, shown)?,
+            }
         }
-        match diff {
-            Diff::Stat => stat::print(&mut out, changes)?,
-            Diff::Full => patch::print(&mut out, changes, shown)?,
-        }
+        out.flush()
+    };
+    let told = tell();
+    if told.is_err() {
+        // What is left in it cannot be printed either, and dropping it would try.
+        drop(out.into_parts());
     }
-    out.flush()
+    told
 }
 
-fn ask() -> std::io::Result<bool> {
-    let mut stderr = std::io::stderr();
-    write!(stderr, "Write this to the host? [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+fn is_wanted(keys: Keys) -> std::io::Result<bool> {
+    let answer = match keys {
+        Keys::Ours => ask("Write this to the host?")?,
+        Keys::Taken => Answer::NotAsked,
+    };
+    if answer == Answer::NotAsked {
+        say!("nothing was written to the host, since it cannot be told whose the keys are that are typed");
+    }
+    Ok(answer == Answer::Yes)
 }
 
 /// Writes the changes of one directory; says what went wrong, if not all went
@@ -143,18 +193,26 @@ fn write(overlaid: &Overlaid, changes: &Changes) -> bool {
         Ok(()) => {
             let count = changes.len();
             let noun = if count == 1 { "change" } else { "changes" };
-            eprintln!("bellglass: wrote {count} {noun} to {host}");
+            say!("wrote {count} {noun} to {host}");
             true
         }
         Err(ApplyError::Refused { refusals }) => {
-            for refusal in &refusals {
-                eprintln!("bellglass: {}: {}", quote::name(&refusal.path), refusal.reason);
+            for refusal in refusals.iter().take(LISTED) {
+                say!("{}: {}", quote::name(&refusal.path), refusal.reason);
             }
-            eprintln!("bellglass: nothing was written to {host}");
+            if refusals.len() > LISTED {
+                say!("{} more of the changes cannot be written", refusals.len() - LISTED);
+            }
+            say!("nothing was written to {host}");
             false
         }
         Err(error) => {
-            eprintln!("bellglass: {host}: {error}");
+            match &error {
+                ApplyError::TooMuch { .. } => {
+                    say!("{host}: {error} (allow more with --file-space and --file-count)");
+                }
+                _ => say!("{host}: {error}"),
+            }
             if let ApplyError::Failed { written, left, .. } = &error {
                 list("written", written);
                 list("not written", left);
@@ -169,9 +227,9 @@ const LISTED: usize = 100;
 
 fn list(what: &str, paths: &[Vec<u8>]) {
     for path in paths.iter().take(LISTED) {
-        eprintln!("bellglass: {what}: {}", quote::name(path));
+        say!("{what}: {}", quote::name(path));
     }
     if let Some(more) = paths.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        eprintln!("bellglass: {what}: {more} more");
+        say!("{what}: {more} more");
     }
 }

@@ -1,5 +1,6 @@
 //! Names and lines that a hostile program chose, for people to read.
 
+use bellglass::is_plain;
 use std::fmt::Write;
 
 /// How text from the program is printed.
@@ -47,13 +48,6 @@ fn octal(out: &mut String, bytes: &[u8]) {
         // Writing to a String cannot fail.
         let _ = write!(out, "\\{byte:03o}");
     }
-}
-
-/// Whether a character is only seen: not one that a terminal acts on, and none
-/// that changes the direction of text or has no width.
-fn is_plain(one: char) -> bool {
-    !one.is_control()
-        && !matches!(one, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A text of several lines; on a terminal, with `?` and a number in place of what

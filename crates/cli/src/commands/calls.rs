@@ -1,15 +1,15 @@
 //! `bellglass calls`
 
 use crate::commands::image::find_or_build;
+use crate::say::Lines;
 use bellglass_system::{Support, lookup};
-use std::io::{BufWriter, Write, stdout};
 
 /// Prints a line for each signature of the image, and how it is answered.
 pub(crate) fn calls(image: &str) -> anyhow::Result<u8> {
     let image = find_or_build(image)?;
     let imports = &image.manifest().imports;
     let width = imports.iter().map(|signature| signature.to_string().len()).max().unwrap_or(0);
-    let mut out = BufWriter::new(stdout().lock());
+    let mut out = Lines::new();
     let mut answered = 0;
     for signature in imports {
         let row = lookup(signature);
@@ -20,9 +20,9 @@ pub(crate) fn calls(image: &str) -> anyhow::Result<u8> {
             Some((Support::Refused(errno), note)) => format!("refused with {}: {note}", errno.name()),
             None => "unknown: the guest gets ENOSYS".to_owned(),
         };
-        writeln!(out, "{:width$}  {how}", signature.to_string())?;
+        out.line(format_args!("{:width$}  {how}", signature.to_string()))?;
     }
-    writeln!(out, "{answered} of {} signatures have a handler", imports.len())?;
-    out.flush()?;
+    out.line(format_args!("{answered} of {} signatures have a handler", imports.len()))?;
+    out.end()?;
     Ok(0)
 }

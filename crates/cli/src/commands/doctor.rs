@@ -1,12 +1,13 @@
 //! `bellglass doctor`
 
+use crate::say::{self, Lines};
 use crate::units::size;
 use bellglass::{ImageError, Probe, Store, Wall, probe, walls};
 use bellglass_engine::{ENGINE, Interruption, compatibility_key, compile};
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufWriter, Seek, Write, stdout};
+use std::io::{Seek, Write};
 
 /// The smallest guest: one page of memory, and `run`, which returns 0.
 const MODULE: &[u8] = b"\0asm\x01\0\0\0\
@@ -46,14 +47,13 @@ pub(crate) fn doctor(json: bool) -> anyhow::Result<u8> {
     findings.extend(cell());
     findings.extend(images());
     let bad = findings.iter().filter(|finding| finding.state == State::Bad).count();
-    let mut out = BufWriter::new(stdout().lock());
+    let mut out = Lines::new();
     if json {
-        serde_json::to_writer_pretty(&mut out, &as_json(&findings))?;
-        writeln!(out)?;
+        out.json(&say::json(&as_json(&findings))?)?;
     } else {
         print(&mut out, &findings, bad)?;
     }
-    out.flush()?;
+    out.end()?;
     Ok(u8::from(bad > 0))
 }
 
@@ -174,24 +174,24 @@ fn images() -> Vec<Finding> {
     findings
 }
 
-fn print(out: &mut impl Write, findings: &[Finding], bad: usize) -> std::io::Result<()> {
+fn print(out: &mut Lines, findings: &[Finding], bad: usize) -> std::io::Result<()> {
     let mut part = "";
     for finding in findings {
         if finding.part != part {
             part = finding.part;
-            writeln!(out, "{part}")?;
+            out.line(format_args!("{part}"))?;
         }
         let mark = match finding.state {
             State::Good => "ok",
             State::Bad => "BAD",
             State::Note => "",
         };
-        writeln!(out, "  {mark:3}  {:22}  {}", finding.name, finding.detail)?;
+        out.line(format_args!("  {mark:3}  {:22}  {}", finding.name, finding.detail))?;
     }
     match bad {
-        0 => writeln!(out, "all checks passed"),
-        1 => writeln!(out, "one check failed: see BAD above"),
-        _ => writeln!(out, "{bad} checks failed: see BAD above"),
+        0 => out.line(format_args!("all checks passed")),
+        1 => out.line(format_args!("one check failed: see BAD above")),
+        _ => out.line(format_args!("{bad} checks failed: see BAD above")),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `bellglass image`
 
 use crate::arguments::ImageCommand;
+use crate::say::{Lines, escaped, say};
 use crate::units::size;
 use bellglass_build::{BuildRequest, Display, Executable, Sealing, build, built_in_recipes, recompile, seal};
 use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 use std::collections::BTreeSet;
-use std::io::{BufWriter, Write, stdout};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Carries out one of the image commands.
@@ -15,7 +15,7 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
             let mut request = BuildRequest::new(recipe);
             request.force = fresh;
             let image = build(&request, &Display::new())?;
-            eprintln!("bellglass: {} is in {}", image.manifest().full_name(), image.path().display());
+            say!("{} is in {}", image.manifest().full_name(), image.path().display());
         }
         ImageCommand::Seal { file, output, files, environment, name, entry, allow_unknown } => {
             let mut program = Executable::new(&file);
@@ -28,14 +28,16 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
             sealing.environment = environment.into_iter().collect();
             sealing.allow_unknown = allow_unknown.into_iter().collect();
             let image = seal(&program, &sealing, &output)?;
-            eprintln!("bellglass: {} is in {}", image.manifest().full_name(), image.path().display());
+            say!("{} is in {}", image.manifest().full_name(), image.path().display());
         }
         ImageCommand::List => list()?,
         ImageCommand::Inspect { image, json } => inspect(&image, json)?,
         ImageCommand::Remove { image } => {
+            let mut out = Lines::new();
             for path in Store::open_default()?.remove(&image)? {
-                println!("removed {}", path.display());
+                out.line(format_args!("removed {}", path.display()))?;
             }
+            out.end()?;
         }
     }
     Ok(0)
@@ -49,11 +51,11 @@ pub(crate) fn find_or_build(name: &str) -> anyhow::Result<Image> {
     match store.find(name) {
         Ok(image) if image.is_for_engine(bellglass_engine::compatibility_key) => Ok(image),
         Ok(image) => {
-            eprintln!("bellglass: the image '{name}' was compiled for another engine: compiling it again");
+            say!("the image '{name}' was compiled for another engine: compiling it again");
             Ok(recompile(&image, &store)?)
         }
         Err(ImageError::NotFound { .. }) if is_built_in(name)? => {
-            eprintln!("bellglass: there is no image '{name}' yet: building it takes some minutes, once");
+            say!("there is no image '{name}' yet: building it takes some minutes, once");
             Ok(build(&BuildRequest::new(name), &Display::new())?)
         }
         Err(error) => Err(error.into()),
@@ -68,38 +70,37 @@ fn is_built_in(name: &str) -> anyhow::Result<bool> {
 fn list() -> anyhow::Result<()> {
     let store = Store::open_default()?;
     let stored = store.list()?;
-    let mut out = BufWriter::new(stdout().lock());
+    let mut out = Lines::new();
     if stored.is_empty() {
-        eprintln!("bellglass: no image is built yet: run 'bellglass image build python'");
+        say!("no image is built yet: run 'bellglass image build python'");
         return Ok(());
     }
-    writeln!(out, "{:20}  {:>10}  {:20}  FOLDER", "IMAGE", "SIZE", "BUILT")?;
+    out.line(format_args!("{:20}  {:>10}  {:20}  FOLDER", "IMAGE", "SIZE", "BUILT"))?;
     for one in stored {
         match one.image {
             Ok(image) => {
                 let manifest = image.manifest();
-                writeln!(
-                    out,
+                out.line(format_args!(
                     "{:20}  {:>10}  {:20}  {}",
                     manifest.full_name(),
                     size(manifest.size()),
                     time(manifest.origin.built_at),
                     one.path.display()
-                )?;
+                ))?;
             }
-            Err(error) => writeln!(out, "{:20}  broken: {error}", one.full_name)?,
+            Err(error) => out.line(format_args!("{:20}  broken: {error}", one.full_name))?,
         }
     }
-    Ok(out.flush()?)
+    Ok(out.end()?)
 }
 
 fn inspect(name: &str, json: bool) -> anyhow::Result<()> {
     let image = Store::open_default()?.find(name)?;
     let manifest = image.manifest();
-    let mut out = BufWriter::new(stdout().lock());
+    let mut out = Lines::new();
     if json {
-        write!(out, "{}", manifest.to_json())?;
-        return Ok(out.flush()?);
+        out.json(&escaped(&manifest.to_json()))?;
+        return Ok(out.end()?);
     }
     image.verify()?;
     let mut rows = vec![
@@ -123,9 +124,9 @@ fn inspect(name: &str, json: bool) -> anyhow::Result<()> {
     );
     rows.push(("files", "their digests match".to_owned()));
     for (what, value) in rows {
-        writeln!(out, "{what:20} {value}")?;
+        out.line(format_args!("{what:20} {value}"))?;
     }
-    Ok(out.flush()?)
+    Ok(out.end()?)
 }
 
 /// The keys of the engines that the modules are compiled for, each once.

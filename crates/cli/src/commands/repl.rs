@@ -1,9 +1,12 @@
 //! `bellglass repl`
 
 use crate::arguments::ReplArguments;
+use crate::changes::Keys;
 use crate::commands::run::{build, finish, sandbox};
 use crate::program::View;
-use crate::prompt::{EditedLines, PromptOutput, Unfinished};
+use crate::prompt::{EditedLines, PromptOutput, Session};
+use crate::signals::Again;
+use crate::{signals, terminal};
 use anyhow::Context;
 use bellglass::{Input, Output};
 use std::io::{IsTerminal, stderr, stdin, stdout};
@@ -19,33 +22,24 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     let builder = builder.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
     if !stdin().is_terminal() {
         let builder = builder.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
-        return finish(build(builder, options)?.run(), options, &overlays);
+        let sandbox = build(builder, options)?;
+        terminal::lend();
+        return finish(sandbox.run(), options, &overlays, Keys::Ours);
     }
-    let unfinished = Unfinished::default();
+    let session = Session::default();
     let controls = Arc::new(Mutex::new(None));
     let history = bellglass_image::cache_directory().ok().map(|folder| folder.join("repl-history"));
-    let lines = EditedLines::new(Arc::clone(&unfinished), history, Arc::clone(&controls))
+    let lines = EditedLines::new(session.clone(), history, Arc::clone(&controls))
         .context("cannot edit lines on this terminal")?;
     let builder = builder
         .stdin(Input::Reader(Box::new(lines)))
-        .stdout(Output::Writer(Box::new(PromptOutput::new(stdout(), Arc::clone(&unfinished)))))
-        .stderr(Output::Writer(Box::new(PromptOutput::new(stderr(), unfinished))));
+        .stdout(Output::Writer(Box::new(PromptOutput::new(stdout(), session.clone()))))
+        .stderr(Output::Writer(Box::new(PromptOutput::new(stderr(), session.clone()))));
     let sandbox = build(builder, options)?;
     *controls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sandbox.controls());
-    interrupts(&sandbox)?;
-    finish(sandbox.run(), options, &overlays)
-}
-
-/// While the guest computes, the terminal turns Ctrl-C into a signal; each of
-/// them is an interrupt, for a session is not given up as a program is.
-fn interrupts(sandbox: &bellglass::Sandbox) -> anyhow::Result<()> {
-    let controls = sandbox.controls();
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT])
-        .context("cannot listen for Ctrl-C")?;
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            controls.interrupt();
-        }
-    });
-    Ok(())
+    signals::pass_on(sandbox.controls(), Again::Interrupt).context("cannot listen for Ctrl-C")?;
+    terminal::lend();
+    let report = sandbox.run();
+    let keys = session.end();
+    finish(report, options, &overlays, keys)
 }

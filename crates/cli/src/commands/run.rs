@@ -1,10 +1,12 @@
 //! `bellglass run`
 
 use crate::arguments::{Options, Payload, RunArguments, User, WhenUnsupported, Where};
-use crate::changes::{Overlaid, Settled};
-use crate::exit::{ExitCode, code_of, sentence_of};
+use crate::changes::{Keys, Overlaid, Settled};
+use crate::exit::{code_of, sentence_of};
 use crate::program::View;
-use crate::{changes, commands, signals, trace};
+use crate::say::{self, say};
+use crate::signals::Again;
+use crate::{changes, commands, signals, terminal, trace};
 use anyhow::Context;
 use bellglass::{
     Error, Identity, Image, Input, Isolation, Outcome, Output, RefusedCall, Report, Sandbox, SandboxBuilder,
@@ -13,8 +15,9 @@ use bellglass::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 /// Runs a program and gives the command's exit code.
 pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
@@ -62,8 +65,9 @@ fn raise_open_files() {
 /// Runs what was built to its end.
 pub(crate) fn start(builder: SandboxBuilder, options: &Options, overlays: &[Overlaid]) -> anyhow::Result<u8> {
     let sandbox = build(builder, options)?;
-    signals::pass_on(sandbox.controls()).context("cannot listen for Ctrl-C")?;
-    finish(sandbox.run(), options, overlays)
+    signals::pass_on(sandbox.controls(), Again::End).context("cannot listen for Ctrl-C")?;
+    terminal::lend();
+    finish(sandbox.run(), options, overlays, Keys::Ours)
 }
 
 /// Gets the sandbox ready, and says which walls are wanted and not up.
@@ -78,7 +82,7 @@ pub(crate) fn build(builder: SandboxBuilder, options: &Options) -> anyhow::Resul
     for wall in sandbox.walls() {
         if !wall.active && options.wants(&wall.name) {
             let (name, purpose) = (&wall.name, walls::purpose(&wall.name));
-            eprintln!("bellglass: the wall '{name}' is not up ({}), which is: {purpose}", wall.detail);
+            say!("the wall '{name}' is not up ({}), which is: {purpose}", wall.detail);
         }
     }
     Ok(sandbox)
@@ -144,27 +148,36 @@ pub(crate) fn sandbox_of(
 
 /// Writes the report, says why the run ended if the program did not end by
 /// itself, tells and writes what it changed, and gives the exit code.
-pub(crate) fn finish(report: Report, options: &Options, overlays: &[Overlaid]) -> anyhow::Result<u8> {
+pub(crate) fn finish(
+    report: Report,
+    options: &Options,
+    overlays: &[Overlaid],
+    keys: Keys,
+) -> anyhow::Result<u8> {
+    signals::take_back();
+    terminal::take_back();
     if let Some(path) = &options.report {
-        let file =
-            File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
-        serde_json::to_writer_pretty(file, &report)
-            .with_context(|| format!("cannot write the report {}", path.display()))?;
+        write(&report, path).with_context(|| format!("cannot write the report {}", path.display()))?;
     }
     if let Some(sentence) = sentence_of(&report.outcome) {
-        eprintln!("bellglass: {sentence}");
+        say!("{sentence}");
     }
     if let (Outcome::Crashed { .. }, [_, ..]) = (&report.outcome, &*report.unsupported) {
-        eprintln!(
-            "bellglass: before that it made calls that nothing answers: {}",
-            report.unsupported.join(", ")
-        );
+        say!("before that it made calls that nothing answers: {}", report.unsupported.join(", "));
     }
     hint(&report, options);
-    match changes::settle(options, overlays, &report.outcome)? {
+    match changes::settle(options, overlays, &report, keys)? {
         Settled::Done => Ok(code_of(&report.outcome)),
-        Settled::Refused => Ok(ExitCode::Refused as u8),
+        Settled::Stopped(code) => Ok(code as u8),
     }
+}
+
+fn write(report: &Report, path: &Path) -> anyhow::Result<()> {
+    let mut file = File::create(path)?;
+    let text = say::json(report)?;
+    let screen = file.try_clone()?;
+    terminal::order(screen, &mut file)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// Says what the policy refused, where it helps to understand a failure and
@@ -176,7 +189,7 @@ fn hint(report: &Report, options: &Options) {
     }
     for RefusedCall { signature, reason, .. } in &report.refused {
         let name = signature.split('(').next().unwrap_or(signature);
-        eprintln!("bellglass: the policy refused {name}: {reason}");
+        say!("the policy refused {name}: {reason}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `bellglass cc` and the other tools of the compiler.
 
+use crate::say::say;
 use anyhow::Context;
 use bellglass_build::{Display, kit};
 use bellglass_driver::{Tool, run};
@@ -17,7 +18,7 @@ pub(crate) fn run_if_named(mut line: impl Iterator<Item = OsString>) -> Option<u
     let by_link = name.strip_prefix(LINK_PREFIX).and_then(Tool::named);
     let tool = by_link.or_else(|| line.next().and_then(|name| Tool::named(name.to_str()?)))?;
     let code = execute(tool, line.collect()).unwrap_or_else(|error| {
-        eprintln!("bellglass: {}", crate::sentence::sentence(&error));
+        say!("{}", crate::sentence::sentence(&error));
         1
     });
     Some(code)

@@ -7,7 +7,15 @@ use std::io::{Read, Write};
 pub struct Terminal {
     pub child: Box<dyn portable_pty::Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
-    screen: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+    screen: std::sync::Arc<std::sync::Mutex<Shown>>,
+}
+
+/// What it has shown.
+#[derive(Default)]
+struct Shown {
+    all: Vec<u8>,
+    /// How much of it was waited for.
+    seen: usize,
 }
 
 impl Terminal {
@@ -25,13 +33,13 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).expect("a start");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let keys = pair.master.take_writer().expect("a writer");
-        let screen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let screen = std::sync::Arc::new(std::sync::Mutex::new(Shown::default()));
         let shown = std::sync::Arc::clone(&screen);
         std::thread::spawn(move || {
             let _master = pair.master;
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                shown.lock().expect("no panic").extend_from_slice(&buffer[..count]);
+                shown.lock().expect("no panic").all.extend_from_slice(&buffer[..count]);
             }
         });
         Self { child, keys, screen }
@@ -45,8 +53,32 @@ impl Terminal {
 
     /// Waits until it shows this, and forgets what it showed.
     pub fn shows(&self, text: &str) {
-        let screen = || process::printable(&self.screen.lock().expect("no panic"));
+        let screen = || {
+            let shown = self.screen.lock().expect("no panic");
+            process::printable(&shown.all[shown.seen..])
+        };
         process::eventually(&format!("{text:?} is shown"), || screen().contains(text));
-        self.screen.lock().expect("no panic").clear();
+        let mut shown = self.screen.lock().expect("no panic");
+        shown.seen = shown.all.len();
+    }
+
+    /// All that it was sent since it was opened.
+    pub fn sent(&self) -> Vec<u8> {
+        self.screen.lock().expect("no panic").all.clone()
+    }
+
+    /// What a person sees on it now, as a terminal has it that obeys all that it was
+    /// sent.
+    pub fn screen(&self) -> avt::Terminal {
+        let size = portable_pty::PtySize::default();
+        let mut terminal = avt::Terminal::new(size.cols.into(), size.rows.into()).expect("a size");
+        terminal.feed(String::from_utf8_lossy(&self.sent()).as_ref());
+        terminal
+    }
+
+    /// Waits for the command's end.
+    pub fn ends(&mut self) -> u32 {
+        process::eventually("it ends", || self.child.try_wait().expect("its state").is_some());
+        self.child.wait().expect("its state").exit_code()
     }
 }

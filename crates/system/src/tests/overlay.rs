@@ -199,6 +199,32 @@ fn what_moved_away_keeps_its_content_though_something_else_takes_its_name() {
 }
 
 #[test]
+fn many_files_that_change_places_take_few_descriptors() {
+    let mut laid = Laid::new(|inside| {
+        for number in 0..300 {
+            std::fs::write(inside.join(format!("{number:03}")), number.to_string()).expect("written");
+        }
+    });
+    let swap = |laid: &mut Laid, numbers: std::ops::Range<u32>| {
+        for number in numbers.step_by(2) {
+            let names = [number, number + 1].map(|number| format!("/work/{number:03}"));
+            laid.guest.rename(&names[0], "/work/other").expect("moved");
+            laid.guest.rename(&names[1], &names[0]).expect("moved");
+            laid.guest.rename("/work/other", &names[1]).expect("moved");
+        }
+    };
+    swap(&mut laid, 0..300);
+    let reason = "more than 256 files have moved away from names that something else has now";
+    assert_eq!(laid.refused(), [format!("256: {reason}")]);
+    swap(&mut laid, 250..300);
+    laid.apply();
+    assert_eq!(
+        (laid.read("000"), laid.read("001"), laid.read("299")),
+        ("1".into(), "0".into(), "299".into())
+    );
+}
+
+#[test]
 fn attributes_alone_are_a_change() {
     let mut laid = Laid::new(furnish);
     laid.chmod("a", 0o600);

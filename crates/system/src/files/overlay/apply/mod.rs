@@ -81,6 +81,10 @@ pub enum ApplyError {
     },
 }
 
+/// Files that are held open while changes are written.
+// BOUND: descriptors of the controller, which it needs for others too.
+const PINNED: usize = 256;
+
 /// What changes are written to, and how far that is.
 struct Target<'a> {
     tree: &'a MemoryTree,
@@ -176,6 +180,14 @@ impl Changes {
                 && let Source::Above { below: Some(origin), .. } = &after.source
                 && replaced.contains(origin)
             {
+                if pinned.len() == PINNED {
+                    let reason = format!(
+                        "more than {PINNED} files have moved away from names that something else has now"
+                    );
+                    return Err(ApplyError::Refused {
+                        refusals: vec![Refusal { path: change.path.clone(), reason }],
+                    });
+                }
                 let opened = after.open();
                 pinned.push(opened.map_err(|errno| self.failed(&change.path, errno, Vec::new()))?);
             }
