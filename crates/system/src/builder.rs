@@ -685,7 +685,7 @@ impl Opening<'_> {
             }
             Source::Archive(path) => {
                 let (file, _) = self.open_host(&path, RegularFile)?;
-                let root = ArchiveDirectory::open(file, self.device, &self.held.meter)
+                let root = ArchiveDirectory::open(file, self.device, self.held.clone())
                     .map_err(|reason| SystemError::Archive { path, reason })?;
                 Graft::Tree(Arc::new(root), BTreeMap::new())
             }

@@ -93,6 +93,25 @@ fn open_files_of_the_host_end_at_the_runs_budget_and_harm_no_other_run() {
     assert_eq!(held(top.path()), 0);
 }
 
+/// Each is unpacked to a file of its own, as far as it is read.
+#[test]
+fn open_entries_of_an_archive_end_at_the_runs_budget() {
+    let zeros = vec![0; 300 << 10];
+    let zip = super::archives::zip_of(&[("big", &zeros, zip::CompressionMethod::Deflated)]);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), zip).expect("written");
+    let builder = System::builder().mount(Mount::archive(file.path(), "/data"));
+    let system = builder.open_files(5000).controller_bytes(8 << 30).build().expect("a system");
+    let mut guest = FakeGuest::new(system);
+    let mut opened = 0;
+    let failed = (0..5000).find_map(|_| {
+        opened += 1;
+        guest.open_to_read("/data/big").err()
+    });
+    assert_eq!(failed, Some(Errno::MFILE));
+    assert!(opened <= 1024, "{opened} are open");
+}
+
 /// What the kernel shows of the controller.
 const KERNELS: [&str; 7] = [
     "/proc",
@@ -146,7 +165,7 @@ fn no_walk_crosses_into_the_kernels_own_files() {
             assert_eq!(guest.read_link(&format!("{path}/exe")).err(), Some(Errno::ACCES), "{path}");
         }
         // Through what looks harmless.
-        for path in ["/host/proc/self/../version", "/host/usr/../proc/version", "/host/tmp/../proc"] {
+        for path in ["/host/proc/self/../version", "/host/usr/../proc/version", "/host/tmp/../proc/version"] {
             assert_eq!(guest.open_to_read(path).err(), Some(Errno::ACCES), "{path}");
         }
         assert!(guest.list("/host").expect("read").contains(&"proc".to_owned()));

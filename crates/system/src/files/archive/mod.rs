@@ -14,9 +14,9 @@ mod tar;
 mod unpack;
 mod zip;
 
+use super::handles::Held;
 use super::{Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened};
 use crate::Errno;
-use crate::meter::Meter;
 use index::{Content, Index, Node};
 use std::fs;
 use std::ops::ControlFlow;
@@ -75,8 +75,8 @@ struct Archive {
     /// What the positions in the index mean.
     data: Data,
     budget: Arc<Budget>,
-    /// What is unpacked is charged to it.
-    meter: Arc<Meter>,
+    /// What is unpacked is taken from this.
+    held: Held,
     device: u64,
 }
 
@@ -87,18 +87,19 @@ enum Data {
 }
 
 /// A directory of an archive.
-pub struct ArchiveDirectory {
+pub(crate) struct ArchiveDirectory {
     archive: Arc<Archive>,
     node: usize,
 }
 
 impl ArchiveDirectory {
     /// The root of the archive that `file` is, shown with this device number. What is
-    /// kept of it is charged to `meter`.
+    /// kept of it is taken from `held`.
     ///
     /// # Errors
     /// [`ArchiveError`].
-    pub fn open(file: fs::File, device: u64, meter: &Arc<Meter>) -> Result<Self, ArchiveError> {
+    pub(crate) fn open(file: fs::File, device: u64, held: Held) -> Result<Self, ArchiveError> {
+        let meter = &held.meter;
         let mut first = [0; 512];
         let mut have = 0;
         while have < first.len() {
@@ -125,8 +126,7 @@ impl ArchiveDirectory {
             (tar::index(&file, meter)?, Data::Tar(file))
         };
         let budget = Arc::new(Budget::default());
-        let meter = Arc::clone(meter);
-        Ok(Self { archive: Arc::new(Archive { index, data, budget, meter, device }), node: 0 })
+        Ok(Self { archive: Arc::new(Archive { index, data, budget, held, device }), node: 0 })
     }
 
     fn node(&self) -> Result<&Node, Errno> {
@@ -203,7 +203,7 @@ impl Directory for ArchiveDirectory {
         Ok(Opened::File(match &self.archive.data {
             Data::Tar(file) => Arc::new(Part { file: Arc::clone(file), position, size, metadata }),
             Data::Zip(entries) => {
-                entries.open(position, metadata, &self.archive.budget, &self.archive.meter)?
+                entries.open(position, metadata, &self.archive.budget, &self.archive.held)?
             }
         }))
     }

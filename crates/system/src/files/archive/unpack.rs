@@ -1,6 +1,7 @@
 //! Unpacking, with a cap on what comes out.
 
-use super::{ArchiveError, File, Metadata};
+use super::{ArchiveError, File, Held, Metadata};
+use crate::files::handles::{For, Permit};
 use crate::meter::{Charge, Meter};
 use crate::{Errno, go_on, pieces};
 use std::fs;
@@ -81,6 +82,8 @@ pub(super) struct Unpacked {
     metadata: Metadata,
     budget: Arc<Budget>,
     state: Mutex<State>,
+    /// For the temporary file.
+    _permit: Option<Permit>,
 }
 
 struct State {
@@ -108,13 +111,16 @@ impl Unpacked {
         metadata: Metadata,
         expected: u32,
         budget: Arc<Budget>,
-        meter: &Arc<Meter>,
+        held: &Held,
     ) -> Result<Self, Errno> {
         if metadata.size > ENTRY {
             return Err(Errno::FBIG);
         }
         // The buffer grows by doubling.
-        let charge = meter.hold(DECODER_BYTES + 2 * metadata.size.min(SPOOLED as u64))?;
+        let charge = held.meter.hold(DECODER_BYTES + 2 * metadata.size.min(SPOOLED as u64))?;
+        // A larger one goes to a temporary file as soon as more than that is read.
+        let spills = metadata.size > SPOOLED as u64;
+        let permit = spills.then(|| held.handles.take(For::File)).transpose()?;
         let state = State {
             from: Some(from),
             charge,
@@ -123,7 +129,7 @@ impl Unpacked {
             checksum: flate2::Crc::new(),
             expected,
         };
-        Ok(Self { metadata, budget, state: Mutex::new(state) })
+        Ok(Self { metadata, budget, state: Mutex::new(state), _permit: permit })
     }
 
     /// Unpacks up to `end`, which is not beyond the size that was declared.

@@ -2,7 +2,7 @@
 
 use super::index::{ENTRIES, Index, IndexBuilder, New};
 use super::unpack::{Budget, Section, Unpacked};
-use super::{ArchiveError, File, Metadata, Part};
+use super::{ArchiveError, File, Held, Metadata, Part};
 use crate::Errno;
 use crate::files::PATH_BYTES;
 use crate::meter::Meter;
@@ -117,7 +117,7 @@ impl Entries {
         number: u64,
         metadata: Metadata,
         budget: &Arc<Budget>,
-        meter: &Arc<Meter>,
+        held: &Held,
     ) -> Result<Arc<dyn File>, Errno> {
         let number = usize::try_from(number).map_err(|_| Errno::IO)?;
         let Entry { start, packed, checksum, packing } = *self.entries.get(number).ok_or(Errno::IO)?;
@@ -128,7 +128,7 @@ impl Entries {
             Packing::Deflated => {
                 let from = flate2::read::DeflateDecoder::new(Section::new(file, start, packed));
                 let budget = Arc::clone(budget);
-                Ok(Arc::new(Unpacked::new(Box::new(from), metadata, checksum, budget, meter)?))
+                Ok(Arc::new(Unpacked::new(Box::new(from), metadata, checksum, budget, held)?))
             }
         }
     }

@@ -1,8 +1,8 @@
 //! An open file of a mounted directory.
 
-use super::handles::Permit;
 use super::mount::{Mount, timestamps};
 use super::step;
+use crate::files::handles::Permit;
 use crate::files::{File, Metadata, NewTimes, Space, holes};
 use crate::{Errno, pieces};
 use rustix::fs::FallocateFlags;

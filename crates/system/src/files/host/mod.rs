@@ -6,7 +6,6 @@
 //! lies in it and nothing else, even while others change it.
 
 mod file;
-mod handles;
 mod kernel;
 mod listing;
 mod mount;
@@ -14,15 +13,13 @@ mod node;
 mod step;
 mod within;
 
+use super::handles::{For, Held};
 use super::{
     Creation, Directory, DirectoryEntry, FileType, Found, Metadata, NewTimes, OpenOptions, Opened, Space,
     holes,
 };
-use crate::meter::Meter;
 use crate::{Errno, pieces};
 use file::OpenFile;
-use handles::For;
-pub(crate) use handles::Handles;
 pub(crate) use kernel::{KernelFileSystem, KernelFiles, file_system};
 use listing::Listing;
 use mount::{Mount, Numbers, file_type, timestamps};
@@ -48,13 +45,6 @@ pub(crate) struct HostDirectory {
     listing: Mutex<Option<Listing>>,
 }
 
-/// What a mount of the host takes from its run.
-#[derive(Clone)]
-pub(crate) struct Held {
-    pub(crate) handles: Arc<Handles>,
-    pub(crate) meter: Arc<Meter>,
-}
-
 impl HostDirectory {
     /// Shows `directory`, with this device number for stat. Whether it is one of the
     /// kernel's own has been found out before.
@@ -76,7 +66,8 @@ impl HostDirectory {
     #[cfg(test)]
     pub(crate) fn of_path(path: &std::path::Path, access: Access, device: u64) -> Self {
         let directory = std::fs::File::open(path).expect("opened").into();
-        let held = Held { handles: Handles::new(), meter: Arc::new(Meter::new(1 << 30)) };
+        let meter = Arc::new(crate::Meter::new(1 << 30));
+        let held = Held { handles: super::Handles::new(), meter };
         Self::new(directory, access, device, KernelFiles::Refused, held).expect("a directory")
     }
 

@@ -1,11 +1,11 @@
 //! What all directories and files of one mount share.
 
 use super::Access;
-use super::handles::Handles;
 use super::kernel::{self, KernelFiles};
 use super::node::Identity;
 use super::step;
 use crate::Errno;
+use crate::files::handles::Handles;
 use crate::files::{FileType, Metadata, NewTimes, Space};
 use crate::meter::Meter;
 use rustix::fs::{Stat, Timespec, Timestamps, UTIME_OMIT};

@@ -1,15 +1,15 @@
 //! One directory of the host: where it is in the mount, and a handle of it as long
 //! as that is kept.
 
-use super::handles::{For, Permit};
 use super::mount::Mount;
 use super::step;
 use crate::Errno;
+use crate::files::handles::{For, Kept, Permit};
 use crate::meter::Charge;
 use crate::pieces::Steps;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Bytes that a node takes, with its name apart.
 const NODE_BYTES: u64 = 320;
@@ -105,7 +105,7 @@ impl Node {
             },
         });
         if is_kept {
-            self.mount.handles.keep(&node);
+            self.mount.handles.keep(weak(&node));
         }
         Ok(node)
     }
@@ -165,21 +165,26 @@ impl Node {
             && let Position::Below { kept, .. } = &self.position
         {
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&handle));
-            self.mount.handles.keep(self);
+            self.mount.handles.keep(weak(self));
         }
         Ok(handle)
     }
+}
 
-    /// Whether it was used since this was asked.
-    pub(super) fn was_used(&self) -> bool {
+fn weak(node: &Arc<Node>) -> Weak<dyn Kept> {
+    let weak: Weak<Node> = Arc::downgrade(node);
+    weak
+}
+
+impl Kept for Node {
+    fn was_used(&self) -> bool {
         match &self.position {
             Position::Root(_) => false,
             Position::Below { used, .. } => used.swap(false, Ordering::Relaxed),
         }
     }
 
-    /// Closes it until it is needed.
-    pub(super) fn let_go(&self) {
+    fn let_go(&self) {
         if let Position::Below { kept, .. } = &self.position {
             let handle = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
             drop(handle);

@@ -190,14 +190,23 @@ pub(super) fn set_mode_of(
     let stat = rustix::fs::fstat(&found)?;
     check(found.as_fd(), &stat)?;
     match set_mode(found.as_fd(), mode) {
-        Err(Errno::NOTSUP) => {}
-        other => return other,
+        Err(Errno::NOTSUP) => set_mode_opened(directory, name, mode, identity(&stat)),
+        other => other,
     }
-    // Without /proc the file must be opened, which not every file allows.
+}
+
+/// Without /proc the file must be opened, which not every file allows. EBUSY if it is
+/// not `expected` by then.
+fn set_mode_opened(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    mode: Mode,
+    expected: Identity,
+) -> Result<(), Errno> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = open(directory, name, OFlags::RDONLY | flags, Mode::empty())
         .or_else(|_| open(directory, name, OFlags::WRONLY | flags, Mode::empty()))?;
-    if identity(&rustix::fs::fstat(&opened)?) != identity(&stat) {
+    if identity(&rustix::fs::fstat(&opened)?) != expected {
         return Err(Errno::BUSY);
     }
     Ok(rustix::fs::fchmod(&opened, mode)?)
@@ -243,6 +252,31 @@ mod tests {
             assert_eq!(refused, Err(Errno::NOTSUP));
         }
         WITHOUT_OPENAT2.store(false, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn permission_bits_are_those_of_the_file_that_was_looked_at() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("file"), "").expect("written");
+        std::fs::write(path("other"), "").expect("written");
+        std::os::unix::fs::symlink("file", path("link")).expect("linked");
+        let at = std::fs::File::open(directory.path()).expect("opened");
+        let told = |name: &str| stat(at.as_fd(), name.as_bytes()).expect("there");
+        let file = identity(&told("file"));
+        for name in ["other", "link"] {
+            let set = set_mode_opened(at.as_fd(), name.as_bytes(), permission_bits(0), file);
+            assert!(matches!(set, Err(Errno::BUSY | Errno::LOOP)), "{name}: {set:?}");
+        }
+        assert_ne!(told("file").st_mode & 0o777, 0o640);
+        set_mode_opened(at.as_fd(), b"file", permission_bits(0o640), file).expect("set");
+        assert_eq!(told("file").st_mode & 0o777, 0o640);
+        set_mode_of(at.as_fd(), b"file", permission_bits(0o7601), |_, _| Ok(())).expect("set");
+        assert_eq!(told("file").st_mode & 0o7777, 0o601);
+        // One that nobody may open.
+        set_mode_of(at.as_fd(), b"file", permission_bits(0), |_, _| Ok(())).expect("set");
+        set_mode_of(at.as_fd(), b"file", permission_bits(0o600), |_, _| Ok(())).expect("set");
+        assert_eq!(told("file").st_mode & 0o777, 0o600);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! A process has a table of limited size for them, which all its runs share, so a
 //! guest's own limit on open files is no bound: a path has many directories. Here
 //! each run has a budget, far below what the process may have, for all that it can
-//! make the controller hold: open files, and the directories of walks, of open
-//! directories and of overlays. Files are held as long as they are open. Directories
+//! make the controller hold: open files, unpacked entries of archives, and the
+//! directories of walks, of open directories and of overlays. Files are held as long as they are open. Directories
 //! are only *kept*: the one that was not used for longest is let go when there is no
 //! room, and opened again by its names when it is needed.
 //!
@@ -12,12 +12,12 @@
 //! the run's own pipes and cell, and at most a few that a call opens and closes
 //! before it is answered.
 
-use super::node::Node;
 use crate::Errno;
+use crate::meter::Meter;
 use rustix::process::{Resource, getrlimit};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The most that one run holds.
 const RUN: usize = 1024;
@@ -33,7 +33,7 @@ const WALKING: usize = 4;
 const KEPT: usize = 64;
 
 /// What all runs of a process share, beyond what each has of its own.
-pub(super) struct Pool {
+struct Pool {
     limit: usize,
     used: AtomicUsize,
 }
@@ -53,6 +53,22 @@ fn process_limit() -> usize {
 /// Half of what the process may have open when it is first asked for.
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(process_limit() / 2)));
 
+/// A directory that is kept open and can be opened again.
+pub(super) trait Kept: Send + Sync {
+    /// Whether it was used since this was asked.
+    fn was_used(&self) -> bool;
+
+    /// Closes it until it is needed.
+    fn let_go(&self);
+}
+
+/// What a tree of the host takes from its run.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) handles: Arc<Handles>,
+    pub(crate) meter: Arc<Meter>,
+}
+
 /// The descriptors of one run.
 pub(crate) struct Handles {
     limit: usize,
@@ -61,12 +77,12 @@ pub(crate) struct Handles {
     /// The directories that are kept, in the order of being opened, and some that
     /// are no more.
     // BOUND: twice KEPT.
-    kept: Mutex<VecDeque<Weak<Node>>>,
+    kept: Mutex<VecDeque<Weak<dyn Kept>>>,
 }
 
 /// What a descriptor is held for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum For {
+pub(crate) enum For {
     /// It cannot be let go before the guest closes it.
     File,
     /// It can be opened again.
@@ -74,7 +90,7 @@ pub(super) enum For {
 }
 
 /// The right to hold one descriptor.
-pub(super) struct Permit(Arc<Handles>);
+pub(crate) struct Permit(Arc<Handles>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -103,7 +119,7 @@ impl Handles {
     ///
     /// # Errors
     /// EMFILE at the run's limit, ENFILE if the runs together have no more.
-    pub(super) fn take(self: &Arc<Self>, purpose: For) -> Result<Permit, Errno> {
+    pub(crate) fn take(self: &Arc<Self>, purpose: For) -> Result<Permit, Errno> {
         // BOUND: each turn lets one go of at most twice KEPT.
         loop {
             match self.try_take(purpose) {
@@ -143,12 +159,12 @@ impl Handles {
     }
 
     /// Notes that a directory is kept, and lets go those that are too many.
-    pub(super) fn keep(&self, node: &Arc<Node>) {
+    pub(super) fn keep(&self, directory: Weak<dyn Kept>) {
         let crowded = {
             let mut kept = self.lock();
-            kept.push_back(Arc::downgrade(node));
+            kept.push_back(directory);
             if kept.len() > 2 * KEPT {
-                kept.retain(|node| node.strong_count() > 0);
+                kept.retain(|directory| directory.strong_count() > 0);
             }
             kept.len() > 2 * KEPT
         };
@@ -165,19 +181,19 @@ impl Handles {
         while kept.len() > most
             && let Some(oldest) = kept.pop_front()
         {
-            let Some(node) = oldest.upgrade() else { continue };
-            if node.was_used() {
+            let Some(directory) = oldest.upgrade() else { continue };
+            if directory.was_used() {
                 kept.push_back(oldest);
                 continue;
             }
             drop(kept);
-            node.let_go();
+            directory.let_go();
             return true;
         }
         false
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Weak<Node>>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Weak<dyn Kept>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
