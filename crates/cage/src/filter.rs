@@ -16,9 +16,10 @@ pub(crate) fn install(rules: &[Rule], window: &Range<u64>) -> Result<(), seccomp
 }
 
 fn program(rules: &[Rule], window: &Range<u64>) -> Result<BpfProgram, BackendError> {
-    let mut by_number = BTreeMap::new();
+    // A call without checks has no alternatives; none has rules with and without.
+    let mut by_number: BTreeMap<_, Vec<SeccompRule>> = BTreeMap::new();
     for rule in rules {
-        by_number.insert(rule.number, alternatives(rule.checks, window)?);
+        by_number.entry(rule.number).or_default().extend(alternatives(rule.checks, window)?);
     }
     let architecture = std::env::consts::ARCH.try_into()?;
     let filter =

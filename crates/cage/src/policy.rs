@@ -14,7 +14,7 @@
 //! one kind of fixed mapping is allowed: that of a file, which holds no more than the
 //! file.
 
-/// One system call that is allowed.
+/// One system call that is allowed, or one way to make it.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// Its name, for people.
@@ -56,13 +56,14 @@ const STREAM_OR_WORDS: &[u64] = &[0, 2];
 const NO_ACCESS: u64 = libc::PROT_NONE as u64;
 const READ_AND_WRITE: u64 = (libc::PROT_READ | libc::PROT_WRITE) as u64;
 
-/// What of mmap's flags is used: memory for the allocator, memory for the engine, and
-/// the part of the compiled module that is a guest's first memory.
-const MAPPINGS: &[u64] = &[
+/// What memory the allocator maps, and what the engine.
+const MEMORY: &[u64] = &[
     (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64,
     (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64,
-    (libc::MAP_PRIVATE | libc::MAP_FIXED) as u64,
 ];
+
+/// How the engine maps the part of the compiled module that is a guest's first memory.
+const FILE: &[u64] = &[(libc::MAP_PRIVATE | libc::MAP_FIXED) as u64];
 
 /// What a cell that holds a guest may call.
 pub const GUEST: &[Rule] = &[
@@ -81,7 +82,16 @@ pub const GUEST: &[Rule] = &[
         libc::SYS_mmap,
         &[
             Check::OneOf { argument: 2, values: &[NO_ACCESS, READ_AND_WRITE] },
-            Check::OneOf { argument: 3, values: MAPPINGS },
+            Check::OneOf { argument: 3, values: MEMORY },
+        ],
+    ),
+    rule(
+        "mmap_file",
+        libc::SYS_mmap,
+        &[
+            Check::InWindow { argument: 0 },
+            Check::OneOf { argument: 2, values: &[READ_AND_WRITE] },
+            Check::OneOf { argument: 3, values: FILE },
         ],
     ),
     rule(

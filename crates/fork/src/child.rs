@@ -345,6 +345,22 @@ mod tests {
         assert!(idle.peak_resident_bytes > 100 << 10, "{idle:?}");
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_older_kernel_has_numbers_only() {
+        let bare = |script: &str| Child { handle: None, ..start(script) };
+        assert_eq!(bare("exit 7").reap().expect("a child").status.code(), Some(7));
+        let child = bare("sleep 20");
+        assert!(!child.has_ended() && child.processor_time().is_some());
+        child.kill_group();
+        assert_eq!(child.reap().expect("a child").status.signal(), Some(9));
+        let child = bare("sleep 20");
+        let again = Child::of(child.number()).expect("a child");
+        again.kill_group();
+        again.reap().expect("its end");
+        assert!(child.has_ended() && !child.signal(Signal::KILL));
+    }
+
     #[test]
     fn a_group_ends_with_its_leader() {
         let (mut reading, writing) = std::io::pipe().expect("a pipe");

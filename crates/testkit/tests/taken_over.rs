@@ -174,6 +174,12 @@ fn whoever_takes_a_cell_over_gets_no_memory_that_is_not_counted() {
         answer
     });
     assert_eq!(fixed, REFUSED);
+    // A page of the compiled module, where nothing else is.
+    let far = attack(|puppet| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
+        puppet.call(libc::SYS_mmap, &format!("0x100000000000 {PAGE} {BOTH} {flags} 1 0"))
+    });
+    assert_eq!(far, REFUSED);
     let moved = attack(|puppet| {
         puppet.map(PAGE, BOTH, ANONYMOUS).expect("it may have a page");
         puppet.call(libc::SYS_mremap, &format!("memory {PAGE} {GIB} {}", libc::MREMAP_MAYMOVE))

@@ -9,6 +9,7 @@ use super::super::{Change, Kind};
 use super::{ApplyError, Target, own_name, split};
 use crate::Errno;
 use crate::files::{Creation, Directory, FileType, OpenOptions, Opened};
+use rustix::process::{Resource, getrlimit};
 use std::collections::HashSet;
 
 /// Bytes and names that will be written.
@@ -48,6 +49,7 @@ pub(super) fn check<'c>(
 ) -> Result<u64, Stopped> {
     let quota = std::sync::Arc::clone(crate::files::memory::lock(&target.tree.tree).quota());
     let root = target.root.as_ref();
+    let most_of_a_file = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
     let mut links = None;
     let mut holes = None;
     let mut sum = Sum::default();
@@ -60,6 +62,10 @@ pub(super) fn check<'c>(
         sum.add(after.target.as_ref().map_or(0, |target| target.len() as u64));
         if after.file_type != FileType::RegularFile {
             continue;
+        }
+        // Else the kernel would tell this process by a signal (SIGXFSZ), which ends it.
+        if after.size > most_of_a_file {
+            return Err(Errno::FBIG.into());
         }
         let is_first = after.inode_above().is_none_or(|inode| files.insert(inode));
         if is_first || *links.get_or_insert_with(|| links_in(root)) == Kept::InFull {
