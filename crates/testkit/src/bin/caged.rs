@@ -92,8 +92,11 @@ fn attack(words: &[String], mut walls: Vec<bellglass_wire::Wall>) -> ! {
             std::hint::spin_loop();
         },
         "32-bit" => call_32_bit(values.first().copied().unwrap_or_default()),
-        // A file would be a third descriptor.
-        _ => eprintln!("{}", call(&values)),
+        // In one piece: whoever reads from that pipe ends who writes to it.
+        _ => {
+            let answer = format!("{}\n", call(&values));
+            let _ = rustix::io::write(std::io::stderr(), answer.as_bytes());
+        }
     }
     leave(0)
 }
