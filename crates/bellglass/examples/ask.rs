@@ -1,7 +1,7 @@
 //! A policy that asks a person: each file of a directory is opened only if somebody at
 //! the keyboard says so.
 //!
-//! `cargo run --release --package bellglass --example ask -- DIRECTORY PROGRAM.py`
+//! `BELLGLASS_CELL=target/release/bellglass-cell cargo run --release --package bellglass --example ask -- DIRECTORY PROGRAM.py`
 //!
 //! It stands in the file tree and not in a handler of `path_open`. A handler sees a path as
 //! the program wrote it: relative to some descriptor, through links, with `..` in it. The

@@ -1,6 +1,6 @@
 //! A handler of one's own: the program asks for the time, and the answer is ours.
 //!
-//! `cargo run --release --package bellglass --example clock`
+//! `BELLGLASS_CELL=target/release/bellglass-cell cargo run --release --package bellglass --example clock`
 
 use bellglass::{Answer, Capture, Output, Sandbox, Store};
 

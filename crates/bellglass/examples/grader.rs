@@ -1,6 +1,6 @@
 //! A grader: a stranger's program, run once for each case, under limits.
 //!
-//! `cargo run --release --package bellglass --example grader -- SUBMISSION.py`
+//! `BELLGLASS_CELL=target/release/bellglass-cell cargo run --release --package bellglass --example grader -- SUBMISSION.py`
 //!
 //! The exercise: read whole numbers, one a line, and print their sum.
 

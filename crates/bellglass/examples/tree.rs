@@ -1,6 +1,6 @@
 //! A file tree of one's own: files that exist only when the program looks.
 //!
-//! `cargo run --release --package bellglass --example tree`
+//! `BELLGLASS_CELL=target/release/bellglass-cell cargo run --release --package bellglass --example tree`
 //!
 //! The program finds a directory of orders, as if each were a file. What it writes
 //! there stays in an overlay, and is told at the end.

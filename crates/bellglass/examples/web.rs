@@ -1,6 +1,6 @@
 //! A web server in which each request has a sandbox of its own.
 //!
-//! `cargo run --release --package bellglass --example web -- HANDLER.py 127.0.0.1:8080`
+//! `BELLGLASS_CELL=target/release/bellglass-cell cargo run --release --package bellglass --example web -- HANDLER.py 127.0.0.1:8080`
 //!
 //! The handler is a Python program, as with CGI: it finds the request's method and path in
 //! its environment and the body on its stdin, and what it prints is the answer. Nothing of
