@@ -8,12 +8,13 @@
 //! tree sees what the path leads to, one name at a time, so that there is no way round.
 
 use bellglass::system::files::{
-    Directory, DirectoryEntry, Found, HostDirectory, Metadata, OpenOptions, Opened,
+    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
 };
-use bellglass::{Access, Errno, Limits, Mount, Output, Sandbox, Store, plain};
+use bellglass::{Errno, Limits, Mount, Output, Sandbox, Store, plain};
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,9 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(directory), Some(program)) = (words.next(), words.next()) else {
         return Err("usage: ask DIRECTORY PROGRAM.py".into());
     };
-    let directory = HostDirectory::new(std::fs::File::open(directory)?, Access::ReadOnly, DEVICE);
-    let asking =
-        Asking { inner: Arc::new(directory), path: PLACE.to_owned(), person: Arc::new(Person::new()) };
+    let asking = Asking { files: read(Path::new(&directory))?, person: Person::new() };
     let report = Sandbox::builder(Store::open_default()?.find("python")?)
         .arguments(["/program.py"])
         .mount(Mount::file(program, "/program.py"))
@@ -65,44 +64,76 @@ impl Write for Plainly {
     }
 }
 
-/// A directory that shows another one, and asks before it opens a file.
+/// The names and contents of a directory's files, in an order that stays.
+fn read(directory: &Path) -> std::io::Result<Vec<(Vec<u8>, Arc<[u8]>)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            let name = entry.file_name().into_encoded_bytes();
+            files.push((name, std::fs::read(entry.path())?.into()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A directory that asks before it opens a file.
 struct Asking {
-    inner: Arc<dyn Directory>,
-    path: String,
-    person: Arc<Person>,
+    files: Vec<(Vec<u8>, Arc<[u8]>)>,
+    person: Person,
 }
 
 impl Asking {
-    /// The path of an entry, for a person. The names in it are those of the host's files;
-    /// escaped, they can do nothing to a terminal.
-    fn path_of(&self, name: &[u8]) -> String {
-        format!("{}/{}", self.path, name.escape_ascii())
+    /// The inode number and the content of a file; 1 is the directory's own number.
+    fn find(&self, name: &[u8]) -> Result<(u64, &Arc<[u8]>), Errno> {
+        let index = self.files.iter().position(|(other, _)| other == name).ok_or(Errno::NOENT)?;
+        Ok((index as u64 + 2, &self.files[index].1))
+    }
+}
+
+fn metadata(inode: u64, file_type: FileType, size: usize) -> Metadata {
+    Metadata {
+        device: DEVICE,
+        inode,
+        file_type,
+        links: 1,
+        size: size as u64,
+        permissions: if file_type == FileType::Directory { 0o555 } else { 0o444 },
+        accessed: Duration::ZERO,
+        modified: Duration::ZERO,
+        changed: Duration::ZERO,
     }
 }
 
 impl Directory for Asking {
     fn metadata(&self) -> Result<Metadata, Errno> {
-        self.inner.metadata()
+        Ok(metadata(1, FileType::Directory, 0))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
-        Ok(match self.inner.lookup(name)? {
-            Found::Directory(inner) => {
-                let (path, person) = (self.path_of(name), Arc::clone(&self.person));
-                Found::Directory(Arc::new(Self { inner, path, person }))
-            }
-            other => other,
-        })
+        self.find(name).map(|_| Found::Other)
     }
 
     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
-        self.inner.metadata_of(name)
+        let (inode, bytes) = self.find(name)?;
+        Ok(metadata(inode, FileType::RegularFile, bytes.len()))
     }
 
     fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
-        // First, so that nobody is asked about a file that is not there.
-        let opened = self.inner.open(name, options)?;
-        if self.person.allows(&self.path_of(name)) { Ok(opened) } else { Err(Errno::ACCES) }
+        match (self.find(name), options.creation) {
+            (Ok(_), Creation::New) => Err(Errno::EXIST),
+            (Ok(_), _) if options.write || options.truncate => Err(Errno::ROFS),
+            (Ok((inode, bytes)), _) => {
+                // Escaped, a name can do nothing to a terminal.
+                if !self.person.allows(&format!("{PLACE}/{}", name.escape_ascii())) {
+                    return Err(Errno::ACCES);
+                }
+                Ok(Opened::File(Arc::new(BytesFile::new(Arc::clone(bytes), DEVICE, inode))))
+            }
+            (Err(missing), Creation::Existing) => Err(missing),
+            (Err(_), _) => Err(Errno::ROFS),
+        }
     }
 
     fn entries(
@@ -110,7 +141,15 @@ impl Directory for Asking {
         cookie: u64,
         each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
-        self.inner.entries(cookie, each)
+        for ((name, _), number) in
+            self.files.iter().zip(0..).skip(usize::try_from(cookie).unwrap_or(usize::MAX))
+        {
+            let (cookie, inode) = (number + 1, number + 2);
+            if each(DirectoryEntry { cookie, name, inode, file_type: FileType::RegularFile }).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
