@@ -99,7 +99,7 @@ fn jumps_come_back_with_all_that_they_should_keep() {
           }
           printf("outer %d kept %d depth %d\n", how, kept, depth);
           volatile long sum = 0;
-          for (volatile int i = 0; i < 100000; i++) {
+          for (volatile int i = 0; i < 1000000; i++) {
             int value = _setjmp(outer);
             if (value == 0) { sum++; _longjmp(outer, 1); } else sum += value;
           }
@@ -109,8 +109,11 @@ fn jumps_come_back_with_all_that_they_should_keep() {
           return 0;
         }"#,
     );
-    let finished = shell(&place, "./program", b"").expect(0);
-    assert_eq!(finished.out(), "inner 3\nouter 1 kept 2 depth 0\nsum 200000\n");
+    for isolation in ["process", "thread"] {
+        let line = format!("BELLGLASS_OPTIONS='--isolation {isolation}' ./program");
+        let finished = shell(&place, &line, b"").expect(0);
+        assert_eq!(finished.out(), "inner 3\nouter 1 kept 2 depth 0\nsum 2000000\n");
+    }
 }
 
 #[test]

@@ -16,8 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
 
 /// How many guests of one program run in places at the same time. Each reserves
-/// 4 GiB of addresses, and keeps [`KEPT_BYTES`] at most.
+/// 8 GiB of addresses, and keeps [`KEPT_BYTES`] of each of its memories at most.
 const PLACES: u32 = 16;
+
+/// A guest has its own memory, and one in which the engine keeps its exceptions.
+const MEMORIES: u32 = 2 * PLACES;
 
 /// Bytes that one place keeps of what its last guest has written. A guest that
 /// wrote more gives the rest back to the system.
@@ -106,14 +109,14 @@ fn pool() -> PoolingAllocationConfig {
     // written or not, and they are not those that a guest writes.
     let can_tell = PoolingAllocationConfig::is_pagemap_scan_available();
     pool.total_core_instances(PLACES)
-        .total_memories(PLACES)
+        .total_memories(MEMORIES)
         .total_tables(PLACES)
         .total_stacks(PLACES)
         .total_gc_heaps(PLACES)
         .max_core_instance_size(DESCRIPTION_BYTES)
         .max_memory_size(4 << 30)
         .table_elements(TABLE_ELEMENTS)
-        .max_unused_warm_slots(PLACES)
+        .max_unused_warm_slots(MEMORIES)
         .linear_memory_keep_resident(if can_tell { KEPT_BYTES } else { 0 })
         .table_keep_resident(if can_tell { KEPT_TABLE_BYTES } else { 0 })
         .async_stack_keep_resident(KEPT_STACK_BYTES)

@@ -1,7 +1,7 @@
 //! From the engine's errors to the protocol's kinds of fault.
 
 use bellglass_wire::{TrapKind, caps};
-use wasmtime::{ThrownException, Trap, WasmBacktrace};
+use wasmtime::{GcHeapOutOfMemory, ThrownException, Trap, WasmBacktrace};
 
 /// The kind, a sentence, and the guest's functions, innermost first.
 pub(crate) fn describe(error: &wasmtime::Error) -> (TrapKind, String, Vec<String>) {
@@ -15,9 +15,12 @@ pub(crate) fn describe(error: &wasmtime::Error) -> (TrapKind, String, Vec<String
         Some(Trap::IntegerOverflow | Trap::IntegerDivisionByZero | Trap::BadConversionToInteger) => {
             TrapKind::Arithmetic
         }
+        // As an interpreter that gets no memory aborts.
+        _ if is_short_of_memory(error) => TrapKind::Unreachable,
         _ => TrapKind::Other,
     };
     let message = match kind {
+        _ if is_short_of_memory(error) => "the guest had no memory left for an exception".to_owned(),
         TrapKind::Unreachable => "the guest aborted".to_owned(),
         TrapKind::MemoryOutOfBounds => "the guest used memory that it does not have".to_owned(),
         TrapKind::StackOverflow => "the guest used up its stack".to_owned(),
@@ -38,6 +41,11 @@ pub(crate) fn describe(error: &wasmtime::Error) -> (TrapKind, String, Vec<String
         frames.map(line).collect()
     });
     (kind, message, backtrace)
+}
+
+/// Whether the guest could not have the exception that it wanted to throw.
+fn is_short_of_memory(error: &wasmtime::Error) -> bool {
+    error.is::<GcHeapOutOfMemory<()>>()
 }
 
 fn cut(text: &str, cap: usize) -> String {

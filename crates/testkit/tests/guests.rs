@@ -303,3 +303,71 @@ fn the_walls_are_reported() {
     assert!(report.walls.iter().any(|wall| wall.name == "no_new_privileges" && wall.active));
     assert!(report.walls.iter().all(|wall| wall.active || !wall.detail.is_empty()));
 }
+
+/// Throws an exception with a number and catches it again, for ever or `$count` times;
+/// `$keep` makes the newest one hold all that were before it.
+fn throwing(count: &str, keep: &str) -> String {
+    format!(
+        r#"(module (tag $plain (param i32 i64)) (tag $link (param exnref)) (memory (export "memory") 1)
+            (func $throw (param $number i32) (throw $plain (local.get $number) (i64.const 7)))
+            (func $caught (param $number i32) (result i32)
+                (block $out (result i32 i64)
+                    (try_table (catch $plain $out) (call $throw (local.get $number)))
+                    (i32.const 0) (i64.const 0))
+                (drop))
+            (func $first (result exnref)
+                (block $out (result exnref) (try_table (catch_all_ref $out) (call $throw (i32.const 1))) (unreachable)))
+            (func $longer (param $old exnref) (result exnref)
+                (block $out (result exnref)
+                    (try_table (catch_all_ref $out) (throw $link (local.get $old))) (unreachable)))
+            (func (export "run") (result i32) (local $left i32) (local $chain exnref)
+                (local.set $left (i32.const {count})) (local.set $chain (call $first))
+                (loop $l
+                    (if (i32.ne (call $caught (local.get $left)) (local.get $left)) (then (unreachable)))
+                    {keep}
+                    (br_if $l (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+                (i32.const 9)))"#
+    )
+}
+
+const KEEP: &str = "(local.set $chain (call $longer (local.get $chain)))";
+
+#[test]
+fn a_million_exceptions_take_no_more_room_than_a_few() {
+    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let report = with(&throwing("1000000", ""), |builder| builder.limits(limits));
+    assert_eq!(report.outcome, Outcome::Exited { code: 9 });
+    assert_eq!(report.limits_met, []);
+}
+
+#[test]
+fn exceptions_that_are_kept_count_as_memory() {
+    let report = with(&throwing("20000", KEEP), |builder| builder);
+    assert_eq!(report.outcome, Outcome::Exited { code: 9 });
+    assert!(report.peak_memory_bytes > 20_000 * 32, "{}", report.peak_memory_bytes);
+    let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
+    let report = with(&throwing("10000000", KEEP), |builder| builder.limits(limits));
+    assert_eq!(report.outcome, Outcome::Memory { limit: 4 << 20, needed: None });
+    assert_eq!(report.limits_met, [LimitKind::Memory]);
+    assert!(report.peak_memory_bytes <= 4 << 20, "{}", report.peak_memory_bytes);
+}
+
+#[test]
+fn sixteen_guests_at_once_have_exceptions() {
+    let image = ToyImage::from_wat(&throwing("30000", KEEP));
+    let start = std::sync::Barrier::new(16);
+    let run = || {
+        let sandbox = Sandbox::builder(image.open()).isolation(ISOLATION).build().expect("a cell");
+        start.wait();
+        sandbox.run().outcome
+    };
+    // The second time in places, if they are in threads.
+    for _ in 0..2 {
+        std::thread::scope(|scope| {
+            let guests: Vec<_> = (0..16).map(|_| scope.spawn(run)).collect();
+            for guest in guests {
+                assert_eq!(guest.join().expect("no panic"), Outcome::Exited { code: 9 });
+            }
+        });
+    }
+}
