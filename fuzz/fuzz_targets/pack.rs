@@ -33,7 +33,10 @@ fn visit(pack: &Pack, directory: u32, path: &[u8], entry: &Entry<'_>, size: usiz
     let by_path = pack.lookup(&[path, b"/", entry.name].concat()).expect("and by its path");
     assert_eq!(by_path.index, entry.index);
     match entry.kind {
-        Kind::File { bytes } => assert!(bytes.len() <= size),
+        Kind::File { length } => {
+            assert!(length <= size as u64);
+            assert_eq!(pack.read(entry.index).expect("it is in memory").len() as u64, length);
+        }
         Kind::Symlink { target } => assert!(target.len() <= size),
         Kind::Directory { .. } => {}
     }

@@ -1,8 +1,8 @@
-//! A pack: a file tree in one read-only file, made to be mapped into memory.
+//! A pack: a file tree in one read-only file.
 //!
 //! An interpreter's standard library is some thousands of small files. Opening
-//! a pack costs one `mmap` and one pass over its index; after that a lookup is
-//! a binary search and a file's bytes are a slice of the mapping.
+//! a pack costs reading its index and one pass over it; after that a lookup is a
+//! binary search, and a file's bytes are read from where they lie.
 //!
 //! The layout, all numbers little-endian:
 //!
@@ -23,7 +23,9 @@
 //! with two parents.
 //!
 //! A pack that does not keep these rules is refused with a [`PackError`] when
-//! it is opened; nothing later can fail or read out of range.
+//! it is opened; nothing later can read out of range, and only a file that was
+//! damaged since then fails to be read.
+#![forbid(unsafe_code)]
 
 mod error;
 mod format;

@@ -26,7 +26,11 @@ fn walk(pack: &Pack) -> usize {
             assert_eq!(pack.child(index, entry.name).map(|found| found.index), Some(entry.index));
             match entry.kind {
                 Kind::Directory { .. } => pending.push(entry.index),
-                Kind::File { bytes } => seen += bytes.iter().filter(|byte| **byte == 7).count(),
+                Kind::File { length } => {
+                    let bytes = pack.read(entry.index).expect("it is read");
+                    assert_eq!(bytes.len() as u64, length);
+                    seen += bytes.iter().filter(|byte| **byte == 7).count();
+                }
                 Kind::Symlink { target } => assert!(!target.is_empty()),
             }
         }
@@ -38,7 +42,13 @@ fn walk(pack: &Pack) -> usize {
 fn what_goes_in_comes_out() {
     let pack = Pack::from_bytes(sample()).expect("a sound pack");
     let file = pack.lookup(b"/lib//python/os.py").expect("it is there");
-    assert_eq!(file.kind, Kind::File { bytes: b"import sys\n" });
+    assert_eq!(file.kind, Kind::File { length: 11 });
+    assert_eq!(pack.read(file.index).expect("read"), b"import sys\n");
+    let mut piece = [0; 8];
+    assert_eq!(pack.read_at(file.index, 7, &mut piece).expect("read"), 4);
+    assert_eq!(&piece[..4], b"sys\n");
+    assert_eq!(pack.read_at(file.index, u64::MAX, &mut piece).expect("read"), 0);
+    assert!(pack.read_at(0, 0, &mut piece).is_err(), "a directory");
     assert_eq!((file.permissions, file.modified), (0o644, 1_700_000_000_000_000_000));
     assert_eq!(pack.lookup(b"bin/python3").expect("there").kind, Kind::Symlink { target: b"python" });
     assert_eq!(pack.lookup(b"bin/python").expect("there").permissions, 0o755);
@@ -70,18 +80,35 @@ fn a_host_directory_is_packed_alike_each_time() {
     let bytes = pack(["x", "y"]);
     assert_eq!(bytes, pack(["y", "x"]));
     let pack = Pack::from_bytes(bytes).expect("sound");
-    assert_eq!(pack.lookup(b"usr/lib/b/deep/file").expect("there").kind, Kind::File { bytes: b"content" });
+    let file = pack.lookup(b"usr/lib/b/deep/file").expect("there");
+    assert_eq!(pack.read(file.index).expect("read"), b"content");
     assert_eq!(pack.lookup(b"usr/lib/a").expect("there").kind, Kind::Symlink { target: b"b" });
     assert!(pack.lookup(b"usr/lib/skipped.pyc").is_none());
 }
 
 #[test]
-fn a_mapped_pack_reads_as_one_in_memory() {
+fn a_pack_in_a_file_reads_as_one_in_memory() {
     let mut file = tempfile::tempfile().expect("a file");
     std::io::Write::write_all(&mut file, &sample()).expect("written");
-    let mapped = Pack::open(&file).expect("sound");
-    assert_eq!(walk(&mapped), walk(&Pack::from_bytes(sample()).expect("sound")));
+    let opened = Pack::open(&file).expect("sound");
+    assert_eq!(walk(&opened), walk(&Pack::from_bytes(sample()).expect("sound")));
     assert!(matches!(Pack::open(&tempfile::tempfile().expect("a file")), Err(PackError::NotAPack)));
+}
+
+#[test]
+fn a_pack_that_is_cut_off_while_it_is_open_gives_an_error() {
+    let file = tempfile::tempfile().expect("a file");
+    let mut writer = Writer::new(0);
+    writer.file("long", vec![7; 100_000], 0o644).expect("a file");
+    writer.finish(&mut &file).expect("written");
+    let pack = Pack::open(&file).expect("sound");
+    let index = pack.lookup(b"long").expect("there").index;
+    file.set_len(10_000).expect("cut off");
+    let mut piece = [0; 100];
+    assert_eq!(pack.read_at(index, 0, &mut piece).expect("still there"), 100);
+    let error = pack.read_at(index, 50_000, &mut piece).expect_err("gone");
+    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+    pack.read(index).expect_err("a part is gone");
 }
 
 #[test]
@@ -161,7 +188,9 @@ proptest! {
         writer.finish(&mut packed).expect("written");
         let pack = Pack::from_bytes(packed).expect("sound");
         for (path, bytes) in kept {
-            prop_assert_eq!(pack.lookup(path.as_bytes()).expect("there").kind, Kind::File { bytes: &bytes });
+            let file = pack.lookup(path.as_bytes()).expect("there");
+            prop_assert_eq!(file.kind, Kind::File { length: bytes.len() as u64 });
+            prop_assert_eq!(pack.read(file.index).expect("read"), bytes);
         }
     }
 

@@ -1,6 +1,5 @@
 //! A pack as a read-only tree.
 
-use super::single::read_slice;
 use super::{Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, Space};
 use crate::Errno;
 use crate::files::Creation;
@@ -30,7 +29,7 @@ impl PackDirectory {
 fn metadata_of(entry: &Entry<'_>, device: u64) -> Metadata {
     let (links, size) = match entry.kind {
         Kind::Directory { .. } => (2, 4096),
-        Kind::File { bytes } => (1, bytes.len() as u64),
+        Kind::File { length } => (1, length),
         Kind::Symlink { target } => (1, target.len() as u64),
     };
     let modified = Duration::from_nanos(entry.modified);
@@ -141,10 +140,8 @@ impl File for PackFile {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
-        match self.pack.entry(self.index).map(|entry| entry.kind) {
-            Some(Kind::File { bytes }) => Ok(read_slice(bytes, offset, into)),
-            _ => Err(Errno::IO),
-        }
+        // Also when the image was cut off while it was used.
+        self.pack.read_at(self.index, offset, into).map_err(|_| Errno::IO)
     }
 
     fn space(&self) -> Result<Space, Errno> {
