@@ -164,7 +164,8 @@ impl Program {
     ///
     /// That is what makes it safe: the file is trusted as a program is that this
     /// user starts, and by the same means. It must be a part of an image, and it
-    /// must not be changed in its place; images are replaced, never changed.
+    /// must not be changed in its place; images are replaced, never changed. Whether
+    /// somebody could have put another file in its place is for the image's store to see.
     ///
     /// # Errors
     /// [`EngineError::Untrusted`] if somebody else could have written the file, and
@@ -350,7 +351,7 @@ fn call_exports(
 
 /// Whether a file holds what this user, or root, has put there.
 fn trust(file: &File) -> Result<(), EngineError> {
-    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
     let untrusted = |reason: String| EngineError::Untrusted { reason };
     let metadata = file.metadata().map_err(|error| untrusted(error.to_string()))?;
     let own = rustix::process::geteuid().as_raw();
@@ -361,7 +362,7 @@ fn trust(file: &File) -> Result<(), EngineError> {
         return Err(untrusted(format!("it belongs to user {}, not to user {own}", metadata.uid())));
     }
     if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
-        return Err(untrusted("every user may write to it".to_owned()));
+        return Err(untrusted("its group or every user may write to it".to_owned()));
     }
     Ok(())
 }

@@ -61,6 +61,14 @@ pub enum ImageError {
         /// How it differs.
         reason: String,
     },
+    /// Somebody else could have written what an image is made of.
+    #[error("{} is not trusted ({reason}): see what is in it, then have it belong to you or root and take the right to write from all others ('chmod go-w')", path.display())]
+    Untrusted {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The operating system refused an operation.
     #[error("cannot {action} {} ({source}): check that the folder exists, that it may be written to, and that the disk is not full", path.display())]
     Io {

@@ -1,5 +1,6 @@
 //! One image: a folder with a manifest and its parts.
 
+use crate::trust::{OpenError, open_file, trusted_folder};
 use crate::{ImageError, Manifest, Sha256Digest, Start, digest_of_file};
 use bellglass_wire::Interruption;
 use std::fs::File;
@@ -34,20 +35,25 @@ impl Image {
     /// sizes of the parts, and nothing more: a run should start at once.
     ///
     /// # Errors
-    /// [`ImageError`], if the folder is no image, or one that is damaged in a way
-    /// that this sees.
+    /// [`ImageError`], if the folder is no image, one that is damaged in a way
+    /// that this sees, or one that others than this user and root could have written.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ImageError> {
         let path = path.into();
-        let manifest = read_manifest(&path)?;
+        if !path.is_dir() {
+            return Err(ImageError::NotAnImage { path });
+        }
+        // Nobody else can change what these names stand for from here on.
+        let real = trusted_folder(&path)?;
+        let manifest = read_manifest(&real, &path)?;
         let mut compiled = Vec::new();
         for start in [Start::Fresh, Start::Snapshot] {
             let modules = manifest.module(start).map_or(&[][..], |module| &module.compiled);
             for one in modules {
-                let file = open_part(&path, start.compiled_file(one.interruption), one.size)?;
+                let file = open_part(&real, start.compiled_file(one.interruption), one.size)?;
                 compiled.push((start, one.interruption, file));
             }
         }
-        let files = open_part(&path, FILES_FILE, manifest.files.size)?;
+        let files = open_part(&real, FILES_FILE, manifest.files.size)?;
         Ok(Self(Arc::new(Open { path, manifest, compiled, files })))
     }
 
@@ -99,14 +105,16 @@ impl Image {
     }
 }
 
-pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, ImageError> {
-    let path = folder.join(MANIFEST_FILE);
-    let file = match File::open(&path) {
+/// The manifest in the folder `real`, which its user calls `folder`.
+fn read_manifest(real: &Path, folder: &Path) -> Result<Manifest, ImageError> {
+    let path = real.join(MANIFEST_FILE);
+    let file = match open_file(&path) {
         Ok(file) => file,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(OpenError::System(error)) if error.kind() == io::ErrorKind::NotFound => {
             return Err(ImageError::NotAnImage { path: folder.to_owned() });
         }
-        Err(error) => return Err(ImageError::io("open", path)(error)),
+        Err(OpenError::System(error)) => return Err(ImageError::io("open", path)(error)),
+        Err(OpenError::Untrusted(error)) => return Err(error),
     };
     let mut text = Vec::new();
     // BOUND: one byte more than the cap, so that what is longer is seen to be.
@@ -120,12 +128,13 @@ pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest, ImageError> {
 
 fn open_part(folder: &Path, name: &str, expected: u64) -> Result<File, ImageError> {
     let path = folder.join(name);
-    let file = match File::open(&path) {
+    let file = match open_file(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(OpenError::System(error)) if error.kind() == io::ErrorKind::NotFound => {
             return Err(ImageError::DamagedPart { path, reason: "the file is missing".to_owned() });
         }
-        Err(error) => return Err(ImageError::io("open", path)(error)),
+        Err(OpenError::System(error)) => return Err(ImageError::io("open", path)(error)),
+        Err(OpenError::Untrusted(error)) => return Err(error),
     };
     let size = file.metadata().map_err(ImageError::io("examine", &path))?.len();
     same_size(path, size, expected)?;

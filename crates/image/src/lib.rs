@@ -15,7 +15,8 @@
 //! Trust: an image holds native code that a cell will load, so an image is
 //! trusted as a program on this machine is. The digests in its manifest find
 //! damage and half-written files; they are no signature, and whoever can write
-//! to the store can replace an image.
+//! to the store can replace an image. So an image is opened only if nobody but this
+//! user and root can: its files, and all folders from the root to them, are looked at.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -24,6 +25,7 @@ mod error;
 mod image;
 mod manifest;
 mod store;
+mod trust;
 
 pub use cache::{CACHE_VARIABLE, FolderLock, cache_directory};
 pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
@@ -33,3 +35,4 @@ pub use manifest::{
     Compiled, Entry, FORMAT_VERSION, Hooks, Manifest, Module, Origin, Part, Serves, Snapshot, Start,
 };
 pub use store::{Staging, Store, Stored, compare_versions};
+pub use trust::{make_folder, trusted_folder};

@@ -7,9 +7,10 @@
 
 use crate::image::MANIFEST_FILE;
 use crate::manifest::is_word;
-use crate::{FolderLock, Image, ImageError, Manifest, cache_directory, digest_of_bytes};
+use crate::{FolderLock, Image, ImageError, Manifest, cache_directory, digest_of_bytes, make_folder};
 use std::cmp::Ordering;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -138,7 +139,7 @@ impl Store {
     /// # Errors
     /// [`ImageError::Io`].
     pub fn stage(&self) -> Result<Staging, ImageError> {
-        fs::create_dir_all(&self.folder).map_err(ImageError::io("make", &self.folder))?;
+        make_folder(&self.folder)?;
         self.sweep();
         let folder = tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(&self.folder);
         Ok(Staging { folder: folder.map_err(ImageError::io("make a folder in", &self.folder))? })
@@ -164,7 +165,11 @@ impl Store {
         for part in parts.iter().map(|(file, _)| *file).chain([MANIFEST_FILE]) {
             let path = staging.part(part);
             // A rename may reach the disk before the contents do.
-            let synced = fs::File::open(&path).and_then(|file| file.sync_all());
+            let synced = fs::File::open(&path).and_then(|file| {
+                // Whatever the umask: nobody else may write to it.
+                file.set_permissions(Permissions::from_mode(0o644))?;
+                file.sync_all()
+            });
             synced.map_err(ImageError::io("write", &path))?;
         }
         Image::open(staging.folder.path())?;
@@ -232,14 +237,8 @@ impl Store {
 /// A temporary folder is made for its owner alone; an image may be read by all
 /// who may read the store.
 fn set_readable(folder: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A store on a file system without permissions works as well.
-        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
-    }
-    #[cfg(not(unix))]
-    let _ = folder;
+    // A store on a file system without permissions works as well.
+    let _ = fs::set_permissions(folder, Permissions::from_mode(0o755));
 }
 
 /// By name, then the newest version first, then the newest build first.

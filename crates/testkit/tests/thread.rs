@@ -283,11 +283,16 @@ fn a_hundred_sandboxes() {
 fn code_that_others_may_write_is_not_loaded() {
     use std::os::unix::fs::PermissionsExt;
     let image = ToyImage::from_wat(r#"(module (memory (export "memory") 1) (func (export "run")))"#);
-    let folder = image.open().path().to_owned();
-    for part in std::fs::read_dir(folder).expect("the image's folder") {
-        let path = part.expect("a part").path();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).expect("its mode");
+    let opened = image.open();
+    for (mode, reason) in [(0o666, "every user may write to it"), (0o664, "its group")] {
+        for part in std::fs::read_dir(opened.path()).expect("the image's folder") {
+            let path = part.expect("a part").path();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+        }
+        // Neither when it is opened, nor when it was opened before.
+        let error = bellglass::Image::open(opened.path()).err().expect("it is refused");
+        assert!(error.to_string().contains("may write to it"), "{error}");
+        let error = sandbox(opened.clone()).build().err().expect("it is refused");
+        assert!(error.to_string().contains(reason), "{error}");
     }
-    let error = sandbox(image.open()).build().err().expect("it is refused");
-    assert!(error.to_string().contains("every user may write"), "{error}");
 }

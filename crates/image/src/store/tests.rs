@@ -164,3 +164,66 @@ fn versions_are_ordered_as_releases_are() {
     }
     assert_eq!(compare_versions("3.013", "3.13"), Ordering::Equal);
 }
+
+#[test]
+fn what_others_could_have_written_is_no_image() {
+    let (folder, store) = store();
+    let image = install(&store, "python", "1");
+    let change =
+        |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("changed");
+    let untrusted = |reason: &str| match Image::open(image.path()) {
+        Err(error @ ImageError::Untrusted { .. }) => assert!(error.to_string().contains(reason), "{error}"),
+        other => panic!("{other:?} in place of '{reason}'"),
+    };
+    // Each file that a run reads, and each folder above it.
+    let files = [MANIFEST_FILE, COMPILED_FILE, FILES_FILE].map(|file| (image.path().join(file), 0o644));
+    let folders = [image.path(), store.folder(), folder.path()].map(|folder| (folder.to_owned(), 0o755));
+    for (path, mode) in files.into_iter().chain(folders) {
+        for (bits, reason) in [(0o020, "its group may write"), (0o002, "every user may write")] {
+            change(&path, mode | bits);
+            untrusted(reason);
+        }
+        change(&path, mode);
+        Image::open(image.path()).expect("it is as it was");
+    }
+    // What is in a folder with the sticky bit can be replaced by nobody else.
+    change(folder.path(), 0o1777);
+    Image::open(image.path()).expect("as in /tmp");
+    change(folder.path(), 0o755);
+
+    // By another way, which ends in the same place.
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(image.path(), &link).expect("a link");
+    Image::open(&link).expect("links to trusted folders are followed");
+    change(store.folder(), 0o777);
+    assert!(matches!(Image::open(&link), Err(ImageError::Untrusted { .. })));
+    assert!(matches!(store.stage(), Err(ImageError::Untrusted { .. })));
+    change(store.folder(), 0o755);
+    // A part that is a link leads to nobody knows where.
+    let part = image.path().join(FILES_FILE);
+    fs::rename(&part, folder.path().join("elsewhere")).expect("renamed");
+    std::os::unix::fs::symlink(folder.path().join("elsewhere"), &part).expect("a link");
+    Image::open(image.path()).expect_err("a part is a link");
+}
+
+#[test]
+fn what_belongs_to_another_user_is_no_image() {
+    let (_folder, store) = store();
+    let image = install(&store, "python", "1");
+    let path = image.path().join(COMPILED_FILE);
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(&path, Some(4242), None).is_ok() {
+        let error = Image::open(image.path()).expect_err("it is another's");
+        assert!(error.to_string().contains("belongs to user 4242"), "{error}");
+    }
+}
+
+#[test]
+fn an_image_is_its_owners_whatever_the_umask() {
+    let (_folder, store) = store();
+    let staging = stage(&store);
+    for part in [MODULE_FILE, COMPILED_FILE, FILES_FILE] {
+        fs::set_permissions(staging.part(part), Permissions::from_mode(0o666)).expect("changed");
+    }
+    store.install(staging, &example("python", "1")).expect("installed");
+}
