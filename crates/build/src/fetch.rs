@@ -181,8 +181,10 @@ impl Downloads<'_> {
         Ok(Err("not tried".to_owned()))
     }
 
-    /// Gets a package by its name through the machine's own `pip`, so that its
-    /// configuration says which index serves it.
+    /// Gets a wheel by its name through the machine's own `pip`, so that its
+    /// configuration says which index serves it. A recipe's check has seen that it is a
+    /// wheel, which pip only copies: of an archive of sources it would run the build,
+    /// before anybody has looked at its digest.
     fn try_pip(
         &self,
         requirement: &str,
@@ -191,7 +193,6 @@ impl Downloads<'_> {
     ) -> Result<Result<(), String>, FetchError> {
         let folder = tempfile::tempdir_in(&self.folder).map_err(io_error("make", &self.folder))?;
         self.progress.event(Event::Line(&format!("pip download {requirement}")));
-        let kind = if source.file.ends_with(".whl") { "--only-binary=:all:" } else { "--no-binary=:all:" };
         let output = Command::new("python3")
             .args([
                 "-m",
@@ -200,7 +201,7 @@ impl Downloads<'_> {
                 "--no-deps",
                 "--disable-pip-version-check",
                 "--quiet",
-                kind,
+                "--only-binary=:all:",
                 "--dest",
             ])
             .arg(folder.path())

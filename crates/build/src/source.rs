@@ -24,7 +24,8 @@ pub struct Source {
     /// Other addresses, in order.
     #[serde(default)]
     pub urls: Vec<String>,
-    /// The name and version under which PyPI has it: `name==version`.
+    /// The name and version under which PyPI has it, if it is a wheel:
+    /// `name==version`.
     pub pypi: Option<String>,
 }
 
@@ -87,6 +88,12 @@ impl Source {
             && (requirement.starts_with('-') || !requirement.contains("=="))
         {
             return Err(format!("'{requirement}' does not pin a package: write name==version"));
+        }
+        if self.pypi.is_some() && !self.file.ends_with(".whl") {
+            return Err(format!(
+                "'{}' is no wheel, and pip runs the build of anything else before it is checked: give debian or urls",
+                self.file
+            ));
         }
         Ok(())
     }

@@ -162,3 +162,17 @@ fn a_source_without_a_usable_address_says_so() {
     source.urls = vec!["not an address".to_owned()];
     assert!(downloads.fetch(&source).is_err());
 }
+
+#[test]
+fn pip_is_asked_for_wheels_only() {
+    let mut source = source(&[]);
+    source.pypi = Some("thing==1".to_owned());
+    // Pip would run what builds it.
+    for file in ["thing-1.tar.gz", "thing-1.zip", "thing.whl.tar"] {
+        source.file = file.to_owned();
+        let error = source.check().expect_err(file);
+        assert!(error.contains("is no wheel"), "{error}");
+    }
+    source.file = "thing-1-py3-none-any.whl".to_owned();
+    assert_eq!(source.check(), Ok(()));
+}
