@@ -6,6 +6,7 @@
 mod deny;
 mod fuzz;
 mod quick;
+mod sanitize;
 mod steps;
 mod verbs;
 

@@ -1,6 +1,6 @@
 //! The verbs: what each is called, what it does, and what its help says.
 
-use crate::{deny, fuzz, steps};
+use crate::{deny, fuzz, sanitize, steps};
 
 /// What stands behind `cargo xtask`.
 struct Verb {
@@ -27,7 +27,7 @@ enum Help {
     ProgramOnly,
 }
 
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 10] = [
     Verb {
         name: "bellglass",
         usage: "ARGS...",
@@ -115,6 +115,15 @@ const VERBS: [Verb; 9] = [
                fuzz/corpus and what was found before; what makes one fail is kept in target/fuzz.",
         help: Help::Here,
         run: fuzz::fuzz,
+    },
+    Verb {
+        name: "sanitize",
+        usage: "[FILTER]",
+        summary: "run the tests of unsafe code with AddressSanitizer",
+        more: "Compiles the crates whose unsafe code their own tests reach, and all that they\n\
+               use, once more for that, in target/sanitize; takes a minute.",
+        help: Help::Here,
+        run: sanitize::sanitize,
     },
 ];
 
