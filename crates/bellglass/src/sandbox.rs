@@ -40,6 +40,7 @@ pub struct Sandbox {
     image: Image,
     start: Start,
     limits: Limits,
+    time_from: Option<Instant>,
 }
 
 /// Where the guest is; see [`Isolation`].
@@ -72,6 +73,7 @@ pub struct SandboxBuilder {
     required_walls: Vec<String>,
     isolation: Isolation,
     pool: Option<Arc<Stock>>,
+    time_from: Option<Instant>,
 }
 
 impl Sandbox {
@@ -97,6 +99,7 @@ impl Sandbox {
             required_walls: Vec::new(),
             isolation: Isolation::default(),
             pool: None,
+            time_from: None,
         }
     }
 
@@ -125,8 +128,9 @@ impl Sandbox {
         // What is written for the guest, by this thread or those that it starts, may
         // meet `ulimit -f`: that is for the guest to hear of.
         let _kept = FileSizeSignal::keep_away();
-        let Self { guest, waiter, image, start, limits } = self;
-        let warning = limits.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let Self { guest, waiter, image, start, limits, time_from } = self;
+        let time_from = time_from.unwrap_or(begun);
+        let warning = limits.timeout.and_then(|timeout| time_from.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
         let waiter = waiter.with_deadline(deadline);
         let _watched = watch(&guest, &waiter, &limits, begun, warning);
@@ -457,6 +461,13 @@ impl SandboxBuilder {
         self
     }
 
+    /// Counts [`Limits::timeout`] from this moment on, and not only from the start of
+    /// the program: for what was done for this run before, such as compiling its module.
+    pub fn time_from(mut self, moment: Instant) -> Self {
+        self.time_from = Some(moment);
+        self
+    }
+
     /// Where the program `bellglass-cell` is, if not beside the running program.
     pub fn cell(mut self, path: impl Into<PathBuf>) -> Self {
         self.cell = Some(path.into());
@@ -531,6 +542,7 @@ impl SandboxBuilder {
             fresh,
             required_walls,
             pool,
+            time_from,
             ..
         } = self;
         let handlers = parse(handlers)?;
@@ -569,6 +581,7 @@ impl SandboxBuilder {
             image,
             start,
             limits,
+            time_from,
         })
     }
 
@@ -584,6 +597,7 @@ impl SandboxBuilder {
             unsupported,
             fresh,
             required_walls,
+            time_from,
             ..
         } = self;
         walls::require(&required_walls, &[no_process()])?;
@@ -604,7 +618,7 @@ impl SandboxBuilder {
             ringer.interrupt(signal.number());
             true
         }));
-        Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits })
+        Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits, time_from })
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `images/` | the store |
 
 use crate::apt::Mirrors;
+use crate::compiler::{CompileLimits, Compiler, find_command};
 use crate::error::BuildError;
 use crate::fetch::Downloads;
 use crate::guests::{Found, Guests};
@@ -20,7 +21,9 @@ use crate::stamp::{StampFolder, Stamps, dependents, file_name};
 use crate::step::Surroundings;
 use crate::tools;
 use crate::unpack::{TopFolder, unpack};
-use bellglass_image::{FolderLock, Image, Sha256Digest, Store, cache_directory, digest_of_bytes};
+use bellglass_image::{
+    FolderLock, Image, Sha256Digest, Store, cache_directory, digest_of_bytes, make_folder,
+};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,8 +43,8 @@ pub struct BuildRequest {
     /// Keep the folder in which the image was built, so that a change in the
     /// recipe runs only the steps that it concerns. Some hundred megabytes.
     pub keep_work: bool,
-    /// The bellglass command, whose `cc` the steps may use; by default, the running
-    /// program if that is it, or the one beside it.
+    /// The bellglass command, whose `cc` the steps may use and in which modules are
+    /// compiled; by default, the running program if that is it, or the one beside it.
     pub command: Option<PathBuf>,
     /// How many processes may work at once; by default, as many as there are
     /// processors.
@@ -115,6 +118,8 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
         return Err(BuildError::BlankInPath { path: cache });
     }
 
+    // What was unpacked and made before is used again: nobody else may have been at it.
+    make_folder(&cache)?;
     let name = format!("{}-{}", recipe.name, recipe.version);
     let _lock = FolderLock::take(&cache.join("build"), &name, || {
         progress.event(Event::Note("another build of this image is under way: waiting for it"));
@@ -263,7 +268,8 @@ impl Build<'_> {
                 done.set(&step.name, self.stamps.steps[index]).map_err(BuildError::io("write", &done.0))
             })?;
         }
-        let seal = Seal { recipe: self.recipe, digest: self.stamps.recipe, store };
+        let compiler = Compiler::new(self.request.command.clone(), CompileLimits::large())?;
+        let seal = Seal { recipe: self.recipe, digest: self.stamps.recipe, store, compiler: &compiler };
         let mut number = self.recipe.steps.len() + 3;
         let mut last = |name: &str| {
             self.started(number, name);
@@ -308,12 +314,9 @@ impl Build<'_> {
     }
 
     fn command(&self) -> PathBuf {
-        const NAME: &str = if cfg!(windows) { "bellglass.exe" } else { "bellglass" };
-        let own = std::env::current_exe().unwrap_or_default();
-        let beside =
-            || own.ancestors().skip(1).take(2).map(|folder| folder.join(NAME)).find(|path| path.is_file());
         // One that is not there fails in the step that needs it, by its name.
-        self.request.command.clone().or_else(beside).unwrap_or_else(|| PathBuf::from(NAME))
+        let beside = || find_command().unwrap_or_else(|_| PathBuf::from("bellglass"));
+        self.request.command.clone().unwrap_or_else(beside)
     }
 
     fn jobs(&self) -> usize {

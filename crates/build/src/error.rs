@@ -1,5 +1,6 @@
 //! Why an image was not built.
 
+use crate::compiler::CompileError;
 use crate::fetch::FetchError;
 use crate::guests::FindError;
 use crate::module::ModuleError;
@@ -8,7 +9,6 @@ use crate::snapshot::SnapshotError;
 use crate::step::StepError;
 use crate::tools::MissingTools;
 use crate::unpack::UnpackError;
-use bellglass_engine::EngineError;
 use bellglass_image::ImageError;
 use bellglass_pack::PackError;
 use std::io;
@@ -62,8 +62,8 @@ pub enum BuildError {
     #[error(transparent)]
     Module(#[from] ModuleError),
     /// The module cannot be compiled.
-    #[error("cannot compile the module: {0}")]
-    Compile(#[from] EngineError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// No snapshot can be made.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

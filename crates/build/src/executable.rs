@@ -4,9 +4,12 @@
 //! Each is compiled once and kept in the cache by the digest of its bytes, as an
 //! image without base files.
 
+use crate::bounds;
+use crate::compiler::{CompileError, CompileLimits, Compiler};
 use crate::error::BuildError;
 use crate::module::{Module, ModuleError, check_calls};
-use crate::seal::{now, recompile, write_module, write_part};
+use crate::programs::{LOCK, NAME, make_room};
+use crate::seal::{now, read_capped, recompile_by, write_module, write_part};
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_image::{
@@ -19,10 +22,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// How many compiled programs are kept. A configure script makes hundreds that
-/// run once.
-const KEPT_PROGRAMS: usize = 512;
 
 /// What a command of WASI exports.
 const COMMAND: &str = "_start";
@@ -40,12 +39,24 @@ pub struct Executable {
     pub interruption: Interruption,
     /// The cache folder; by default, that of [`cache_directory`].
     pub cache: Option<PathBuf>,
+    /// What compiling it may use.
+    pub limits: CompileLimits,
+    /// The bellglass command, in which it is compiled; by default, the running program
+    /// if that is it, or the one beside it.
+    pub command: Option<PathBuf>,
 }
 
 impl Executable {
     /// The program in this file, for guests in processes of their own.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), entry: None, interruption: Interruption::Kill, cache: None }
+        Self {
+            file: file.into(),
+            entry: None,
+            interruption: Interruption::Kill,
+            cache: None,
+            limits: CompileLimits::default(),
+            command: None,
+        }
     }
 }
 
@@ -101,19 +112,23 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
     let folder = cache.join("programs");
     let own = folder.join(digest.to_string());
     let store = Store::new(&own);
-    if let Some(image) = kept(&store)? {
+    let compiler = || Compiler::new(program.command.clone(), program.limits);
+    if let Some(image) = kept(&store, compiler)? {
         return Ok(image);
     }
+    let compiler = compiler()?;
     make_room(&folder);
-    let _lock = FolderLock::take(&own, "compile", || {})?;
+    let end = compiler.limits.end();
+    let lock = FolderLock::take_until(&own, LOCK, end.moment)?;
+    let _lock = lock.ok_or_else(|| compiler.limits.too_late(end))?;
     // Another process may have compiled it while this one waited.
-    if let Some(image) = kept(&store)? {
+    if let Some(image) = kept(&store, || Ok(compiler.clone()))? {
         return Ok(image);
     }
-    let mut sealing = Sealing::new("program", digest.short());
+    let mut sealing = Sealing::new(NAME, digest.short());
     let standard = [("HOME", "/home/user"), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
     sealing.environment = standard.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    install(&store, &wasm, program.entry.as_deref(), &sealing, &[program.interruption])
+    install(&store, &wasm, program.entry.as_deref(), &sealing, &[program.interruption], &compiler)
 }
 
 /// Makes an image of a program, at `output`.
@@ -127,8 +142,9 @@ pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Im
     let staging = tempfile::Builder::new().prefix(".bellglass-seal-").tempdir_in(parent);
     let staging = staging.map_err(BuildError::io("make a folder in", parent))?;
     let store = Store::new(staging.path());
+    let compiler = Compiler::new(program.command.clone(), program.limits)?;
     check_calls(&Module::read(&wasm)?.imports, &sealing.allow_unknown)?;
-    let image = install(&store, &wasm, program.entry.as_deref(), sealing, &Interruption::ALL)?;
+    let image = install(&store, &wasm, program.entry.as_deref(), sealing, &Interruption::ALL, &compiler)?;
     if output.exists() {
         // Nothing but an image is replaced.
         Image::open(&output)?;
@@ -140,15 +156,19 @@ pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Im
 
 /// The module in a file.
 fn read_module(path: &Path) -> Result<Vec<u8>, BuildError> {
-    let mut bytes = fs::read(path).map_err(BuildError::io("read", path))?;
+    let mut bytes = read_capped(path)?;
     let offset =
         launcher::module_offset(&bytes).ok_or_else(|| BuildError::NotAProgram { path: path.to_owned() })?;
     bytes.drain(..offset);
+    bounds::check_sections(&bytes).map_err(CompileError::from)?;
     Ok(bytes)
 }
 
 /// The image that the store of one program has, if it can be used.
-fn kept(store: &Store) -> Result<Option<Image>, BuildError> {
+fn kept(
+    store: &Store,
+    compiler: impl FnOnce() -> Result<Compiler, CompileError>,
+) -> Result<Option<Image>, BuildError> {
     let found = store.list()?.into_iter().find_map(|stored| stored.image.ok());
     let Some(image) = found else { return Ok(None) };
     // The time says when it was last used, for `make_room`. A store that cannot
@@ -157,24 +177,7 @@ fn kept(store: &Store) -> Result<Option<Image>, BuildError> {
     if image.is_for_engine(compatibility_key) {
         return Ok(Some(image));
     }
-    recompile(&image, store).map(Some)
-}
-
-/// Removes the programs that were not used for the longest time, if there are
-/// many. That it fails is no reason to stop: it is tried again next time.
-fn make_room(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let used = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
-    let mut programs: Vec<_> = entries.flatten().filter_map(used).collect();
-    if programs.len() <= KEPT_PROGRAMS {
-        return;
-    }
-    programs.sort();
-    // Some more than one, so that this is not done at every new program.
-    let surplus = programs.len() - KEPT_PROGRAMS + KEPT_PROGRAMS / 8;
-    for (_, path) in programs.iter().take(surplus) {
-        let _ = fs::remove_dir_all(path);
-    }
+    recompile_by(&compiler()?, &image, store).map(Some)
 }
 
 /// Compiles a module and installs the image of it.
@@ -184,6 +187,7 @@ fn install(
     entry: Option<&str>,
     sealing: &Sealing,
     kinds: &[Interruption],
+    compiler: &Compiler,
 ) -> Result<Image, BuildError> {
     let module = Module::read(wasm)?;
     let run = entry.unwrap_or(COMMAND);
@@ -192,7 +196,7 @@ fn install(
         (_, error) => error,
     })?;
     let staging = store.stage()?;
-    let written = write_module(&staging, Start::Fresh, wasm, kinds)?;
+    let written = write_module(&staging, Start::Fresh, wasm, kinds, compiler)?;
     let mut writer = Writer::new(0);
     for (host, guest) in &sealing.files {
         let guest = guest.trim_start_matches('/');

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::recipe::{RecipeError, Toolchain};
 use crate::stamp::toolchain_digest;
 use bellglass_driver::{Kit, library_without, make_library};
-use bellglass_image::{FolderLock, cache_directory, digest_of_bytes};
+use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, trusted_folder};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,9 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
     let unpacked = cache.join("toolchains").join(toolchain_digest.short());
     // Each appears in one step, so it is whole if it is there.
     if folder.is_dir() && unpacked.is_dir() {
+        // A compiler is run out of them.
+        trusted_folder(&folder)?;
+        trusted_folder(&unpacked)?;
         return Ok(Kit::new(unpacked, folder));
     }
     if toolchain.machine != std::env::consts::ARCH {

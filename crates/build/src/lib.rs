@@ -9,13 +9,18 @@
 //! # Ok::<(), bellglass_build::BuildError>(())
 //! ```
 //!
+//! A module is compiled in a process of its own, behind walls and within
+//! [`CompileLimits`], for it may be a stranger's.
+//!
 //! What comes from outside is accepted by its SHA-256 only, wherever it comes
 //! from. The scripts of a recipe run with the rights of the user who builds: a
 //! recipe is trusted as a program is, and an image is as good as its recipe.
 #![forbid(unsafe_code)]
 
 mod apt;
+mod bounds;
 mod build;
+mod compiler;
 mod display;
 mod error;
 mod executable;
@@ -24,6 +29,7 @@ mod guests;
 mod http;
 mod kit;
 mod module;
+mod programs;
 mod progress;
 mod recipe;
 mod seal;
@@ -36,6 +42,7 @@ mod tools;
 mod unpack;
 
 pub use build::{BuildRequest, Variant, build, built_in_recipes};
+pub use compiler::{COMPILE_VERB, CompileError, CompileLimits, compile_here};
 pub use display::Display;
 pub use error::BuildError;
 pub use executable::{Executable, Sealing, prepare, seal};

@@ -1,17 +1,18 @@
 //! Making an image of what the steps have made.
 
+use crate::compiler::{CompileError, CompileLimits, Compiler};
 use crate::error::BuildError;
 use crate::recipe::{Recipe, SnapshotRecipe};
-use crate::{module, snapshot};
+use crate::{bounds, module, snapshot};
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, Program, compatibility_key};
 use bellglass_image::{
     Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Module,
     Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
 };
-use bellglass_pack::Writer;
+use bellglass_pack::{PackError, Writer};
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ pub(crate) struct Seal<'a> {
     pub recipe: &'a Recipe,
     pub digest: Sha256Digest,
     pub store: &'a Store,
+    pub compiler: &'a Compiler,
 }
 
 /// The parts that have been made.
@@ -38,9 +40,9 @@ impl Seal<'_> {
     /// Checks and compiles the module at `path`, and packs the base files in
     /// `folder`.
     pub fn compile(&self, path: &Path, folder: &Path) -> Result<Parts, BuildError> {
-        let mut wasm = match fs::read(path) {
-            Ok(wasm) => wasm,
-            Err(_) => return Err(BuildError::NoResult { path: path.to_owned() }),
+        let mut wasm = match read_capped(path) {
+            Err(BuildError::Io { .. }) => return Err(BuildError::NoResult { path: path.to_owned() }),
+            wasm => wasm?,
         };
         // What `bellglass cc` links has a line before the module.
         if let Some(offset) = launcher::module_offset(&wasm) {
@@ -56,11 +58,11 @@ impl Seal<'_> {
         let mut writer = Writer::new(self.recipe.time().saturating_mul(1_000_000_000));
         writer.directory("", folder, &mut |_| true)?;
         let files = write_part(&staging, FILES_FILE, |into| writer.finish(into))?;
+        let module = write_module(&staging, Start::Fresh, &wasm, &Interruption::ALL, self.compiler)?;
         // A snapshot runs what is compiled for processes.
-        let (program, code) = Program::compile(&wasm, Interruption::Kill)?;
-        let for_processes = write_code(&staging, Start::Fresh, Interruption::Kill, &code)?;
-        let mut module = write_module(&staging, Start::Fresh, &wasm, &[Interruption::Epoch])?;
-        module.compiled.insert(0, for_processes);
+        let code = staging.part(Start::Fresh.compiled_file(Interruption::Kill));
+        let code = File::open(&code).map_err(BuildError::io("open", code))?;
+        let program = Program::load_own(code, Interruption::Kill).map_err(snapshot::SnapshotError::from)?;
         Ok(Parts { imports: found.imports, wasm, program, module, files, snapshot: None, staging })
     }
 
@@ -69,7 +71,8 @@ impl Seal<'_> {
         let path = parts.staging.part(FILES_FILE);
         let files = File::open(&path).map_err(BuildError::io("open", path))?;
         let started = snapshot::take(self.recipe, recipe, &parts.wasm, &parts.program, &files)?;
-        let module = write_module(&parts.staging, Start::Snapshot, &started.wasm, &Interruption::ALL)?;
+        let module =
+            write_module(&parts.staging, Start::Snapshot, &started.wasm, &Interruption::ALL, self.compiler)?;
         let code = parts.staging.part(Start::Snapshot.compiled_file(Interruption::Kill));
         let code = File::open(&code).map_err(BuildError::io("open", code))?;
         let written = snapshot::rehearse(self.recipe, recipe, code, &files)?;
@@ -130,7 +133,14 @@ impl Seal<'_> {
 /// # Errors
 /// [`BuildError`], if a part is damaged, or the system refuses something.
 pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
-    let _lock = FolderLock::take(store.folder(), "recompile", || {})?;
+    recompile_by(&Compiler::new(None, CompileLimits::large())?, image, store)
+}
+
+/// The same by this compiler, and within its time.
+pub(crate) fn recompile_by(compiler: &Compiler, image: &Image, store: &Store) -> Result<Image, BuildError> {
+    let end = compiler.limits.end();
+    let lock = FolderLock::take_until(store.folder(), "recompile", end.moment)?;
+    let _lock = lock.ok_or_else(|| compiler.limits.too_late(end))?;
     // Who waited finds the new image, and its own gone.
     if let Ok(found) = store.find(&image.manifest().full_name()) {
         let (theirs, ours) = (found.manifest(), image.manifest());
@@ -143,9 +153,10 @@ pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
     let staging = store.stage()?;
     let again = |start: Start, module: &Module| {
         let path = image.wasm_path(start);
-        let wasm = fs::read(&path).map_err(BuildError::io("read", path))?;
+        let wasm = read_capped(&path)?;
+        bounds::check_sections(&wasm).map_err(CompileError::from)?;
         let kinds: Vec<Interruption> = module.compiled.iter().map(|one| one.interruption).collect();
-        write_module(&staging, start, &wasm, &kinds)
+        write_module(&staging, start, &wasm, &kinds, compiler)
     };
     let mut manifest = image.manifest().clone();
     manifest.module = again(Start::Fresh, &manifest.module)?;
@@ -158,31 +169,35 @@ pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
     Ok(store.install(staging, &manifest)?)
 }
 
-/// Writes a module, and what is compiled of it for these kinds of interruption.
+/// Writes a module, and what `compiler` makes of it for these kinds of interruption.
 pub(crate) fn write_module(
     staging: &Staging,
     start: Start,
     wasm: &[u8],
     kinds: &[Interruption],
+    compiler: &Compiler,
 ) -> Result<Module, BuildError> {
+    let written = write_part(staging, start.wasm_file(), |into| Ok::<_, PackError>(into.write_all(wasm)?))?;
     let compile = |&interruption: &Interruption| {
-        write_code(staging, start, interruption, &bellglass_engine::compile(wasm, interruption)?)
+        let path = staging.part(start.wasm_file());
+        let wasm = File::open(&path).map_err(BuildError::io("open", path))?;
+        let name = start.compiled_file(interruption);
+        let Part { sha256, size } =
+            write_part(staging, name, |into| compiler.compile(wasm, interruption, into))?;
+        Ok(Compiled { interruption, engine: compatibility_key(interruption), sha256, size })
     };
-    Ok(Module {
-        wasm: write_part(staging, start.wasm_file(), |into| Ok(into.write_all(wasm)?))?,
-        compiled: kinds.iter().map(compile).collect::<Result<_, BuildError>>()?,
-    })
+    Ok(Module { wasm: written, compiled: kinds.iter().map(compile).collect::<Result<_, BuildError>>()? })
 }
 
-fn write_code(
-    staging: &Staging,
-    start: Start,
-    interruption: Interruption,
-    code: &[u8],
-) -> Result<Compiled, BuildError> {
-    let name = start.compiled_file(interruption);
-    let Part { sha256, size } = write_part(staging, name, |into| Ok(into.write_all(code)?))?;
-    Ok(Compiled { interruption, engine: compatibility_key(interruption), sha256, size })
+/// The bytes of a file that is to be a module, if it is not too long for one.
+pub(crate) fn read_capped(path: &Path) -> Result<Vec<u8>, BuildError> {
+    let file = File::open(path).map_err(BuildError::io("read", path))?;
+    let mut bytes = Vec::new();
+    // BOUND: one byte more than a module may have, so that what is longer is seen to be.
+    let read = file.take(bounds::MODULE_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(BuildError::io("read", path))?;
+    bounds::check_length(bytes.len() as u64).map_err(CompileError::from)?;
+    Ok(bytes)
 }
 
 pub(crate) fn now() -> u64 {
@@ -190,11 +205,14 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-pub(crate) fn write_part(
+pub(crate) fn write_part<E>(
     staging: &Staging,
     name: &str,
-    write: impl FnOnce(&mut BufWriter<DigestWriter<File>>) -> Result<(), bellglass_pack::PackError>,
-) -> Result<Part, BuildError> {
+    write: impl FnOnce(&mut BufWriter<DigestWriter<File>>) -> Result<(), E>,
+) -> Result<Part, BuildError>
+where
+    BuildError: From<E>,
+{
     let path = staging.part(name);
     let file = File::create(&path).map_err(BuildError::io("make", &path))?;
     let mut writer = BufWriter::new(DigestWriter::new(file));

@@ -22,12 +22,15 @@ use std::fs::File;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 /// Memory that a guest may take while it is started; a snapshot of so much would
 /// serve nobody.
 const MEMORY_BYTES: u64 = 512 << 20;
+
+/// How long a guest may wait for anything while it is started.
+const WAITING_TIME: Duration = Duration::from_secs(60);
 
 /// Native stack beside the guest's own.
 const OWN_STACK_BYTES: usize = 4 << 20;
@@ -215,7 +218,7 @@ impl Machine {
         let answers = Answers {
             signatures: program.signatures().to_vec(),
             system: Arc::clone(&system),
-            waiter: Waiter::new(None).map_err(SnapshotError::Resource)?,
+            waiter: Waiter::new(Instant::now().checked_add(WAITING_TIME)).map_err(SnapshotError::Resource)?,
             failure: Arc::clone(&failure),
         };
         Ok(Self { answers, system, failure, written })
@@ -369,7 +372,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 mod tests {
     use super::*;
     use bellglass_pack::Writer;
-    use std::io::Seek;
+    use std::io::{Seek, Write};
     use std::path::Path;
 
     /// Fills its memory with all that could differ from one start to the next.
@@ -420,7 +423,11 @@ mod tests {
     fn the_same_image_gives_the_same_snapshot() {
         let recipe = Recipe::parse(RECIPE, Path::new("curious.toml")).expect("a recipe");
         let wasm = wat::parse_str(CURIOUS).expect("a module");
-        let (program, _) = Program::compile(&wasm, Interruption::Kill).expect("code");
+        let mut code = tempfile::NamedTempFile::new().expect("a file");
+        code.write_all(&bellglass_engine::compile(&wasm, Interruption::Kill).expect("code"))
+            .expect("written");
+        let code = File::open(code.path()).expect("opened");
+        let program = Program::load_own(code, Interruption::Kill).expect("a program");
         let mut files = tempfile::tempfile().expect("a file");
         Writer::new(0).finish(&mut files).expect("a pack");
         files.rewind().expect("its beginning");

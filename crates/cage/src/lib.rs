@@ -9,9 +9,14 @@
 //! process can compute, use its own memory and talk on the descriptors that it
 //! has; whatever else it asks of the kernel ends it with SIGSYS.
 //!
+//! A process that compiles a module is held in the same two steps, by
+//! [`enter_compiler`] and rules of its own.
+//!
 //! No wall is taken for granted: each that the system does not offer is reported
 //! with the reason, and the controller decides whether it goes on without.
 
+#[cfg(target_os = "linux")]
+mod compiler;
 #[cfg(target_os = "linux")]
 mod death;
 #[cfg(target_os = "linux")]
@@ -27,6 +32,8 @@ mod walls;
 #[cfg(target_os = "linux")]
 mod window;
 
+#[cfg(target_os = "linux")]
+pub use compiler::{CompilerBounds, enter_compiler, lock_down_compiler};
 #[cfg(target_os = "linux")]
 pub use walls::{enter, enter_forked, lock_down};
 
@@ -44,6 +51,25 @@ mod elsewhere {
         pub const GUEST: &[Rule] = &[];
     }
 
+    /// What a process that compiles may use; nothing holds it here.
+    #[derive(Clone, Copy, Debug)]
+    pub struct CompilerBounds {
+        /// Bytes of memory.
+        pub memory_bytes: u64,
+        /// Seconds of processor time.
+        pub processor_seconds: u64,
+    }
+
+    /// Puts up the walls that a compiler can live behind: there are none here.
+    pub fn enter_compiler(_bounds: &CompilerBounds) -> Vec<Wall> {
+        Vec::new()
+    }
+
+    /// Puts up the last walls around a compiler: there are none here.
+    pub fn lock_down_compiler() -> Vec<Wall> {
+        Vec::new()
+    }
+
     /// Puts up the walls that a loading cell can live behind: there are none here.
     pub fn enter() -> Vec<Wall> {
         Vec::new()
@@ -55,4 +81,4 @@ mod elsewhere {
     }
 }
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{enter, lock_down, policy};
+pub use elsewhere::{CompilerBounds, enter, enter_compiler, lock_down, lock_down_compiler, policy};

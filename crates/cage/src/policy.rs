@@ -43,7 +43,7 @@ pub enum Check {
     },
 }
 
-const fn rule(name: &'static str, number: libc::c_long, checks: &'static [Check]) -> Rule {
+pub(crate) const fn rule(name: &'static str, number: libc::c_long, checks: &'static [Check]) -> Rule {
     Rule { name, number, checks }
 }
 

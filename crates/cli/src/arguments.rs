@@ -2,10 +2,11 @@
 
 use crate::units::{parse_size, parse_time};
 use bellglass::{Identity, Limits, Signal};
+use bellglass_build::CompileLimits;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Run untrusted programs in an interpreter that can touch nothing.
 #[derive(Debug, Parser)]
@@ -264,6 +265,10 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "COUNT")]
     pub(crate) table_elements: Option<u64>,
 
+    /// The most memory that compiling a module may take, e.g. 2G: 1G for strangers, else 8G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) compile_memory: Option<u64>,
+
     /// How long the cell may take to start, e.g. 20s
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) start_time: Option<Duration>,
@@ -317,6 +322,21 @@ impl LimitOptions {
             longest_sleep: self.longest_sleep.or(base.longest_sleep),
             start_time: self.start_time.unwrap_or(base.start_time),
         }
+    }
+}
+
+impl LimitOptions {
+    /// What compiling a module may use whose run has begun at this moment.
+    pub(crate) fn compile_limits(&self, begun: Instant) -> CompileLimits {
+        let mut limits = match self.base {
+            LimitSet::None => CompileLimits::large(),
+            LimitSet::Service => CompileLimits::default(),
+        };
+        let Limits { timeout, processor_time, .. } = self.limits();
+        limits.memory_bytes = self.compile_memory.unwrap_or(limits.memory_bytes);
+        limits.processor_time = processor_time.unwrap_or(limits.processor_time);
+        limits.deadline = timeout.and_then(|timeout| begun.checked_add(timeout));
+        limits
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command's exit codes.
 
 use bellglass::Outcome;
+use bellglass_build::{BuildError, CompileError};
 
 /// What the command ends with when it is not the program's own code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,16 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
         _ => ExitCode::Failed,
     };
     own as u8
+}
+
+/// The code for what kept a run from starting: a module may meet a limit while it is
+/// compiled.
+pub(crate) fn code_of_error(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref() {
+        Some(BuildError::Compile(CompileError::Deadline)) => ExitCode::Deadline,
+        Some(BuildError::Compile(error)) if error.is_limit() => ExitCode::Limit,
+        _ => ExitCode::Failed,
+    }
 }
 
 /// The sentence for a run that did not end by itself.

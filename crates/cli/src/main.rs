@@ -21,6 +21,11 @@ use exit::ExitCode;
 use say::say;
 
 fn main() -> std::process::ExitCode {
+    // A compiler is to put up its walls before anything else.
+    let mut words = std::env::args_os();
+    if words.nth(1).is_some_and(|word| word == bellglass_build::COMPILE_VERB) {
+        return bellglass_build::compile_here(words).into();
+    }
     // A configure script starts the compiler hundreds of times, and what follows
     // is not ours to read.
     if let Some(code) = commands::tools::run_if_named(std::env::args_os()) {
@@ -55,7 +60,7 @@ fn main() -> std::process::ExitCode {
         Err(error) => {
             say!("{}", sentence::sentence(&error));
             let usage = error.is::<program::NoProgram>() || error.is::<changes::NoOverlay>();
-            (if usage { ExitCode::Usage } else { ExitCode::Failed } as u8).into()
+            (if usage { ExitCode::Usage } else { exit::code_of_error(&error) } as u8).into()
         }
     }
 }

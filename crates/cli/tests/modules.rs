@@ -2,7 +2,9 @@
 
 use crate::harness::process::{self, Stdin};
 use crate::harness::{Place, tests_folder};
+use rustix::process::Signal;
 use std::fs;
+use std::time::Duration;
 
 /// What Rust made of `modules/hello.rs`: `rustc --target wasm32-wasi -C opt-level=z
 /// -C strip=symbols -C panic=abort`, by Rust 1.63.
@@ -60,4 +62,153 @@ fn what_nothing_answers_is_named() {
     // It does nothing at all.
     place.write("empty.wasm", b"\0asm\x01\0\0\0");
     place.run(["--wasm", "empty.wasm"]).expect(125).says("no other function without parameters");
+}
+
+/// A number as modules have it.
+fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+/// A list of items, with their number before them.
+fn list(items: &[Vec<u8>]) -> Vec<u8> {
+    [leb(items.len()), items.concat()].concat()
+}
+
+fn section(number: u8, content: Vec<u8>) -> Vec<u8> {
+    [vec![number], leb(content.len()), content].concat()
+}
+
+/// A command whose functions take nothing and have these bodies, in which a local
+/// variable's declaration comes first; `imports` of the same type come before them.
+fn command(imports: usize, bodies: &[Vec<u8>]) -> Vec<u8> {
+    let import = |number: usize| {
+        let name = format!("f{number}");
+        [b"\x01m".to_vec(), leb(name.len()), name.into_bytes(), vec![0, 0]].concat()
+    };
+    let exports =
+        [[b"\x06memory\x02\0".to_vec()].concat(), [b"\x06_start\0".to_vec(), leb(imports)].concat()];
+    let bodies: Vec<Vec<u8>> =
+        bodies.iter().map(|body| [leb(body.len() + 1), body.clone(), vec![0x0b]].concat()).collect();
+    [
+        b"\0asm\x01\0\0\0".to_vec(),
+        section(1, list(&[b"\x60\0\0".to_vec()])),
+        section(2, list(&(0..imports).map(import).collect::<Vec<_>>())),
+        section(3, list(&vec![vec![0]; bodies.len()])),
+        section(5, b"\x01\0\x01".to_vec()),
+        section(7, list(&exports)),
+        section(10, list(&bodies)),
+    ]
+    .concat()
+}
+
+/// Takes the compiler a minute, and much memory: functions with a hundred variables, of
+/// which each of forty thousand conditions may change one.
+fn hard() -> Vec<u8> {
+    let variable = |number: u32| (number.wrapping_mul(2_654_435_761) >> 16) as u8 % 100;
+    let mut body = vec![1, 100, 0x7e];
+    // Each is loaded first and stored last, so that none can be left out.
+    for number in 0..100 {
+        body.extend([0x41, 0, 0x29, 3, number, 0x21, number]);
+    }
+    for number in 0..40_000 {
+        body.extend([0x20, variable(number), 0xa7, 0x04, 0x40]);
+        body.extend([0x20, variable(number + 7), 0x20, variable(number + 3), 0x7c]);
+        body.extend([0x21, variable(number + 1), 0x0b]);
+    }
+    for number in 0..100 {
+        body.extend([0x41, 0, 0x20, number, 0x37, 3, number]);
+    }
+    command(0, &vec![body; 16])
+}
+
+#[test]
+fn compiling_a_module_is_of_the_runs_own_time() {
+    let place = Place::new();
+    place.write("hard.wasm", hard());
+    for isolation in ["process", "thread"] {
+        let words =
+            ["--limits", "service", "--isolation", isolation, "--timeout", "2s", "--wasm", "hard.wasm"];
+        let finished = place.run(words).expect(124).says("was not compiled by the deadline");
+        assert!(finished.took < Duration::from_secs(20), "{}", finished.all());
+    }
+    let limits = ["--limits", "service", "--cpu-time", "1s", "--wasm", "hard.wasm"];
+    place.run(limits).expect(137).says("had used 1 s of processor time");
+    let limits = ["--limits", "service", "--compile-memory", "64M", "--wasm", "hard.wasm"];
+    place.run(limits).expect(137).says("it takes more than 64 MiB of memory");
+    // The time counts on when the program runs.
+    place.write("endless.wasm", command(0, &[vec![0, 0x03, 0x40, 0x0c, 0, 0x0b]]));
+    let words = ["--timeout", "1s", "--wasm", "endless.wasm"];
+    let finished = place.run(words).expect(124).says("the program was stopped at its deadline of 1s");
+    assert!(finished.took < Duration::from_secs(10), "{}", finished.all());
+}
+
+#[test]
+fn a_compiler_is_behind_walls_and_ends_with_the_command() {
+    let place = Place::new();
+    place.write("hard.wasm", hard());
+    let mut command = place.bellglass(["run", "--timeout", "60s", "--wasm", "hard.wasm"]);
+    let running = process::start(&mut command, Stdin::Nothing);
+    let status = |pid: u32| fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let find = || {
+        let children = process::children(running.id()).into_iter();
+        children.into_iter().find(|child| status(child.id).contains("Seccomp:\t2"))
+    };
+    let mut compiler = None;
+    process::eventually("the compiler is behind its last wall", || {
+        compiler = find();
+        compiler.is_some()
+    });
+    let identity = compiler.expect("a compiler");
+    let compiler = identity.id;
+    let status = status(compiler);
+    assert!(status.contains("NoNewPrivs:\t1") && status.contains("CapEff:\t0000000000000000"), "{status}");
+    // Only root may look at what cannot be dumped.
+    if let Ok(environment) = fs::read(format!("/proc/{compiler}/environ")) {
+        assert_eq!(environment, b"");
+        let limits = fs::read_to_string(format!("/proc/{compiler}/limits")).expect("its limits");
+        let line = limits.lines().find(|line| line.starts_with("Max data size")).expect("a limit");
+        assert!(!line.contains("unlimited"), "{line}");
+        let descriptors = fs::read_dir(format!("/proc/{compiler}/fd")).expect("its descriptors").count();
+        assert_eq!(descriptors, 3);
+    }
+    running.signal(Signal::KILL);
+    running.wait();
+    process::eventually("the compiler has ended", || !process::is_alive(&identity));
+}
+
+#[test]
+fn a_module_that_is_too_large_is_refused_before_it_is_compiled() {
+    let place = Place::new();
+    let refused = |module: Vec<u8>, reason: &str| {
+        place.write("large.wasm", module);
+        let finished = place.run(["--limits", "service", "--wasm", "large.wasm"]).expect(137).says(reason);
+        assert!(finished.took < Duration::from_secs(20), "{}", finished.all());
+    };
+    let empty = vec![0];
+    refused(command(4097, &[empty.clone()]), "it has 4097 imports, and no module may have more than 4096");
+    refused(command(0, &vec![empty.clone(); 500_001]), "it has 500001 functions");
+    let long = [empty.clone(), vec![0x01; 5 << 20]].concat();
+    refused(command(0, &[long]), "bytes in one function");
+    let variables = [vec![1], leb(20_001), vec![0x7f]].concat();
+    refused(command(0, &[variables]), "it has 20001 variables in one function");
+    let deep = [empty.clone(), [0x02, 0x40].repeat(20_001), vec![0x0b; 20_001]].concat();
+    refused(command(0, &[deep]), "it has 20001 blocks within each other");
+    let file = fs::File::create(place.work().join("large.wasm")).expect("a file");
+    file.set_len((128 << 20) + 1).expect("a long file");
+    place.run(["--wasm", "large.wasm"]).expect(137).says("bytes, and no module may have more than 134217728");
+}
+
+#[test]
+fn sealing_compiles_as_running_does() {
+    let place = Place::new();
+    place.write("large.wasm", command(4097, &[vec![0]]));
+    let mut command = place.bellglass(["image", "seal", "large.wasm", "-o", "large.bgi"]);
+    process::finish(&mut command, Stdin::Nothing).expect(137).says("it has 4097 imports");
+    assert!(!place.work().join("large.bgi").exists());
 }

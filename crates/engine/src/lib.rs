@@ -32,7 +32,7 @@ mod written;
 
 pub use bellglass_wire::Interruption;
 #[cfg(feature = "compiler")]
-pub use compile::compile;
+pub use compile::{Compiler, compile};
 pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
 pub use error::EngineError;
 pub use guest::{External, GuestMemory};

@@ -98,10 +98,8 @@ impl Toy {
 
 fn words(image: &Image) -> Vec<u8> {
     let pack = bellglass_pack::Pack::open(image.files()).expect("a pack");
-    match pack.lookup(b"lib/words").expect("a file").kind {
-        bellglass_pack::Kind::File { bytes } => bytes.to_vec(),
-        _ => panic!("not a file"),
-    }
+    let file = pack.lookup(b"lib/words").expect("a file");
+    pack.read(file.index).expect("its content")
 }
 
 #[test]

@@ -8,9 +8,12 @@ use bellglass::{Input, Output};
 use bellglass_build::{Executable, prepare};
 use bellglass_engine::Interruption;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::Instant;
 
 /// Runs a program and gives the command's exit code.
 pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
+    // What compiling takes is of the program's own time.
+    let begun = Instant::now();
     let options = &arguments.options;
     let (file, rest) = match arguments.payload {
         Payload::File(file, rest) => (file, rest),
@@ -22,9 +25,11 @@ pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
         Where::Process => Interruption::Kill,
         Where::Thread => Interruption::Epoch,
     };
+    program.limits = options.limits.compile_limits(begun);
     let view = View::new(&options.directories, options.cwd.as_deref())?;
     let (builder, overlays) = sandbox_of(prepare(&program)?, options, &view)?;
     let builder = builder
+        .time_from(begun)
         .argument_zero(file.as_bytes())
         .arguments(rest.into_iter().map(OsStringExt::into_vec))
         .stdin(Input::Inherit)
