@@ -39,7 +39,7 @@ pub struct Limits {
     /// no limit.
     pub output_bytes: Option<u64>,
     /// Bytes that all files in memory may hold, overlays included. They count in
-    /// `controller_bytes` as well.
+    /// `controller_bytes` as well, which must be more for all of this to be had.
     pub file_bytes: u64,
     /// Files, directories and symlinks that the program may make in memory,
     /// overlays included.

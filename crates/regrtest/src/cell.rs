@@ -50,6 +50,7 @@ impl Cells {
             memory_bytes: 1 << 30,
             timeout: Some(timeout),
             file_bytes: 1 << 30,
+            controller_bytes: 2 << 30,
             // The machine may be busy with the other files.
             start_time: Duration::from_secs(120),
             ..Limits::default()
