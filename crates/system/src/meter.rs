@@ -91,10 +91,15 @@ impl Meter {
                 Ok(())
             }
             Err(_) => {
-                self.refused.store(true, Ordering::Relaxed);
+                self.refuse();
                 Err(Errno::NOMEM)
             }
         }
+    }
+
+    /// Notes that something was refused because of this, without asking.
+    pub(crate) fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
     }
 
     /// Charges what has just been given back elsewhere, and so fits.

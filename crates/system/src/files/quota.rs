@@ -119,7 +119,26 @@ impl Quota {
         while count > 0 && self.charge(count.saturating_mul(size)).is_err() {
             count = (count - 1).min(self.free_bytes() / size.max(1));
         }
+        if count == 0 {
+            self.note_refusal(size);
+        }
         count
+    }
+
+    /// Whether `bytes` more would fit.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        let fits = bytes <= self.free_bytes();
+        if !fits {
+            self.note_refusal(bytes);
+        }
+        fits
+    }
+
+    /// For `bytes` there was no room: the meter hears of it if that is its doing.
+    fn note_refusal(&self, bytes: u64) {
+        if bytes <= self.bytes.free() {
+            self.meter.refuse();
+        }
     }
 
     /// ENOSPC if neither or only one of them fits; nothing is charged then.
@@ -174,6 +193,7 @@ mod tests {
         assert_eq!((quota.used_bytes(), quota.free_bytes(), meter.used()), (30, 20, 30));
         assert_eq!(quota.charge_some(9, 10), 2);
         quota.refund(50);
+        assert!(quota.has_room(50) && !quota.has_room(101));
         assert_eq!((quota.used_bytes(), meter.used(), meter.peak()), (0, 0, 50));
     }
 }

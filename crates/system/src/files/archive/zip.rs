@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 use zip::read::Config;
+// What else reads a directory keeps all of it. Cargo.lock holds what may change here.
 use zip::unstable::read::ZipIterable;
 use zip::{CompressionMethod, DateTime, HasZipMetadata, ZipReadOptions};
 

@@ -622,7 +622,7 @@ impl Tree {
 
     /// Whether `bytes` more would fit.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
-        bytes <= self.quota.free_bytes()
+        self.quota.has_room(bytes)
     }
 
     pub(super) fn space(&self) -> Space {

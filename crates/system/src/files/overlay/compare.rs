@@ -59,7 +59,9 @@ pub(super) fn changes(memory: &MemoryTree) -> Result<(Vec<Change>, Charge), Errn
     let mut walk = Walk { memory, tree: &mut tree, found: &mut found, charge, scratch };
     walk.root()?;
     // Not recursive: a guest may nest directories as deep as its quota goes.
-    let mut pending = vec![Pair { path: Vec::new(), before: Some(LOWER_ROOT), after: Some(ROOT) }];
+    let root = Pair { path: Vec::new(), before: Some(LOWER_ROOT), after: Some(ROOT) };
+    walk.scratch.grow(root.cost())?;
+    let mut pending = vec![root];
     while let Some(pair) = pending.pop() {
         walk.pair(&pair, &mut pending)?;
         walk.scratch.shrink(pair.cost());
