@@ -64,12 +64,12 @@ impl Listing {
     }
 }
 
+/// Does something with an entry's name, inode number and kind.
+type Use<'a> = dyn FnMut(&[u8], u64, rustix::fs::FileType) -> Result<ControlFlow<()>, Errno> + 'a;
+
 /// Gives each entry's name, inode number and kind to `use_it`, dots apart, until that
 /// breaks or fails.
-pub(super) fn each(
-    node: &Arc<Node>,
-    use_it: &mut dyn FnMut(&[u8], u64, rustix::fs::FileType) -> Result<ControlFlow<()>, Errno>,
-) -> Result<(), Errno> {
+pub(super) fn each(node: &Arc<Node>, use_it: &mut Use<'_>) -> Result<(), Errno> {
     let directory = node.open()?;
     let listed = step::listed(directory.as_fd())?;
     let mut buffer = Vec::with_capacity(PIECE);

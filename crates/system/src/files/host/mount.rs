@@ -45,6 +45,7 @@ impl Mount {
             device: self.device,
             inode: self.numbers.number(step::identity(stat)),
             file_type: file_type(step::kind(stat)),
+            #[allow(clippy::useless_conversion, reason = "the type differs between machines")]
             links: u64::from(stat.st_nlink),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             permissions: stat.st_mode & 0o777,

@@ -92,7 +92,7 @@ impl Node {
         let identity = step::identity(&rustix::fs::fstat(&descriptor)?);
         self.mount.check_crossing(self.identity.0, identity.0, descriptor.as_fd())?;
         let is_kept = permit.is_some();
-        let handle = Arc::new(Handle { descriptor, permit: permit });
+        let handle = Arc::new(Handle { descriptor, permit });
         let node = Arc::new(Self {
             mount: Arc::clone(&self.mount),
             identity,
@@ -159,7 +159,7 @@ impl Node {
                 return Err(Errno::STALE);
             }
             self.mount.check_crossing(parent.identity.0, identity.0, descriptor.as_fd())?;
-            handle = Arc::new(Handle { descriptor, permit: permit });
+            handle = Arc::new(Handle { descriptor, permit });
         }
         if handle.permit.is_some()
             && let Position::Below { kept, .. } = &self.position
