@@ -299,9 +299,14 @@ mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::Command;
 
-    fn start(script: &str) -> Child {
-        let started = Command::new("sh").args(["-c", script]).process_group(0).spawn().expect("a shell");
+    #[expect(clippy::zombie_processes, reason = "it is reaped by its number, which is what is tried")]
+    fn take(command: &mut Command) -> Child {
+        let started = command.process_group(0).spawn().expect("a process");
         Child::of(Pid::from_child(&started)).expect("a child")
+    }
+
+    fn start(script: &str) -> Child {
+        take(Command::new("sh").args(["-c", script]))
     }
 
     #[test]
@@ -364,13 +369,7 @@ mod tests {
     #[test]
     fn a_group_ends_with_its_leader() {
         let (mut reading, writing) = std::io::pipe().expect("a pipe");
-        let leader = Command::new("sh")
-            .args(["-c", "sleep 20 & wait"])
-            .stdout(writing)
-            .process_group(0)
-            .spawn()
-            .expect("a shell");
-        let leader = Child::of(Pid::from_child(&leader)).expect("a child");
+        let leader = take(Command::new("sh").args(["-c", "sleep 20 & wait"]).stdout(writing));
         leader.kill_group();
         leader.reap().expect("its end");
         // Whoever held the pipe is gone.

@@ -300,6 +300,7 @@ impl Ends {
 
 /// Gives nothing if it has ended and is gone already, because this process ignores the
 /// end of its children, or something in it reaps them all.
+#[allow(clippy::zombie_processes, reason = "it is reaped by its handle")]
 fn spawn(
     program: &Path,
     compiled: File,
