@@ -1,10 +1,12 @@
 //! Any bytes as all that a cell says in its life, to a controller with the whole
 //! virtual system behind it. The first byte says whether they begin with the
 //! cell's own hello, or come after a right one that announces every call that
-//! there is. Whatever they are, the run ends, and the controller stands.
+//! there is. Whatever they are, the run ends in its time, and the controller stands
+//! and holds nothing more than before.
 #![no_main]
 
 use bellglass::{Outcome, fuzzing};
+use bellglass_fuzz::watched;
 use bellglass_wire::{FromCell, PROTOCOL_VERSION};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -17,7 +19,13 @@ static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| {
     bytes
 });
 
-fuzz_target!(|bytes: &[u8]| {
+/// What is kept for the cell is 8 MiB at most. A frame is 4 MiB at most, and there is
+/// one in each direction.
+const MEMORY: usize = (8 + 2 * 4 + 8) << 20;
+
+fuzz_target!(|bytes: &[u8]| watched(MEMORY, || converse(bytes)));
+
+fn converse(bytes: &[u8]) {
     let Some((first, said)) = bytes.split_first() else { return };
     let outcome = if first % 2 == 0 {
         fuzzing::converse(said)
@@ -26,4 +34,4 @@ fuzz_target!(|bytes: &[u8]| {
     };
     // The controller's own side must never be what fails.
     assert!(!matches!(outcome, Ok(Outcome::Failed { .. })), "{outcome:?}");
-});
+}

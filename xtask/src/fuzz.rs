@@ -45,7 +45,9 @@ fn one(name: &str, seconds: &str) -> Result<(), String> {
     eprintln!("xtask: fuzzing {name} for {seconds} s");
     let found = target().join("fuzz/found").join(name);
     let seeds = root().join("fuzz/corpus").join(name);
-    for folder in [&found, &seeds] {
+    // What a target makes once for all inputs is there until it ends, however it ends.
+    let temporary = target().join("fuzz/temporary");
+    for folder in [&found, &seeds, &temporary] {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     let mut fuzzer = cargo("run");
@@ -60,6 +62,9 @@ fn one(name: &str, seconds: &str) -> Result<(), String> {
         .arg(format!("-artifact_prefix={}/failure-{name}-", target().join("fuzz").display()))
         .args([found, seeds])
         .envs([("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", FLAGS)])
-        .env("CARGO_TARGET_DIR", target().join("fuzz"));
-    run(&mut fuzzer).map_err(|error| format!("the target {name} failed: {error}"))
+        .env("CARGO_TARGET_DIR", target().join("fuzz"))
+        .env("TMPDIR", &temporary);
+    let outcome = run(&mut fuzzer).map_err(|error| format!("the target {name} failed: {error}"));
+    std::fs::remove_dir_all(&temporary).map_err(|error| format!("{}: {error}", temporary.display()))?;
+    outcome
 }

@@ -154,6 +154,23 @@ pub(crate) fn none(verb: &str, arguments: &[String]) -> Result<(), String> {
     }
 }
 
+/// Minutes of a soak if nothing is said.
+const SOAK_MINUTES: u64 = 30;
+
+/// Runs good and hostile guests in one controller with limits of its own.
+pub(crate) fn soak(arguments: &[String]) -> Result<u8, String> {
+    let minutes = match arguments.first() {
+        None => SOAK_MINUTES,
+        Some(word) => word.parse().map_err(|_| format!("'{word}' is no number of minutes"))?,
+    };
+    build()?;
+    build_image()?;
+    build_program("bellglass-testkit", "soak")?;
+    let mut command = Command::new(program("soak"));
+    command.arg((minutes * 60).to_string()).args(arguments.iter().skip(1));
+    replace(command)
+}
+
 /// The cell and the command are two builds: see [`WITHOUT_COMPILER`].
 pub(crate) fn build() -> Result<(), String> {
     for (package, binary) in [("bellglass-cell", "bellglass-cell"), ("bellglass-cli", "bellglass")] {

@@ -27,7 +27,7 @@ enum Help {
     ProgramOnly,
 }
 
-const VERBS: [Verb; 10] = [
+const VERBS: [Verb; 11] = [
     Verb {
         name: "bellglass",
         usage: "ARGS...",
@@ -112,7 +112,10 @@ const VERBS: [Verb; 10] = [
         usage: "[TARGET|all] [SECONDS]",
         summary: "run one fuzz target, or all, for some seconds each",
         more: "The targets are the files of fuzz/fuzz_targets. Each begins from the inputs in\n\
-               fuzz/corpus and what was found before; what makes one fail is kept in target/fuzz.",
+               fuzz/corpus and what was found before; what makes one fail is kept in target/fuzz.\n\
+               A target fails for a panic, for memory beyond what its input may cost, for memory\n\
+               or descriptors that are left behind, for a call that outlasts its deadline, and\n\
+               for a file that was touched outside of what was shown.",
         help: Help::Here,
         run: fuzz::fuzz,
     },
@@ -124,6 +127,18 @@ const VERBS: [Verb; 10] = [
                use, once more for that, in target/sanitize; takes a minute.",
         help: Help::Here,
         run: sanitize::sanitize,
+    },
+    Verb {
+        name: "soak",
+        usage: "[MINUTES [WORD]]",
+        summary: "run good and hostile guests in one controller, for half an hour",
+        more: "The controller has a memory limit and few descriptors of its own, and 32 guests at\n\
+               any time, in cells, pools and threads. Each must end as it should and in time, and\n\
+               between them the controller must hold no more than at first. With WORD, only the\n\
+               hostile guests with that in their name are among them. Twenty seconds of it are\n\
+               part of `cargo xtask test`.",
+        help: Help::Here,
+        run: steps::soak,
     },
 ];
 

@@ -42,6 +42,7 @@ fn answer(stream: UnixStream) -> Result<Outcome, Error> {
     let limits = Limits {
         memory_bytes: 1 << 20,
         file_bytes: 1 << 20,
+        controller_bytes: 8 << 20,
         open_files: 16,
         timeout: Some(TIME),
         start_time: TIME,

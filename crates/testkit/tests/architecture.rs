@@ -56,6 +56,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     (
         "bellglass-testkit",
         &[
+            "bellglass",
             "bellglass-wire",
             "bellglass-cage",
             "bellglass-cell",

@@ -15,6 +15,8 @@ mod lies;
 mod pool;
 /// Toy guests in real cells: faults, limits, handlers.
 mod process;
+/// One controller with limits of its own, and a crowd in it that never ends.
+mod soak;
 /// Who else reaps, signals or hands out descriptors in the controller's process.
 mod strangers;
 /// The sysroot's headers and its list of delegated functions agree.

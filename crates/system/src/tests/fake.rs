@@ -83,13 +83,14 @@ impl FakeGuest {
         answer
     }
 
-    /// Makes a WASI call, which returns an errno.
+    /// Makes a WASI call, which returns an errno: EINTR if the run was to end in it.
     pub(crate) fn wasi(&mut self, name: &str, arguments: &[u64]) -> Result<(), Errno> {
-        match self.call(name, arguments).expect("the run goes on") {
-            Answer::Return { results, errno: None } => match Errno::from_number(results[0] as u16) {
+        match self.call(name, arguments) {
+            Ok(Answer::Return { results, errno: None }) => match Errno::from_number(results[0] as u16) {
                 None => Ok(()),
                 Some(errno) => Err(errno),
             },
+            Err(Ending::Stop(_)) => Err(Errno::INTR),
             other => panic!("{name}: {other:?}"),
         }
     }

@@ -1,18 +1,25 @@
-//! Any calls with any arguments, for tests and fuzzing: nothing panics, nothing
-//! leaves what was mounted, and the trees keep their invariants.
+//! Any calls with any arguments, against a tree of memory, a directory of the host,
+//! an archive, and overlays.
 
+use super::archives::{large_zip, many_files};
+use super::{CONTROLLER_BYTES, FILE_BYTES, Host, OPEN_FILES, Source, timely};
 use crate::fake::FakeGuest;
 use crate::files::{MemoryTree, Quota};
 use crate::{Access, Ending, FixedClock, Input, Mount, SeededRandom, System, Waiter, rows};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where the texts and structures of [`fill`] lie.
-const TEXTS: u64 = 4096;
+pub(super) const TEXTS: u64 = 4096;
 
 /// How far apart they are.
-const APART: u64 = 32;
+pub(super) const APART: u64 = 32;
+
+/// Bytes of a guest's memory: a small one, and one that it takes a while to fill.
+const MEMORIES: [usize; 2] = [4 << 20, 256 << 20];
+
+/// When a call must be over that waits for nothing to come, or computes.
+const DEADLINES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 /// Numbers at the ends of ranges.
 const ENDS: [u64; 10] = [
@@ -29,7 +36,7 @@ const ENDS: [u64; 10] = [
 ];
 
 /// Paths that often lead to the same places, and structures that calls take.
-fn texts() -> [&'static [u8]; 32] {
+pub(super) fn texts() -> [&'static [u8]; 48] {
     [
         b"/work/a\0",
         b"/work/b\0",
@@ -65,6 +72,25 @@ fn texts() -> [&'static [u8]; 32] {
         &[255; 32],
         b"/work/\xff\0",
         b"/home/user/x\0",
+        // What it takes long to read, to list, to copy or to unpack.
+        b"/host/big\0",
+        b"/many\0",
+        b"/zip/zeros\0",
+        b"/zip\0",
+        b"/dev/urandom\0",
+        b"/proc/self/environ\0",
+        b"/proc/self/cmdline\0",
+        b"/proc/self/mounts\0",
+        b"/proc/self/status\0",
+        b"/proc/self/fd\0",
+        b"/host\0",
+        b"/work\0",
+        b"/host/a/a/a/a/a/a/a/a/a/a/a/a\0",
+        // Buffers at the start of a large memory, and one of a mebibyte.
+        &[0, 0, 0, 0, 0, 0, 0, 15],
+        &[0, 0, 1, 0, 0, 0, 16, 0],
+        // As many subscriptions and entries as fit.
+        &[2; 31],
     ]
 }
 
@@ -75,57 +101,15 @@ fn fill(guest: &mut FakeGuest) {
     }
 }
 
-/// Reads numbers off the input; zeros when it has ended.
-struct Source<'a> {
-    bytes: std::slice::Iter<'a, u8>,
-}
-
 impl Source<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        self.bytes.next().copied()
-    }
-
     fn argument(&mut self) -> u64 {
         match self.byte().unwrap_or(0) {
             // Descriptors, flags, lengths.
             small @ 0..0x60 => u64::from(small) % 24,
-            text @ 0x60..0xc0 => TEXTS + u64::from(text % 32) * APART,
+            text @ 0x60..0xc0 => TEXTS + u64::from(text - 0x60) % 48 * APART,
             length @ 0xc0..0xd8 => u64::from(length - 0xc0) * 5,
             end @ 0xd8..0xf0 => ENDS[usize::from(end) % ENDS.len()],
             _ => (0..8).fold(0, |sum, _| sum << 8 | u64::from(self.byte().unwrap_or(0))),
-        }
-    }
-}
-
-/// A directory of the host with a secret beside it.
-struct Host {
-    directory: tempfile::TempDir,
-}
-
-impl Host {
-    fn new() -> std::io::Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path();
-        std::fs::create_dir_all(path.join("inside/a"))?;
-        std::fs::create_dir(path.join("outside"))?;
-        std::fs::write(path.join("inside/file"), "text")?;
-        std::fs::write(path.join("outside/secret"), "secret")?;
-        std::os::unix::fs::symlink(path.join("outside"), path.join("inside/link"))?;
-        Ok(Self { directory })
-    }
-
-    fn inside(&self) -> std::path::PathBuf {
-        self.directory.path().join("inside")
-    }
-
-    fn check(&self, access: Access) {
-        let outside = self.directory.path().join("outside");
-        let count = |path: &Path| std::fs::read_dir(path).map(Iterator::count).ok();
-        assert_eq!(std::fs::read(outside.join("secret")).ok().as_deref(), Some(b"secret".as_slice()));
-        assert_eq!(count(&outside), Some(1), "something was made outside");
-        if access == Access::ReadOnly {
-            assert_eq!(std::fs::read(self.inside().join("file")).ok().as_deref(), Some(b"text".as_slice()));
-            assert_eq!(count(&self.inside()), Some(3), "something was made where one may only read");
         }
     }
 }
@@ -135,9 +119,10 @@ impl Host {
 /// # Panics
 /// If a call does harm.
 pub fn calls(input: &[u8]) {
-    let mut source = Source { bytes: input.iter() };
-    let mode = source.byte().unwrap_or(0);
+    let mut source = Source::new(input);
+    let mode = usize::from(source.byte().unwrap_or(0));
     let access = if mode & 1 == 0 { Access::ReadOnly } else { Access::ReadWrite };
+    let patience = DEADLINES[mode >> 3 & 1];
     // A host that cannot make a directory tells nothing about the calls.
     let Ok(host) = Host::new() else { return };
     let clock = Arc::new(FixedClock::new(Duration::from_secs(1)));
@@ -153,11 +138,15 @@ pub fn calls(input: &[u8]) {
         made.expect("an empty tree has room");
     }
     let mut builder = System::builder()
+        .arguments([vec![b'x'; 1 << 10], vec![b'y'; 1 << 10]])
         .stdin(Input::Bytes(vec![1; 100]))
         .random(Box::new(SeededRandom::new(1)))
-        .file_bytes(1 << 16)
-        .file_count(30)
-        .open_files(64);
+        .file_bytes(FILE_BYTES)
+        .controller_bytes(CONTROLLER_BYTES)
+        .file_count(300)
+        .open_files(OPEN_FILES)
+        .mount(Mount::archive(large_zip(), "/zip"))
+        .mount(Mount::directory(many_files(), "/many", Access::ReadOnly));
     let mount = Mount::directory(host.inside(), "/host", access);
     let (mount, host_overlay) = if mode & 2 == 0 { (mount, None) } else { with(mount.overlay()) };
     builder = builder.mount(mount);
@@ -165,14 +154,17 @@ pub fn calls(input: &[u8]) {
     let (mount, overlay) = if mode & 4 == 0 { (mount, None) } else { with(mount.overlay()) };
     let system = builder.mount(mount).build().expect("what is mounted is there");
     let mut guest = FakeGuest::new(system);
+    guest.memory.bytes = vec![0; MEMORIES[mode >> 4 & 1]];
     fill(&mut guest);
     let rows: Vec<_> = rows().collect();
     while let Some(byte) = source.byte() {
         let row = rows[usize::from(byte) % rows.len()];
         let arguments: Vec<u64> = row.parameters.iter().map(|_| source.argument()).collect();
         // What waits must not wait long.
-        guest.waiter = Waiter::new(Some(Instant::now() + Duration::from_millis(1))).expect("a waiter");
-        if let Err(Ending::Lost) = guest.call(row.name(), &arguments) {
+        let deadline = Instant::now() + patience;
+        guest.waiter = Waiter::new(Some(deadline)).expect("a waiter");
+        let answer = timely(row.name(), deadline, || guest.call(row.name(), &arguments));
+        if let Err(Ending::Lost) = answer {
             panic!("{}: the memory was never lost", row.name());
         }
     }
@@ -185,7 +177,10 @@ pub fn calls(input: &[u8]) {
             let _ = changes.apply();
         }
     }
-    host.check(if host_overlay.is_some() { Access::ReadWrite } else { access });
+    host.check_outside();
+    if host_overlay.is_none() && access == Access::ReadOnly {
+        host.check_inside();
+    }
     lower.check_invariants(true);
 }
 
