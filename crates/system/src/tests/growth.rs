@@ -307,7 +307,7 @@ fn deep(guest: &mut FakeGuest) -> String {
 /// Gives a file another name: one file has 65,000 at most.
 fn linked(guest: &mut FakeGuest, n: u64, path: &str) -> Result<(), Errno> {
     let file = format!("/tmp/file{}", n / 60_000);
-    if n % 60_000 == 0 {
+    if n.is_multiple_of(60_000) {
         empty_file(guest, &file)?;
     }
     guest.link(&file, path)
