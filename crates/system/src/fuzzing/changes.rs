@@ -135,7 +135,7 @@ fn operate(guest: &mut FakeGuest, byte: u8, source: &mut Source<'_>) -> Result<(
     match byte % 16 {
         0 | 1 => {
             let descriptor = guest.open(&name, if byte % 32 < 16 { 1 } else { 1 | 8 })?;
-            let offset = if byte % 16 == 0 { 0 } else { source.choose(&OFFSETS) };
+            let offset = if byte.is_multiple_of(16) { 0 } else { source.choose(&OFFSETS) };
             let content = [source.byte().unwrap_or(0)].repeat(usize::from(source.byte().unwrap_or(0)) * 16);
             let seek = [descriptor, offset, 0, u64::from(crate::fake::RESULT)];
             let written = guest.wasi("fd_seek", &seek).and_then(|()| guest.write(descriptor, &content));

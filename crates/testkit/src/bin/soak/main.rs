@@ -36,7 +36,7 @@ const CROWD: usize = 32;
 
 /// Bytes of the controller's own memory. Each guest may fill its files in memory, and
 /// as much again is for what the controller must know and do for it.
-const HEAP: usize = CROWD * 16 << 20;
+const HEAP: usize = CROWD * (16 << 20);
 
 /// Bytes of all that the process may write to, memories of guests in threads
 /// included.
@@ -115,9 +115,10 @@ fn judge() -> ExitCode {
     let program = std::env::current_exe().expect("a path");
     let mut controller = Command::new(program);
     controller.args(std::env::args_os().skip(1)).env("TMPDIR", folder.path()).env(IS_CONTROLLER, "1");
-    // Or each of many threads keeps what it has given back for itself, and nothing can
-    // be told from the resident memory.
+    // Or the allocator keeps what it was given back, for each thread apart, and nothing
+    // can be told from the resident memory.
     controller.env("MALLOC_ARENA_MAX", "2");
+    controller.env("MALLOC_MMAP_THRESHOLD_", "65536").env("MALLOC_TRIM_THRESHOLD_", "65536");
     let ended = controller.status().expect("it starts");
     match ended.code() {
         Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
@@ -299,11 +300,9 @@ fn grown(at_rest: &[Held]) -> Vec<String> {
         values[values.len() / 2]
     };
     let (early, late) = (&at_rest[..quarter], &at_rest[at_rest.len() - quarter..]);
-    let checked: [(&str, fn(&Held) -> usize, usize); 2] = [
-        ("heap", |held| held.heap_bytes, HEAP_GROWTH),
-        ("resident memory", |held| held.resident_bytes, RESIDENT_GROWTH),
-    ];
-    for (what, of, growth) in checked {
+    let heap: fn(&Held) -> usize = |held| held.heap_bytes;
+    let resident: fn(&Held) -> usize = |held| held.resident_bytes;
+    for (what, of, growth) in [("heap", heap, HEAP_GROWTH), ("resident memory", resident, RESIDENT_GROWTH)] {
         let (early, late) = (median(early, of), median(late, of));
         if late > early + growth {
             grown.push(format!("the {what} at rest grew from {early} bytes to {late}"));
