@@ -64,8 +64,11 @@ impl Write for Plainly {
     }
 }
 
+/// A file's name and content.
+type NamedFile = (Vec<u8>, Arc<[u8]>);
+
 /// The names and contents of a directory's files, in an order that stays.
-fn read(directory: &Path) -> std::io::Result<Vec<(Vec<u8>, Arc<[u8]>)>> {
+fn read(directory: &Path) -> std::io::Result<Vec<NamedFile>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -80,7 +83,7 @@ fn read(directory: &Path) -> std::io::Result<Vec<(Vec<u8>, Arc<[u8]>)>> {
 
 /// A directory that asks before it opens a file.
 struct Asking {
-    files: Vec<(Vec<u8>, Arc<[u8]>)>,
+    files: Vec<NamedFile>,
     person: Person,
 }
 

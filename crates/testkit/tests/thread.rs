@@ -290,7 +290,7 @@ fn code_that_others_may_write_is_not_loaded() {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode");
         }
         // Neither when it is opened, nor when it was opened before.
-        let error = bellglass::Image::open(opened.path()).err().expect("it is refused");
+        let error = bellglass::Image::open(opened.path()).expect_err("it is refused");
         assert!(error.to_string().contains("may write to it"), "{error}");
         let error = sandbox(opened.clone()).build().err().expect("it is refused");
         assert!(error.to_string().contains(reason), "{error}");

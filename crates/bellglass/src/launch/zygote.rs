@@ -106,7 +106,9 @@ impl Zygote {
         match decoded {
             Ok(message) => Ok((message, child)),
             Err(reason) => {
-                child.map(end);
+                if let Some(child) = child {
+                    end(child);
+                }
                 Err(failed(reason))
             }
         }
@@ -123,7 +125,7 @@ impl Drop for Zygote {
         let until = Instant::now() + REST_TIME;
         // BOUND: each message takes a process, of which the system allows so many.
         while let Ok((_, late)) = self.hear(until) {
-            late.map(end);
+            late.into_iter().for_each(end);
         }
     }
 }

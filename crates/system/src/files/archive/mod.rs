@@ -50,7 +50,7 @@ pub enum ArchiveError {
         "what is known of its entries takes more than the {limit} bytes that may be kept for the program"
     )]
     Memory {
-        /// The limit of the run's [`Meter`], in bytes.
+        /// The limit of the run's [`Meter`](crate::Meter), in bytes.
         limit: u64,
     },
     /// An entry would lie outside.
