@@ -567,8 +567,15 @@ impl SandboxBuilder {
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let signaller = process.signaller();
         waiter.connect(Box::new(move |signal| signaller.interrupt(signal.number())));
-        let system = build_system(system, &image, argument_zero, arguments, &limits)?
-            .processor_time(process.processor_time());
+        let system = build_system(
+            system,
+            &image,
+            argument_zero,
+            arguments,
+            &limits,
+            set_up(&waiter, &limits, time_from),
+        )?
+        .processor_time(process.processor_time());
         let mut monitor = Monitor::new(link, system.build()?, waiter.clone(), limits.clone());
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
@@ -606,8 +613,15 @@ impl SandboxBuilder {
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let time = ThreadTime::default();
         let clock = time.clone();
-        let system = build_system(system, &image, argument_zero, arguments, &limits)?
-            .processor_time(move || clock.used());
+        let system = build_system(
+            system,
+            &image,
+            argument_zero,
+            arguments,
+            &limits,
+            set_up(&waiter, &limits, time_from),
+        )?
+        .processor_time(move || clock.used());
         let routes =
             route(&image, Arc::clone(program.signatures()), parse(handlers)?, observers, unsupported)?;
         let mut answers = Answers::new(system.build()?, waiter.clone(), limits.clone());
@@ -644,6 +658,12 @@ pub(crate) fn compiled(image: &Image, start: Start, interruption: Interruption) 
     })
 }
 
+/// What holds the setting up of a run to the time that the run may take.
+fn set_up(waiter: &Waiter, limits: &Limits, time_from: Option<Instant>) -> Waiter {
+    let from = time_from.unwrap_or_else(Instant::now);
+    waiter.clone().with_deadline(limits.timeout.and_then(|timeout| from.checked_add(timeout)))
+}
+
 /// The virtual system as the image and the limits want it.
 fn build_system(
     system: SystemBuilder,
@@ -651,11 +671,13 @@ fn build_system(
     argument_zero: Option<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
     limits: &Limits,
+    set_up_for: Waiter,
 ) -> Result<SystemBuilder, Error> {
     let files = shared::pack_of(image.files())
         .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
     let zero = argument_zero.unwrap_or_else(|| image.manifest().argument_zero.clone().into_bytes());
     let system = system
+        .set_up_for(set_up_for)
         .base(files)
         .arguments(std::iter::once(zero).chain(arguments))
         .file_bytes(limits.file_bytes)

@@ -66,6 +66,12 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
 /// The code for what kept a run from starting: a module may meet a limit while it is
 /// compiled.
 pub(crate) fn code_of_error(error: &anyhow::Error) -> ExitCode {
+    use bellglass::system::{SystemError, files::ArchiveError};
+    if let Some(bellglass::Error::System(SystemError::Archive { reason: ArchiveError::Late, .. })) =
+        error.downcast_ref()
+    {
+        return ExitCode::Deadline;
+    }
     match error.downcast_ref() {
         Some(BuildError::Compile(CompileError::Deadline)) => ExitCode::Deadline,
         Some(BuildError::Compile(error)) if error.is_limit() => ExitCode::Limit,
@@ -138,6 +144,17 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_archive_that_could_not_be_read_in_time_is_a_deadline() {
+        use bellglass::system::{SystemError, files::ArchiveError};
+        let error = |reason| {
+            let path = "data.tar.gz".into();
+            anyhow::Error::from(bellglass::Error::System(SystemError::Archive { path, reason }))
+        };
+        assert_eq!(code_of_error(&error(ArchiveError::Late)), ExitCode::Deadline);
+        assert_eq!(code_of_error(&error(ArchiveError::Unknown)), ExitCode::Failed);
+    }
 
     #[test]
     fn the_table_has_every_code() {

@@ -1,6 +1,5 @@
 //! Making a system: what the user allows, and the tree that comes of it.
 
-use crate::Errno;
 use crate::clock::{Clock, RealClock};
 use crate::descriptors::{Description, Descriptor, Descriptors, Object};
 use crate::files::{
@@ -14,6 +13,7 @@ use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
 use crate::system::{Identity, MountLine, Shortage, Sleeps, Streams, System};
+use crate::{Errno, Waiter, pieces};
 use bellglass_pack::Pack;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -223,6 +223,7 @@ pub struct SystemBuilder {
     controller_bytes: Option<u64>,
     memory_limit: Option<u64>,
     sleeps: Sleeps,
+    set_up_for: Option<Waiter>,
 }
 
 impl System {
@@ -248,6 +249,7 @@ impl System {
             controller_bytes: None,
             memory_limit: None,
             sleeps: Sleeps::default(),
+            set_up_for: None,
         }
     }
 }
@@ -338,6 +340,15 @@ impl SystemBuilder {
         self
     }
 
+    /// Sets up for the run of `waiter`: what takes long of it, such as to look through
+    /// an archive, ends at that one's deadline or when it is stopped, with
+    /// [`ArchiveError::Late`](crate::files::ArchiveError::Late). Without this nothing
+    /// ends it.
+    pub fn set_up_for(mut self, waiter: Waiter) -> Self {
+        self.set_up_for = Some(waiter);
+        self
+    }
+
     /// How many files may be open at once; 1024 if not set.
     pub fn open_files(mut self, count: usize) -> Self {
         self.open_files = count;
@@ -395,7 +406,11 @@ impl SystemBuilder {
         let mounts = self.mount_lines();
         let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
         let meter = Arc::new(Meter::new(limit));
-        let root = self.tree(&numbers, &meter)?;
+        let root = match self.set_up_for.take() {
+            // Why the run must end is in the error as well.
+            Some(waiter) => pieces::work_for(&waiter, || self.tree(&numbers, &meter)).0?,
+            None => self.tree(&numbers, &meter)?,
+        };
         let budget = Arc::new(Budget::new(self.output_limit));
         let output = |output, inherited| {
             Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget), Arc::clone(&meter)))

@@ -2,10 +2,11 @@
 
 use super::fake::FakeGuest;
 use crate::files::ArchiveError;
-use crate::{Errno, Mount, System, SystemError};
+use crate::{Errno, Mount, System, SystemError, Waiter};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A tar with these entries: type, name, target, content.
 fn tar_of(entries: &[(u8, &str, &str, &[u8])]) -> Vec<u8> {
@@ -244,6 +245,22 @@ fn an_archive_that_unpacks_without_end_is_stopped() {
     zip[directory + 24..directory + 28].copy_from_slice(&huge);
     let mut guest = try_mount(&zip).expect("mounted");
     assert_eq!(guest.open_to_read("/data/bomb"), Err(Errno::FBIG));
+}
+
+#[test]
+fn an_archive_that_takes_long_is_given_up_at_the_deadline() {
+    // 2 GiB when it is unpacked, of pieces that were packed once.
+    let piece = gzip(&vec![0; 64 << 20]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("long.tar.gz");
+    std::fs::write(&path, [gzip(&tar_of(&[(b'0', "one", "", b"1")])), piece.repeat(32)].concat())
+        .expect("written");
+    let begun = Instant::now();
+    let waiter = Waiter::new(Some(begun + Duration::from_millis(20))).expect("a waiter");
+    let system = System::builder().mount(Mount::archive(&path, "/data")).set_up_for(waiter);
+    let error = system.build().err().expect("it takes longer");
+    assert!(matches!(error, SystemError::Archive { reason: ArchiveError::Late, .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -53,6 +53,9 @@ pub enum ArchiveError {
         /// The limit of the run's [`Meter`](crate::Meter), in bytes.
         limit: u64,
     },
+    /// The run's time was over before all was looked through.
+    #[error("it could not be read within the run's time")]
+    Late,
     /// An entry would lie outside.
     #[error("its entry '{0}' does not lie within it")]
     Outside(String),

@@ -6,6 +6,7 @@ use super::ArchiveError;
 use super::index::{Index, IndexBuilder, New};
 use crate::files::PATH_BYTES;
 use crate::meter::Meter;
+use crate::pieces::Steps;
 use std::fs;
 use std::io::{Read, Seek};
 use std::sync::Arc;
@@ -36,7 +37,9 @@ pub(super) fn index(file: &Arc<fs::File>, meter: &Arc<Meter>) -> Result<Index, A
     let mut archive = tar::Archive::new(reader);
     let mut index = IndexBuilder::new(meter);
     let mut said = Said::default();
+    let mut steps = Steps::default();
     for entry in archive.entries_with_seek().map_err(damaged)?.raw(true) {
+        steps.step().map_err(|_| ArchiveError::Late)?;
         let mut entry = entry.map_err(damaged)?;
         let kind = entry.header().entry_type();
         if is_extension(kind) {

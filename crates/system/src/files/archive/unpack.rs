@@ -51,6 +51,7 @@ fn unpack(mut from: impl Read) -> Result<fs::File, ArchiveError> {
         if count == 0 {
             break;
         }
+        go_on().map_err(|_| ArchiveError::Late)?;
         size += count as u64;
         if size > UNPACKED {
             return Err(ArchiveError::TooMuch { limit: UNPACKED, what: "bytes when unpacked" });

@@ -6,6 +6,7 @@ use super::{ArchiveError, File, Held, Metadata, Part};
 use crate::Errno;
 use crate::files::PATH_BYTES;
 use crate::meter::Meter;
+use crate::pieces::Steps;
 use std::fs;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -58,7 +59,9 @@ pub(super) fn index(file: Arc<fs::File>, meter: &Arc<Meter>) -> Result<(Index, E
     let mut contents = BufReader::with_capacity(HEADER, reader());
     let mut index = IndexBuilder::new(meter);
     let mut entries = Vec::new();
+    let mut steps = Steps::default();
     for entry in archive.files().map_err(damaged)? {
+        steps.step().map_err(|_| ArchiveError::Late)?;
         let entry = entry.map_err(damaged)?;
         let path = match entry.name() {
             Ok(name) => name.into_owned().into_bytes(),
