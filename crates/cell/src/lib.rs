@@ -58,6 +58,9 @@ pub fn version() -> String {
 /// Is a cell until the guest or the controller has ended. The system calls that
 /// `rules` allow are those of the running guest; the program says [`POLICY`].
 pub fn run(rules: &'static [Rule]) -> ExitCode {
+    // What the controller blocks or ignores is its own affair; what is forked from a
+    // zygote has this from it.
+    bellglass_fork::take_all_signals();
     let walls = bellglass_cage::enter();
     keep_memory();
     end_at_panics();

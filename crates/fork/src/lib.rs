@@ -1,7 +1,7 @@
 //! What the standard library lacks for processes that are not started but forked:
 //! a process that splits into itself and a sibling, and a child that is known by its
-//! number, to signal, to measure and to reap. And what it lacks for writing files that
-//! may not grow any further.
+//! number, to signal, to measure and to reap. And what it lacks for threads and processes
+//! that must have a signal, or must not, whatever those around them do.
 //!
 //! A controller starts one process that gets everything ready and then forks as
 //! often as it is told. What it forks must be the controller's own children and not
@@ -16,4 +16,4 @@ mod signals;
 pub use child::{Child, Reaped};
 #[cfg(target_os = "linux")]
 pub use sibling::{Side, fork};
-pub use signals::FileSizeSignal;
+pub use signals::{FaultSignals, FileSizeSignal, take_all_signals};

@@ -1,5 +1,7 @@
-//! SIGXFSZ, by which the kernel tells a process that it writes to a file beyond
-//! `RLIMIT_FSIZE` (`ulimit -f`). Its default action is the process's end.
+//! Signals that a thread is to have, or is not, whatever the application around it has
+//! chosen: SIGXFSZ, by which the kernel tells a process that it writes to a file beyond
+//! `RLIMIT_FSIZE` (`ulimit -f`), and whose default action is the process's end; those
+//! by which the processor tells of faults; and all of them, for a new process.
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -64,13 +66,81 @@ fn take(set: &libc::sigset_t) {
     }
 }
 
-/// The set of that one signal.
+/// The signals by which the processor tells a thread of what it has just done. One that
+/// is blocked meanwhile ends the process, whatever handler it has.
+const FAULTS: [libc::c_int; 5] = [libc::SIGSEGV, libc::SIGILL, libc::SIGFPE, libc::SIGBUS, libc::SIGTRAP];
+
+/// Lets the signals of faults through to the calling thread until this is dropped: for
+/// code whose faults are handled.
+#[derive(Debug)]
+pub struct FaultSignals {
+    /// Those that this thread would not have had.
+    blocked: [Option<libc::c_int>; FAULTS.len()],
+    /// What is let through to one thread is kept from the same.
+    _thread: PhantomData<*const ()>,
+}
+
+impl FaultSignals {
+    /// Lets them through to the calling thread.
+    pub fn let_through() -> Self {
+        let faults = set(FAULTS);
+        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: both pointers are to sets of ours; all zeros is a valid set, of which a
+        // call that failed leaves it.
+        let before = unsafe {
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &faults, before.as_mut_ptr());
+            before.assume_init()
+        };
+        // SAFETY: the pointer is to a set of ours, and the signals exist.
+        let is_blocked = |fault: &libc::c_int| unsafe { libc::sigismember(&before, *fault) == 1 };
+        Self { blocked: FAULTS.map(|fault| Some(fault).filter(is_blocked)), _thread: PhantomData }
+    }
+}
+
+impl Drop for FaultSignals {
+    fn drop(&mut self) {
+        let blocked = set(self.blocked.into_iter().flatten());
+        // SAFETY: the pointer is to a set of ours; what was before is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &blocked, std::ptr::null_mut()) };
+    }
+}
+
+/// Lets all signals through to the calling thread, and gives those that end a process
+/// for what it has done their default action if they are ignored. A process inherits
+/// both from the thread that has started it. Call it first of all, before there are
+/// other threads.
+pub fn take_all_signals() {
+    let ends = FAULTS.into_iter().chain([libc::SIGABRT, libc::SIGSYS, libc::SIGXCPU]);
+    let none = set([]);
+    // SAFETY: the pointers are to sets and actions of ours, and a zeroed action is a valid
+    // one, the default. Nothing is changed that has a handler.
+    unsafe {
+        for signal in ends {
+            let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+            let known = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0;
+            let mut action = action.assume_init();
+            if known && action.sa_sigaction == libc::SIG_IGN {
+                action.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &action, std::ptr::null_mut());
+            }
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+    }
+}
+
+/// The set of SIGXFSZ alone.
 fn only() -> libc::sigset_t {
+    set([libc::SIGXFSZ])
+}
+
+fn set(signals: impl IntoIterator<Item = libc::c_int>) -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: both calls take a set of ours and fill it in; the signal exists.
+    // SAFETY: both calls take a set of ours and fill it in; the signals exist.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGXFSZ);
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
         set.assume_init()
     }
 }

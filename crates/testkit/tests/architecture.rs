@@ -35,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         &[
             "bellglass-wire",
             "bellglass-cage",
+            "bellglass-fork",
             "bellglass-image",
             "bellglass-pack",
             "bellglass-engine",

@@ -133,3 +133,76 @@ fn full_files() {
         }
     }
 }
+
+/// An application that takes its signals in one thread blocks them in all others, and
+/// runs guests in those.
+#[test]
+fn signals_that_are_blocked_are_not_the_guests_affair() {
+    crate::run_alone("strangers::everything_blocked", &[]);
+}
+
+/// What this thread blocks, a bit a signal.
+fn blocked() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("/proc");
+    status.lines().find(|line| line.starts_with("SigBlk")).expect("a line").to_owned()
+}
+
+#[test]
+#[ignore = "changes what its whole process does: see above"]
+fn everything_blocked() {
+    use bellglass::{Isolation, Pool};
+    const TRAPS: [&str; 4] = [
+        "unreachable",
+        "(i32.load (i32.const -8))",
+        "(i32.div_s (i32.const 1) (i32.load (i32.const 8)))",
+        "(call 0)",
+    ];
+    // SAFETY: both take a set of ours, which all bits are a valid value of; nothing in
+    // this process counts on those signals.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+        libc::signal(libc::SIGXCPU, libc::SIG_IGN);
+    }
+    let before = blocked();
+    let image = |body: &str| {
+        ToyImage::from_wat(&format!(
+            r#"(module (memory (export "memory") 1) (func (export "run") (result i32) {body}))"#
+        ))
+    };
+    let crashes = |sandbox: Sandbox, body: &str| {
+        let outcome = sandbox.run().outcome;
+        assert!(matches!(outcome, Outcome::Crashed { .. }), "{body}: {outcome:?}");
+    };
+    for body in TRAPS {
+        let image = image(body);
+        for isolation in [Isolation::Process, Isolation::Thread] {
+            let sandbox = Sandbox::builder(image.open()).isolation(isolation);
+            crashes(sandbox.build().expect("a guest"), body);
+        }
+        let pool = Pool::builder(image.open()).size(1).build().expect("a pool");
+        let begun = Instant::now();
+        while pool.ready() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "no cell is ready");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        crashes(pool.sandbox().build().expect("a cell"), body);
+    }
+    assert_eq!(blocked(), before, "it is the caller's again");
+    // Interrupts come too: this one ends by one of its own accord.
+    let warned = ToyImage::from_wat(
+        r#"(module (memory (export "memory") 1)
+        (data (i32.const 0) "\10\00\00\00\40\00\00\00\01\00\00\00" "\00\01\00\00\01\00\00\00\00\00\00\00")
+        (data (i32.const 64) "\00\00\00\00\00\00\00\00\02\00\00\00")
+        (func (export "interrupts") (result i32) (i32.const 0))
+        (func (export "run") (result i32)
+            (loop $l (br_if $l (i32.eqz (i32.load (i32.const 256))))) (i32.const 6)))"#,
+    );
+    for isolation in [Isolation::Process, Isolation::Thread] {
+        let (timeout, grace) = (Some(Duration::from_millis(200)), Duration::from_secs(30));
+        let limits = Limits { timeout, grace, ..Limits::default() };
+        let sandbox = Sandbox::builder(warned.open()).isolation(isolation).limits(limits);
+        assert_eq!(sandbox.build().expect("a guest").run().exit_code, Some(6), "{isolation:?}");
+    }
+}

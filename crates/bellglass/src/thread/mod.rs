@@ -16,6 +16,7 @@ use alarm::Alarm;
 use answering::Answering;
 use bell::Bell;
 use bellglass_engine::{Ending as GuestEnding, EngineError, Program, Settings, Watch};
+use bellglass_fork::FaultSignals;
 use bellglass_wire::{GuestLimits, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -79,6 +80,9 @@ impl ThreadGuest {
     pub(crate) fn run(self, orders: Orders, deadline: Option<Instant>) -> Ended {
         let Self { answers, program, alarm, watched: _watched, time } = self;
         let bell = alarm.bell();
+        // The guest's traps are faults of this thread, which handlers of the engine's make
+        // its end, and not that of the process.
+        let _faults = FaultSignals::let_through();
         time.start();
         if let Some(limit) = answers.limits.processor_time {
             bell.limit_processor_time(time.clone(), limit, answers.waiter.clone());

@@ -31,6 +31,9 @@ const THREADS: usize = 4;
 /// follow [`COMPILE_VERB`]: how guests are interrupted, bytes of memory, seconds of
 /// processor time.
 pub fn compile_here(words: impl Iterator<Item = OsString>) -> u8 {
+    // The one that says that its time is over must come, whatever its controller does
+    // with it.
+    bellglass_fork::take_all_signals();
     // It reads files of the system's, which later it could not.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let outcome = read_words(words).and_then(|(interruption, bounds)| {
