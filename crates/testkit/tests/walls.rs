@@ -443,3 +443,25 @@ const GUEST_OF_MANY_NEEDS: &str = r#"(module
         (drop (call $write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 8)))
         (call $await)
         (i32.load (i32.const -8))))"#;
+
+/// Whoever started a cell may be gone before the cell has asked to be told.
+#[test]
+fn a_cell_whose_controller_is_gone_already_does_not_stay() {
+    let cell = Path::new(CAGED).parent().expect("a folder").join("bellglass-cell");
+    let (reading, writing) = std::io::pipe().expect("a pipe");
+    drop(reading);
+    // Open, so that nothing else ends it.
+    let (_ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a stream");
+    let mut command = Command::new(cell);
+    command.env_clear().stdin(std::os::fd::OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(writing);
+    let mut started = command.spawn().expect("it starts");
+    let begun = Instant::now();
+    while started.try_wait().expect("a child").is_none() {
+        if begun.elapsed() > Duration::from_secs(20) {
+            started.kill().expect("it lives");
+            started.wait().expect("a child");
+            panic!("it goes on");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
