@@ -176,9 +176,7 @@ fn watch(
     let watched = match guest {
         Guest::Process { process, .. } => {
             let (signaller, used) = (process.signaller(), process.processor_time());
-            if let Some(limit) = limit {
-                process.limit_processor_time(limit);
-            }
+            process.limit_processor_time(limit);
             Watched::new(move || {
                 ticking.tick();
                 let limit = limit?;
@@ -220,7 +218,7 @@ fn watch(
 
 fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: Run) -> Report {
     let used = &run.used;
-    let beyond = answers.limits.processor_time.filter(|limit| is_beyond(*limit, used));
+    let beyond = beyond(answers.limits.processor_time, used);
     let outcome = match ending.outcome {
         Outcome::Breach { reason } => match (ended_by_signal(used), beyond) {
             // Signals are sent to it only by this controller, and a cell that lies
@@ -276,13 +274,17 @@ fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: R
     }
 }
 
-/// Whether the operating system ended it for its processor time: by the signal for
-/// that, or, if it kept that one off, by the one that nobody can.
-fn is_beyond(limit: Duration, used: &CellUsage) -> bool {
+/// The limit of processor time for which the operating system ended it, by the signal for
+/// that, or, if it kept that one off, by the one that nobody can. It may be less than the
+/// run's own: what the controller's whole process is held to.
+fn beyond(limit: Option<Duration>, used: &CellUsage) -> Option<Duration> {
     match used.signal {
-        Some(CPU_TIME_SIGNAL) => true,
-        Some(signal) => signal == HostSignal::KILL.as_raw() && used.cpu >= limit,
-        None => false,
+        Some(CPU_TIME_SIGNAL) => {
+            let seconds = Duration::from_secs(used.cpu.as_millis().div_ceil(1000).max(1) as u64);
+            Some(limit.map_or(seconds, |limit| limit.min(seconds)))
+        }
+        Some(signal) if signal == HostSignal::KILL.as_raw() => limit.filter(|limit| used.cpu >= *limit),
+        _ => None,
     }
 }
 

@@ -4,10 +4,10 @@
 
 use crate::filter;
 use crate::policy::{Check, Rule, rule};
-use crate::walls::{enter, wall};
+use crate::walls::{enter, limit, wall};
 use bellglass_wire::Wall;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Addresses that a compiler takes beside its memory: its program and libraries, and
 /// what the allocator sets aside for each thread.
@@ -84,14 +84,17 @@ pub fn lock_down_compiler() -> Vec<Wall> {
 }
 
 fn bound_memory(bytes: u64) -> Result<(), Errno> {
-    let most = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
-    setrlimit(Resource::Data, most(bytes))?;
-    setrlimit(Resource::As, most(bytes.saturating_add(ADDRESS_BYTES)))
+    limit(Resource::Data, bytes)?;
+    limit(Resource::As, bytes.saturating_add(ADDRESS_BYTES))
 }
 
+/// Never above what it is held to already, which only root may go beyond.
 fn bound_time(seconds: u64) -> Result<(), Errno> {
+    let most = getrlimit(Resource::Cpu).maximum.unwrap_or(u64::MAX);
     // The signal comes at the first, the end without one at the second.
-    setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds.saturating_add(1)) })
+    let maximum = seconds.saturating_add(1).min(most);
+    let current = seconds.min(maximum.saturating_sub(1));
+    setrlimit(Resource::Cpu, Rlimit { current: Some(current), maximum: Some(maximum) })
 }
 
 /// Keeps glibc's allocator from giving memory of a thread back: it would read a file of

@@ -100,7 +100,7 @@ fn limit_resources() -> Result<(), Errno> {
 }
 
 /// Never above what is set already, which only root may go beyond.
-fn limit(resource: Resource, most: u64) -> Result<(), Errno> {
+pub(crate) fn limit(resource: Resource, most: u64) -> Result<(), Errno> {
     let most = getrlimit(resource).maximum.map_or(most, |already| most.min(already));
     setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
 }

@@ -206,3 +206,28 @@ fn everything_blocked() {
         assert_eq!(sandbox.build().expect("a guest").run().exit_code, Some(6), "{isolation:?}");
     }
 }
+
+/// Shells and service managers may say how much processor time a process may have
+/// (`ulimit -t`): it is less than the run's own limit, and a limit still.
+#[test]
+fn processor_time_of_the_whole_process_is_a_limit() {
+    crate::run_alone("strangers::little_time", &[]);
+}
+
+#[test]
+#[ignore = "limits its whole process: see above"]
+fn little_time() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let image = ToyImage::from_wat(
+        r#"(module (memory (export "memory") 1)
+        (func (export "run") (result i32) (loop $l (br $l)) (i32.const 0)))"#,
+    );
+    let most = Some(2);
+    setrlimit(Resource::Cpu, Rlimit { current: most, maximum: most }).expect("less is allowed");
+    for processor_time in [Some(Duration::from_secs(10)), None] {
+        let limits = Limits { processor_time, timeout: Some(Duration::from_secs(60)), ..Limits::default() };
+        let outcome = Sandbox::builder(image.open()).limits(limits).build().expect("a cell").run().outcome;
+        let is_told = matches!(outcome, Outcome::ProcessorTime { limit } if limit <= Duration::from_secs(2));
+        assert!(is_told, "{processor_time:?}: {outcome:?}");
+    }
+}

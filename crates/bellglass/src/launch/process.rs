@@ -140,11 +140,18 @@ impl CellProcess {
 
     /// Has the operating system end the cell when it has used so much processor
     /// time and two seconds more: the wall behind the controller's own watch. The
-    /// signal says what for; whoever keeps it off is killed a second later.
-    pub(crate) fn limit_processor_time(&self, limit: Duration) {
-        let seconds = limit.as_secs().saturating_add(2);
+    /// signal says what for; whoever keeps it off is killed a second later. Where this
+    /// process is held to less (`ulimit -t`), so is the cell, whatever its own limit.
+    pub(crate) fn limit_processor_time(&self, limit: Option<Duration>) {
+        let seconds = limit.map_or(u64::MAX, |limit| limit.as_secs().saturating_add(2));
+        let held_to = getrlimit(Resource::Cpu).maximum;
+        if limit.is_none() && held_to.is_none() {
+            return;
+        }
+        // At the greater of the two it would be killed without the signal.
+        let warned_at = held_to.map_or(u64::MAX, |most| most.saturating_sub(1));
         // Where that is refused, the first wall stands alone.
-        let _ = self.limit(Resource::Cpu, seconds, seconds.saturating_add(1));
+        let _ = self.limit(Resource::Cpu, seconds.min(warned_at), seconds.saturating_add(1));
     }
 
     /// Never above what this process is held to itself, from which the cell has it:
@@ -433,7 +440,7 @@ mod tests {
     #[test]
     fn who_is_beyond_its_processor_time_is_told_what_it_ends_for() {
         let mut process = busy();
-        process.limit_processor_time(Duration::ZERO);
+        process.limit_processor_time(Some(Duration::ZERO));
         let begun = Instant::now();
         while !process.has_ended() {
             assert!(begun.elapsed() < Duration::from_secs(60), "it goes on");
