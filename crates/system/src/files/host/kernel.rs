@@ -34,7 +34,7 @@ impl KernelFiles {
 
 /// The numbers by which statfs tells them: linux/magic.h, and the file systems'
 /// sources for those that are not there.
-const OWN: [(u32, &str); 42] = [
+const OWN: [(u32, &str); 41] = [
     (0x9fa0, "proc"),
     (0x6265_6572, "sysfs"),
     (0x1cd1, "devpts"),
@@ -63,11 +63,11 @@ const OWN: [(u32, &str); 42] = [
     (0x5049_5045, "pipefs"),
     (0x534f_434b, "sockfs"),
     (0x6264_6576, "bdev"),
-    (0x6461_7673, "dax"),
+    (0x6464_6178, "dax"),
     (0x6c6f_6f70, "binder"),
     (0x444d_4142, "dmabuf"),
-    (0x4d45_444d, "devmem"),
-    (0x5345_4d44, "secretmem"),
+    (0x454d_444d, "devmem"),
+    (0x5345_434d, "secretmem"),
     (0x0bad_1dea, "futexfs"),
     (0x1130_7854, "mtd_inodefs"),
     (0x6759_6969, "rpc_pipefs"),
@@ -76,21 +76,20 @@ const OWN: [(u32, &str); 42] = [
     (0x0a64_7361, "functionfs"),
     (0xaee7_1ee7, "gadgetfs"),
     (0x23c9_b64e, "spufs"),
-    (0x5846_5342, "devtmpfs"),
 ];
 
-/// In the list for its name alone: it has no number of its own.
-const DEVICES: u32 = 0x5846_5342;
+/// What has no number of its own: it tells that of tmpfs or ramfs.
+const DEVICES: &str = "devtmpfs";
 
-/// Of tmpfs and ramfs: devtmpfs is one of these.
+/// Those two.
 const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// The file system in which an open file lies, if it is one of the kernel's own.
 pub(crate) fn file_system(file: BorrowedFd<'_>) -> Result<Option<KernelFileSystem>, Errno> {
     // The number is one of 32 bits, whatever the type and its sign.
-    let mut magic = (rustix::fs::fstatfs(file)?.f_type as u64 & u64::from(u32::MAX)) as u32;
+    let magic = (rustix::fs::fstatfs(file)?.f_type as u64 & u64::from(u32::MAX)) as u32;
     if IN_MEMORY.contains(&magic) && is_devices(rustix::fs::fstat(file)?.st_dev) {
-        magic = DEVICES;
+        return Ok(Some(KernelFileSystem { magic, name: DEVICES }));
     }
     let found = OWN.iter().find(|(own, _)| *own == magic);
     Ok(found.map(|(magic, name)| KernelFileSystem { magic: *magic, name }))
@@ -105,7 +104,7 @@ fn is_devices(device: u64) -> bool {
     let is_it = |line: &&str| {
         let number = line.split(' ').nth(2);
         let kind = line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').next());
-        number == Some(&wanted) && kind == Some("devtmpfs")
+        number == Some(&wanted) && kind == Some(DEVICES)
     };
     mounts().is_some_and(|mounts| mounts.lines().any(|line| is_it(&line)))
 }
@@ -154,7 +153,7 @@ mod tests {
         for line in list.lines() {
             let path = line.split(' ').nth(4).expect("a mount point");
             let kind = line.split_once(" - ").expect("a type").1.split(' ').next().expect("a type");
-            let is_own = OWN.iter().any(|(_, name)| *name == kind);
+            let is_own = kind == DEVICES || OWN.iter().any(|(_, name)| *name == kind);
             // What is mounted over it, or is not to be reached, says nothing.
             if let Some(found) = of(path)
                 && is_own
@@ -162,6 +161,52 @@ mod tests {
                 assert_eq!(found, kind, "{path}");
             }
         }
+    }
+
+    /// Of the numbers that the kernel tells to programs, those of its own file systems
+    /// and no others are in the list: one of a disk's would refuse people their files.
+    #[test]
+    fn the_numbers_are_those_of_the_kernels_header() {
+        /// As the header calls them, where that is not the name with a word behind it.
+        const OTHERWISE: [(&str, &str); 15] = [
+            ("smack", "smackfs"),
+            ("selinux", "selinuxfs"),
+            ("pstorefs", "pstore"),
+            ("rdtgroup", "resctrl"),
+            ("bdevfs", "bdev"),
+            ("daxfs", "dax"),
+            ("binfmtfs", "binfmt_misc"),
+            ("binderfs", "binder"),
+            ("usbdevice", "usbdevfs"),
+            ("aafs", "apparmorfs"),
+            ("anon_inode_fs", "anon_inodefs"),
+            ("mtd_inode_fs", "mtd_inodefs"),
+            ("bpf_fs", "bpf"),
+            ("dma_buf", "dmabuf"),
+            ("openprom", "openpromfs"),
+        ];
+        // Not every machine has it.
+        let Ok(header) = std::fs::read_to_string("/usr/include/linux/magic.h") else { return };
+        let mut met = 0;
+        for line in header.lines() {
+            let mut words = line.split_whitespace();
+            let (Some("#define"), Some(name), Some(number)) = (words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            let Some(Ok(number)) = number.strip_prefix("0x").map(|digits| u32::from_str_radix(digits, 16))
+            else {
+                continue;
+            };
+            let name = name.to_lowercase().replace("_super_magic", "").replace("_magic", "");
+            let other = OTHERWISE.iter().find(|(theirs, _)| *theirs == name);
+            let name = other.map_or(name.as_str(), |(_, ours)| ours);
+            let by_number = OWN.iter().find(|(own, _)| *own == number).map(|(_, name)| *name);
+            let by_name = OWN.iter().find(|(_, own)| *own == name).map(|(_, name)| *name);
+            assert_eq!(by_number, by_name, "{line}");
+            met += usize::from(by_number.is_some());
+        }
+        assert!(met > 20, "only {met} are in the header");
     }
 
     #[test]
