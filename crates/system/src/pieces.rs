@@ -121,6 +121,10 @@ pub(crate) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     }
 }
 
+/// Entries that are freed in less time than a thread takes to start, or in not much
+/// more.
+pub(crate) const FEW: usize = 4096;
+
 /// Drops what takes long to be freed, on a thread of its own: no call and no run's
 /// end waits for what a guest has heaped up.
 pub(crate) fn free_later(heap: impl Send + 'static) {

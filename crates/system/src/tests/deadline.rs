@@ -259,3 +259,23 @@ fn what_a_guest_has_heaped_up_does_not_delay_the_end_of_its_run() {
 
     assert!(begun.elapsed() < made / 20, "{:?} for what took {made:?}", begun.elapsed());
 }
+
+#[test]
+fn what_a_guest_has_listed_does_not_delay_the_end_of_its_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for number in 0..MANY {
+        std::fs::File::create(directory.path().join(number.to_string())).expect("made");
+    }
+    let mount = Mount::directory(directory.path(), "/host", Access::ReadOnly);
+    let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
+    let begun = Instant::now();
+    for _ in 0..8 {
+        let fd = guest.open_with("/host", 1, 2, !(1 << 6), 0).expect("opened");
+        guest.wasi("fd_readdir", &[fd, 4096, 4096, 0, u64::from(RESULT)]).expect("listed");
+    }
+    let listed = begun.elapsed();
+    let begun = Instant::now();
+    drop(guest);
+
+    assert!(begun.elapsed() < listed / 20, "{:?} for what took {listed:?}", begun.elapsed());
+}

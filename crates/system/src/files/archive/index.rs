@@ -1,9 +1,9 @@
 //! What is in an archive: names, and where their contents are.
 
 use super::ArchiveError;
-use crate::Errno;
 use crate::files::NAME_BYTES;
 use crate::meter::{Charge, Meter};
+use crate::{Errno, pieces};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,16 @@ pub(super) enum Content {
 
 pub(super) struct Index {
     nodes: Vec<Node>,
-    _charge: Charge,
+    charge: Option<Charge>,
+}
+
+/// A large one is freed on a thread of its own, so that no run's end waits for it.
+impl Drop for Index {
+    fn drop(&mut self) {
+        if self.nodes.len() > pieces::FEW {
+            pieces::free_later((std::mem::take(&mut self.nodes), self.charge.take()));
+        }
+    }
 }
 
 impl Index {
@@ -64,8 +73,18 @@ pub(super) struct IndexBuilder {
     /// The entries of each node that is a directory.
     children: Vec<Option<BTreeMap<Vec<u8>, usize>>>,
     names: usize,
-    charge: Charge,
+    charge: Option<Charge>,
     limit: u64,
+}
+
+/// As with an [`Index`], for one that was given up.
+impl Drop for IndexBuilder {
+    fn drop(&mut self) {
+        if self.nodes.len() > pieces::FEW {
+            let (nodes, children) = (std::mem::take(&mut self.nodes), std::mem::take(&mut self.children));
+            pieces::free_later((nodes, children, self.charge.take()));
+        }
+    }
 }
 
 /// What comes of adding.
@@ -82,7 +101,7 @@ pub(super) enum New {
 
 impl IndexBuilder {
     pub(super) fn new(meter: &Arc<Meter>) -> Self {
-        let (charge, limit) = (meter.nothing(), meter.limit());
+        let (charge, limit) = (Some(meter.nothing()), meter.limit());
         let mut builder = Self { nodes: Vec::new(), children: Vec::new(), names: 0, charge, limit };
         builder.nodes.push(directory(Duration::ZERO, 0o755));
         builder.children.push(Some(BTreeMap::new()));
@@ -204,17 +223,18 @@ impl IndexBuilder {
     }
 
     fn charge(&mut self, bytes: u64) -> Result<(), ArchiveError> {
-        self.charge.grow(bytes).map_err(|_| ArchiveError::Memory { limit: self.limit })
+        let grown = self.charge.as_mut().is_some_and(|charge| charge.grow(bytes).is_ok());
+        if grown { Ok(()) } else { Err(ArchiveError::Memory { limit: self.limit }) }
     }
 
-    pub(super) fn finish(self) -> Index {
-        let mut nodes = self.nodes;
-        for (node, children) in nodes.iter_mut().zip(self.children) {
+    pub(super) fn finish(mut self) -> Index {
+        let (mut nodes, children) = (std::mem::take(&mut self.nodes), std::mem::take(&mut self.children));
+        for (node, children) in nodes.iter_mut().zip(children) {
             if let Some(children) = children {
                 node.content = Content::Directory(children.into_iter().collect());
             }
         }
-        Index { nodes, _charge: self.charge }
+        Index { nodes, charge: self.charge.take() }
     }
 }
 

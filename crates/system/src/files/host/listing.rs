@@ -22,7 +22,20 @@ const ENTRY_BYTES: u64 = 128;
 /// stay true across changes, so this is how an entry that stays is seen once.
 pub(super) struct Listing {
     entries: Vec<Entry>,
-    _charge: Charge,
+    /// What is not yet among them, by name.
+    found: BTreeMap<Box<[u8]>, (u64, FileType)>,
+    charge: Option<Charge>,
+}
+
+/// A long one is freed on a thread of its own, also if it was never read to its end:
+/// no run's end waits for what its guest has listed. The charge is for as long.
+impl Drop for Listing {
+    fn drop(&mut self) {
+        if self.entries.len() + self.found.len() > pieces::FEW {
+            let (entries, found) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.found));
+            pieces::free_later((entries, found, self.charge.take()));
+        }
+    }
 }
 
 pub(super) struct Entry {
@@ -39,23 +52,23 @@ impl Listing {
     /// end, or what the host says.
     pub(super) fn read(node: &Arc<Node>) -> Result<Self, Errno> {
         let mount: &Mount = &node.mount;
-        let mut charge = mount.meter.nothing();
         // The host's order is an accident; a sorted one makes runs repeatable. And
         // in a tree there is no sorting at the end that nothing could interrupt.
-        let mut entries = BTreeMap::new();
+        let charge = Some(mount.meter.nothing());
+        let mut listing = Self { entries: Vec::new(), found: BTreeMap::new(), charge };
         each(node, &mut |name, inode, found| {
-            charge.grow(ENTRY_BYTES + name.len() as u64)?;
+            listing.charge.as_mut().ok_or(Errno::NOMEM)?.grow(ENTRY_BYTES + name.len() as u64)?;
             let number = mount.numbers.number((node.identity.0, inode));
-            entries.insert(Box::from(name), (number, file_type(found)));
+            listing.found.insert(Box::from(name), (number, file_type(found)));
             Ok(ControlFlow::Continue(()))
         })?;
         let mut steps = pieces::Steps::default();
-        let mut sorted = Vec::with_capacity(entries.len());
-        for (name, (inode, file_type)) in entries {
+        listing.entries.reserve_exact(listing.found.len());
+        while let Some((name, (inode, file_type))) = listing.found.pop_first() {
             steps.step()?;
-            sorted.push(Entry { name, inode, file_type });
+            listing.entries.push(Entry { name, inode, file_type });
         }
-        Ok(Self { entries: sorted, _charge: charge })
+        Ok(listing)
     }
 
     /// Those after the first `skip`.
