@@ -4,6 +4,7 @@
 use super::calls::{TEXTS, texts};
 use super::{archive, calls, changes};
 use crate::rows;
+use crate::tests::empty_blocks;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -155,6 +156,8 @@ fn archives_that_say_more_than_there_is() {
         ("nothing", vec![0, b'P', b'K', 5, 6]),
         ("zeros", [vec![3], vec![0; 4000]].concat()),
         ("zip", [vec![0], small_zip()].concat()),
+        ("zip_empty_blocks", [vec![0], empty_zip()].concat()),
+        ("gzip_empty_blocks", [vec![0], empty_gzip()].concat()),
         ("tar", [vec![0], small_tar()].concat()),
         ("tar_gz", [vec![1], small_tar()].concat()),
         ("tar_checked", [vec![3], small_tar()].concat()),
@@ -173,6 +176,18 @@ fn small_zip() -> Vec<u8> {
     writer.write_all(&[b'x'; 3000]).expect("added");
     writer.add_symlink("link", "folder/file", options).expect("added");
     writer.finish().expect("finished").into_inner()
+}
+
+/// Entries that are packed to much more than they are.
+fn empty_zip() -> Vec<u8> {
+    let entries: Vec<(String, u32)> =
+        [0o120_777, 0o100_644].into_iter().map(|mode| (format!("{mode:o}"), mode)).collect();
+    empty_blocks::zip(&empty_blocks::deflate_of_x(4 << 10), 1, &entries)
+}
+
+fn empty_gzip() -> Vec<u8> {
+    let header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    [&header[..], &empty_blocks::deflate(4 << 10)].concat()
 }
 
 fn small_tar() -> Vec<u8> {

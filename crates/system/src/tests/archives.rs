@@ -1,6 +1,6 @@
 //! Archives: what is in them is shown, and what is wrong with them is said.
 
-use super::fake::FakeGuest;
+use super::{empty_blocks, fake::FakeGuest};
 use crate::files::ArchiveError;
 use crate::{Errno, Mount, System, SystemError, Waiter};
 use std::io::Write;
@@ -261,6 +261,75 @@ fn an_archive_that_takes_long_is_given_up_at_the_deadline() {
     let error = system.build().err().expect("it takes longer");
     assert!(matches!(error, SystemError::Archive { reason: ArchiveError::Late, .. }), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+/// What has to be gone through, and gives nothing, is input all the same: the run is
+/// asked there, too.
+#[test]
+fn what_unpacks_to_nothing_for_long_is_given_up_at_the_deadline() {
+    let member = gzip(b"");
+    let blocks = [&member[..10], &empty_blocks::deflate(64 << 20)].concat();
+    let none: [(&str, &[u8], u64); 3] = [
+        ("blocks", &blocks, 0),
+        ("members", &member.repeat(1 << 20), 0),
+        // A frame, and empty blocks as far as the file goes.
+        ("frame", b"\x28\xb5\x2f\xfd\0\0", 4 << 30),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, bytes, length) in none {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        if length > 0 {
+            let file = std::fs::File::options().write(true).open(&path).expect("there");
+            file.set_len(length).expect("grown");
+        }
+        let begun = Instant::now();
+        let waiter = Waiter::new(Some(begun + Duration::from_millis(20))).expect("a waiter");
+        let system = System::builder().mount(Mount::archive(&path, "/data")).set_up_for(waiter);
+        let error = system.build().err().expect("it takes longer");
+        assert!(matches!(error, SystemError::Archive { reason: ArchiveError::Late, .. }), "{name}: {error}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{name}: {:?}", begun.elapsed());
+    }
+}
+
+/// The mode of a symlink, and that of a file.
+const MODES: [u32; 2] = [0o120_777, 0o100_644];
+
+#[test]
+fn what_is_packed_to_far_more_than_it_is_is_not_unpacked() {
+    let packed = empty_blocks::deflate_of_x(1 << 20);
+    let entries = |mode, count: u32| (0..count).map(|name| (name.to_string(), mode)).collect::<Vec<_>>();
+    // Many names of the same content, each of which would be unpacked.
+    let zip = empty_blocks::zip(&packed, 1, &entries(MODES[0], 100));
+    let begun = Instant::now();
+    assert!(matches!(refused(&zip), ArchiveError::Damaged(_)));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let zip = empty_blocks::zip(&packed, 1, &entries(MODES[1], 1));
+    let mut guest = try_mount(&zip).expect("mounted");
+    assert_eq!(guest.open_to_read("/data/0"), Err(Errno::IO));
+    // A little more is nothing unusual, but not in all together.
+    let packed = empty_blocks::deflate_of_x(4 << 10);
+    let some = empty_blocks::zip(&packed, 1, &[entries(MODES[1], 20), entries(MODES[0], 10)].concat());
+    let mut guest = try_mount(&some).expect("mounted");
+    assert_eq!(read(&mut guest, "/data/15"), Ok(b"x".to_vec()));
+    assert_eq!(guest.read_link("/data/5"), Ok("x".to_owned()));
+    let all = empty_blocks::zip(&packed, 1, &entries(MODES[0], 20_000));
+    assert!(matches!(refused(&all), ArchiveError::TooMuch { what: "bytes of symlinks", .. }));
+}
+
+/// What adds nothing to the index is work all the same.
+#[test]
+fn entries_that_are_there_already_are_counted() {
+    let same = tar_of(&[(b'5', "a/b/c/d/", "", b"")]);
+    let unknown = tar_of(&[(b'3', "device", "", b"")]);
+    for header in [&same[..512], &unknown[..512]] {
+        let piece = gzip(&header.repeat(1 << 13));
+        let tar = [gzip(header), piece.repeat(1 << 6)].concat();
+        assert!(matches!(refused(&tar), ArchiveError::TooMuch { limit: 524_288, what: "entries" }));
+    }
+    let long = tar_of(&[(b'L', "././@LongLink", "", b"name")]);
+    let tar = [&long[..1024].repeat(100)[..], &same].concat();
+    assert!(matches!(refused(&tar), ArchiveError::TooMuch { what: "headers of one entry", .. }));
 }
 
 #[test]

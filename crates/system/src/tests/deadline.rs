@@ -1,6 +1,7 @@
 //! No call outlasts the run: each row, with arguments that make as much work as they
 //! can, returns soon after the deadline, and soon where the run is over already.
 
+use super::empty_blocks;
 use super::fake::{FakeGuest, RESULT};
 use crate::files::{ApplyError, MemoryTree, Quota};
 use crate::{Access, Answer, Ending, FixedClock, Kind, Mount, Row, Stop, System, Waiter, rows};
@@ -30,6 +31,9 @@ const FILES: u32 = 100_000;
 
 /// Bytes of an entry of an archive, which packs to a thousandth of that.
 const UNPACKED: usize = 1 << 30;
+
+/// Bytes of an entry that unpacks to nothing.
+const PACKED: usize = 64 << 20;
 
 /// What is shown to a guest: made once, and never changed, for nothing of it can be
 /// written to but through an overlay.
@@ -64,6 +68,11 @@ impl Shown {
             archive.write_all(&zeros).expect("packed");
         }
         archive.finish().expect("finished");
+        // One that is long to go through and gives nothing.
+        let packed = empty_blocks::deflate(PACKED);
+        let entry = ("empty".to_owned(), 0o100_644);
+        let archive = empty_blocks::zip(&packed, UNPACKED as u32, &[entry]);
+        std::fs::write(path.join("empty.zip"), archive).expect("written");
         Self { directory }
     }
 
@@ -78,6 +87,7 @@ impl Shown {
             .mount(over_archive)
             .mount(Mount::directory(&shown, "/host", Access::ReadOnly))
             .mount(Mount::archive(&archive, "/zip"))
+            .mount(Mount::archive(&self.directory.path().join("empty.zip"), "/empty-zip"))
             .file_bytes(1 << 41)
             .build()
             .expect("a system");
@@ -90,7 +100,9 @@ impl Shown {
             let rights = if flags == 0 { u64::MAX } else { !(1 << 6) };
             descriptors.push(guest.open_with(path, 1, flags, rights, 0).expect(path));
         }
-        for path in ["/host/huge", "/zip/big", "/dev/zero", "/dev/urandom", "/proc/self/environ"] {
+        for path in
+            ["/host/huge", "/zip/big", "/empty-zip/empty", "/dev/zero", "/dev/urandom", "/proc/self/environ"]
+        {
             descriptors.push(guest.open_to_read(path).expect(path));
         }
         let sparse = guest.open("/tmp/sparse", 1).expect("made");

@@ -5,6 +5,7 @@ mod arguments;
 mod attacks;
 mod deadline;
 mod descriptors;
+pub(crate) mod empty_blocks;
 #[cfg(target_os = "linux")]
 mod growth;
 mod host;

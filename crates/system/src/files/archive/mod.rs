@@ -10,6 +10,7 @@
 //! unpacked is never unpacked *to* a name.
 
 mod index;
+mod input;
 mod tar;
 mod unpack;
 mod zip;
@@ -112,20 +113,20 @@ impl ArchiveDirectory {
             }
         }
         let first = &first[..have];
+        let file = Arc::new(file);
         let (index, data) = if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
-            let (index, entries) = zip::index(Arc::new(file), meter)?;
+            let (index, entries) = zip::index(file, meter)?;
             (index, Data::Zip(entries))
         } else {
             let file = if first.starts_with(&[0x1f, 0x8b]) {
-                unpack::gzip(&file)?
+                Arc::new(unpack::gzip(&file)?)
             } else if first.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-                unpack::zstd(&file, meter)?
+                Arc::new(unpack::zstd(&file, meter)?)
             } else if is_tar(first) {
                 file
             } else {
                 return Err(ArchiveError::Unknown);
             };
-            let file = Arc::new(file);
             (tar::index(&file, meter)?, Data::Tar(file))
         };
         let budget = Arc::new(Budget::default());

@@ -3,18 +3,25 @@
 //! as they say.
 
 use super::ArchiveError;
-use super::index::{Index, IndexBuilder, New};
+use super::index::{ENTRIES, Index, IndexBuilder, New};
+use super::input::{Input, damaged};
 use crate::files::PATH_BYTES;
 use crate::meter::Meter;
 use crate::pieces::Steps;
 use std::fs;
-use std::io::{Read, Seek};
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 use std::time::Duration;
 use tar::EntryType;
 
 /// Bytes of one header that belongs to the next entry.
 const EXTENSION: u64 = 1 << 20;
+
+/// Bytes of all of them, in one archive.
+const EXTENSIONS: u64 = 1 << 30;
+
+/// How many of them one entry may have: there are four kinds.
+const IN_A_ROW: u64 = 16;
 
 /// What headers before an entry have said of it.
 #[derive(Default)]
@@ -26,17 +33,13 @@ struct Said {
     sparse: bool,
 }
 
-fn damaged(error: std::io::Error) -> ArchiveError {
-    ArchiveError::Damaged(error.to_string())
-}
-
 pub(super) fn index(file: &Arc<fs::File>, meter: &Arc<Meter>) -> Result<Index, ArchiveError> {
     let length = file.metadata()?.len();
-    let mut reader = std::io::BufReader::new(file.try_clone()?);
-    reader.rewind()?;
-    let mut archive = tar::Archive::new(reader);
+    let mut archive = tar::Archive::new(BufReader::new(Input::whole(file)));
     let mut index = IndexBuilder::new(meter);
     let mut said = Said::default();
+    // BOUND: what adds nothing to the index is work all the same.
+    let (mut entries, mut in_a_row, mut extensions) = (0, 0, 0);
     let mut steps = Steps::default();
     for entry in archive.entries_with_seek().map_err(damaged)?.raw(true) {
         steps.step().map_err(|_| ArchiveError::Late)?;
@@ -44,12 +47,24 @@ pub(super) fn index(file: &Arc<fs::File>, meter: &Arc<Meter>) -> Result<Index, A
         let kind = entry.header().entry_type();
         if is_extension(kind) {
             let mut bytes = Vec::new();
+            in_a_row += 1;
+            if in_a_row > IN_A_ROW {
+                return Err(ArchiveError::TooMuch { limit: IN_A_ROW, what: "headers of one entry" });
+            }
+            extensions += entry.size().min(EXTENSION);
+            if extensions > EXTENSIONS {
+                return Err(ArchiveError::TooMuch { limit: EXTENSIONS, what: "bytes in headers" });
+            }
             if entry.size() > EXTENSION {
                 return Err(ArchiveError::TooMuch { limit: EXTENSION, what: "bytes in one header" });
             }
             entry.by_ref().take(EXTENSION).read_to_end(&mut bytes).map_err(damaged)?;
             said.hear(kind, bytes)?;
             continue;
+        }
+        (entries, in_a_row) = (entries + 1, 0);
+        if entries > ENTRIES {
+            return Err(ArchiveError::TooMuch { limit: ENTRIES as u64, what: "entries" });
         }
         let said = std::mem::take(&mut said);
         let path = said.path.unwrap_or_else(|| entry.path_bytes().into_owned());

@@ -1,12 +1,12 @@
 //! Unpacking, with a cap on what comes out.
 
+use super::input::{Input, damaged};
 use super::{ArchiveError, File, Held, Metadata};
 use crate::files::handles::{For, Permit};
 use crate::meter::{Charge, Meter};
 use crate::{Errno, go_on, pieces};
 use std::fs;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,19 +26,16 @@ const WINDOW: u64 = 128 << 20;
 /// Bytes that are unpacked at a time.
 const PIECE: usize = 256 << 10;
 
-pub(super) fn gzip(file: &fs::File) -> Result<fs::File, ArchiveError> {
-    let mut file = std::io::BufReader::new(file.try_clone()?);
-    file.rewind()?;
-    unpack(flate2::bufread::MultiGzDecoder::new(file))
+pub(super) fn gzip(file: &Arc<fs::File>) -> Result<fs::File, ArchiveError> {
+    unpack(flate2::bufread::MultiGzDecoder::new(BufReader::new(Input::whole(file))))
 }
 
-pub(super) fn zstd(file: &fs::File, meter: &Arc<Meter>) -> Result<fs::File, ArchiveError> {
+pub(super) fn zstd(file: &Arc<fs::File>, meter: &Arc<Meter>) -> Result<fs::File, ArchiveError> {
     let window = WINDOW.min(meter.free());
     let _charge = meter.hold(window).map_err(|_| ArchiveError::Memory { limit: meter.limit() })?;
-    let mut file = std::io::BufReader::new(file.try_clone()?);
-    file.rewind()?;
+    let file = BufReader::new(Input::whole(file));
     let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(file, window);
-    unpack(decoder.map_err(|error| ArchiveError::Damaged(error.to_string()))?)
+    unpack(decoder.map_err(damaged)?)
 }
 
 /// Unpacks all into a file that has no name.
@@ -47,7 +44,7 @@ fn unpack(mut from: impl Read) -> Result<fs::File, ArchiveError> {
     let mut buffer = vec![0; PIECE];
     let mut size = 0;
     loop {
-        let count = from.read(&mut buffer).map_err(|error| ArchiveError::Damaged(error.to_string()))?;
+        let count = from.read(&mut buffer).map_err(damaged)?;
         if count == 0 {
             break;
         }
@@ -146,7 +143,7 @@ impl Unpacked {
             let read = from.read(&mut buffer[..wanted]);
             let count = read.as_ref().copied().unwrap_or(0);
             self.budget.used.fetch_sub((wanted - count) as u64, Ordering::Relaxed);
-            // Anything that it may say means a damaged entry.
+            // Anything that it may say means a damaged entry, or that the run is over.
             read.map_err(|_| Errno::IO)?;
             if count == 0 {
                 return Err(Errno::IO);
@@ -167,7 +164,7 @@ impl Unpacked {
     }
 }
 
-/// Bytes of an unpacked file that the host is long in taking back.
+/// Bytes of unpacked files that the host is long in taking back, be it one or many.
 const LARGE: u64 = 64 << 20;
 
 impl Drop for Unpacked {
@@ -175,7 +172,8 @@ impl Drop for Unpacked {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let file = std::mem::replace(&mut state.to, tempfile::SpooledTempFile::new(SPOOLED));
         let used = Used { file: Some(file), bytes: state.done, budget: Arc::clone(&self.budget) };
-        if state.done > LARGE {
+        let together = self.budget.used.load(Ordering::Relaxed);
+        if state.done > SPOOLED as u64 && together > LARGE {
             pieces::free_later(used);
         }
     }
@@ -211,28 +209,5 @@ impl File for Unpacked {
         state.to.seek(SeekFrom::Start(offset))?;
         state.to.read_exact(&mut into[..wanted])?;
         Ok(wanted)
-    }
-}
-
-/// A part of a file, read from its start on.
-pub(super) struct Section {
-    file: Arc<fs::File>,
-    position: u64,
-    left: u64,
-}
-
-impl Section {
-    pub(super) fn new(file: Arc<fs::File>, position: u64, left: u64) -> Self {
-        Self { file, position, left }
-    }
-}
-
-impl Read for Section {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let wanted = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let count = self.file.read_at(&mut into[..wanted], self.position)?;
-        self.position = self.position.saturating_add(count as u64);
-        self.left -= count as u64;
-        Ok(count)
     }
 }

@@ -1,15 +1,15 @@
 //! The index of a zip, and its entries.
 
 use super::index::{ENTRIES, Index, IndexBuilder, New};
-use super::unpack::{Budget, Section, Unpacked};
+use super::input::{Input, damaged};
+use super::unpack::{Budget, Unpacked};
 use super::{ArchiveError, File, Held, Metadata, Part};
 use crate::Errno;
 use crate::files::PATH_BYTES;
 use crate::meter::Meter;
 use crate::pieces::Steps;
 use std::fs;
-use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 use std::time::Duration;
 use zip::read::Config;
@@ -19,6 +19,21 @@ use zip::{CompressionMethod, DateTime, HasZipMetadata, ZipReadOptions};
 
 /// Bytes of a header that are read at once.
 const HEADER: usize = 512;
+
+/// Bytes that the target of a symlink may be packed to: more than it has itself, for
+/// what comes around it.
+const PACKED_TARGET: u64 = PATH_BYTES as u64 + 1024;
+
+/// Bytes of all of them as they are packed, for entries may lie upon each other.
+// BOUND: so much is unpacked when an archive is mounted.
+const TARGETS: u64 = 64 << 20;
+
+/// Bytes that an entry of this size may be packed to. Whoever packs what cannot be made
+/// smaller, and piece by piece, needs a little more than it has; all beyond is there to
+/// be gone through for nothing.
+fn most_packed(size: u64) -> u64 {
+    size.saturating_mul(2).saturating_add(64 << 10)
+}
 
 /// Where the entries are.
 pub(super) struct Entries {
@@ -41,24 +56,20 @@ enum Packing {
     Other,
 }
 
-fn damaged(error: zip::result::ZipError) -> ArchiveError {
-    ArchiveError::Damaged(error.to_string())
-}
-
 /// Reads the record at the end first, and the directory only if that says no more
 /// than may be; and of the directory one entry at a time.
 pub(super) fn index(file: Arc<fs::File>, meter: &Arc<Meter>) -> Result<(Index, Entries), ArchiveError> {
     let length = file.metadata()?.len();
-    let reader = || At { file: &file, position: 0 };
     // The directory is gone through by jumps, each of which empties the buffer.
-    let directory = BufReader::with_capacity(HEADER, reader());
+    let directory = BufReader::with_capacity(HEADER, Input::whole(&file));
     let mut archive = ZipIterable::try_new(directory, Config::default()).map_err(damaged)?;
     if archive.len() > ENTRIES {
         return Err(ArchiveError::TooMuch { limit: ENTRIES as u64, what: "entries" });
     }
-    let mut contents = BufReader::with_capacity(HEADER, reader());
+    let mut contents = BufReader::with_capacity(HEADER, Input::whole(&file));
     let mut index = IndexBuilder::new(meter);
     let mut entries = Vec::new();
+    let mut targets = 0;
     let mut steps = Steps::default();
     for entry in archive.files().map_err(damaged)? {
         steps.step().map_err(|_| ArchiveError::Late)?;
@@ -93,16 +104,20 @@ pub(super) fn index(file: Arc<fs::File>, meter: &Arc<Meter>) -> Result<(Index, E
         let new = if is_directory {
             New::Directory
         } else if is_symlink {
-            if size > PATH_BYTES as u64 || packing == Packing::Other {
+            if size > PATH_BYTES as u64 || packed > PACKED_TARGET || packing == Packing::Other {
                 return Err(ArchiveError::Damaged(format!(
                     "the symlink '{}' has no target",
                     path.escape_ascii()
                 )));
             }
+            targets += packed;
+            if targets > TARGETS {
+                return Err(ArchiveError::TooMuch { limit: TARGETS, what: "bytes of symlinks" });
+            }
             let mut target = Vec::new();
             let entry = entry.with_reader(&mut contents, ZipReadOptions::new()).map_err(damaged)?;
             let read = entry.take(PATH_BYTES as u64).read_to_end(&mut target);
-            read.map_err(|error| ArchiveError::Damaged(error.to_string()))?;
+            read.map_err(damaged)?;
             New::Symlink(target)
         } else {
             let position = entries.len() as u64;
@@ -125,42 +140,19 @@ impl Entries {
     ) -> Result<Arc<dyn File>, Errno> {
         let number = usize::try_from(number).map_err(|_| Errno::IO)?;
         let Entry { start, packed, checksum, packing } = *self.entries.get(number).ok_or(Errno::IO)?;
-        let file = Arc::clone(&self.file);
         match packing {
             Packing::Other => Err(Errno::NOTSUP),
-            Packing::Stored => Ok(Arc::new(Part { file, position: start, size: packed, metadata })),
+            Packing::Stored => {
+                let file = Arc::clone(&self.file);
+                Ok(Arc::new(Part { file, position: start, size: packed, metadata }))
+            }
+            Packing::Deflated if packed > most_packed(metadata.size) => Err(Errno::IO),
             Packing::Deflated => {
-                let from = flate2::read::DeflateDecoder::new(Section::new(file, start, packed));
+                let from = flate2::read::DeflateDecoder::new(Input::part(&self.file, start, packed));
                 let budget = Arc::clone(budget);
                 Ok(Arc::new(Unpacked::new(Box::new(from), metadata, checksum, budget, held)?))
             }
         }
-    }
-}
-
-/// A file of the host, read from a position of its own.
-struct At<'a> {
-    file: &'a fs::File,
-    position: u64,
-}
-
-impl Read for At<'_> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.file.read_at(into, self.position)?;
-        self.position = self.position.saturating_add(count as u64);
-        Ok(count)
-    }
-}
-
-impl Seek for At<'_> {
-    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
-        };
-        self.position = position.ok_or(std::io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
     }
 }
 
