@@ -1,5 +1,6 @@
 //! Tests that make calls as a guest does, in memory, with no process.
 
+mod applying;
 mod archives;
 mod arguments;
 mod attacks;

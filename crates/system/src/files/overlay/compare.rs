@@ -7,6 +7,7 @@ use crate::files::memory::{
 };
 use crate::files::{File, FileType, PATH_BYTES};
 use crate::meter::Charge;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -69,10 +70,15 @@ pub(super) fn changes(memory: &MemoryTree) -> Result<(Vec<Change>, Charge), Errn
     let charge = walk.charge;
     drop(tree);
     // By names, so that what lies in a directory follows it at once.
-    found.sort_by(|one, other| {
-        one.path.split(|byte| *byte == b'/').cmp(other.path.split(|byte| *byte == b'/'))
-    });
+    found.sort_by(|one, other| by_names(&one.path, &other.path));
     Ok((found, charge))
+}
+
+/// The order of two paths by their names: a slash comes before what is in any name.
+fn by_names(one: &[u8], other: &[u8]) -> Ordering {
+    let differs = one.iter().zip(other).find(|(one, other)| one != other);
+    let rank = |byte: &u8| (*byte != b'/', *byte);
+    differs.map_or(one.len().cmp(&other.len()), |(one, other)| rank(one).cmp(&rank(other)))
 }
 
 struct Walk<'a> {

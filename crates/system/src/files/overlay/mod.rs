@@ -70,6 +70,12 @@ impl Overlay {
         Ok(root)
     }
 
+    /// The root of the tree above.
+    #[cfg(test)]
+    pub(crate) fn root(&self) -> Arc<dyn Directory> {
+        self.mounted.get().expect("it is mounted").tree.root()
+    }
+
     /// See [`MemoryTree::check_invariants`].
     #[cfg(any(test, fuzzing))]
     pub fn check_invariants(&self) {

@@ -9,13 +9,15 @@
 mod plan;
 mod put;
 mod verify;
+mod way;
 
 use super::{Change, Changes, File, MemoryTree, Origin, Source, Version};
 use crate::Errno;
-use crate::files::{Directory, FileType, Found, NewTimes};
+use crate::files::{FileType, NewTimes};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use verify::Thorough;
+use way::Way;
 
 /// Why a change would not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,9 +90,10 @@ const PINNED: usize = 256;
 /// What changes are written to, and how far that is.
 struct Target<'a> {
     tree: &'a MemoryTree,
-    root: Arc<dyn Directory>,
-    /// The last directory that was walked to, and its path.
-    last: Option<(Vec<u8>, Arc<dyn Directory>)>,
+    /// Where the changes are made.
+    way: Way,
+    /// Where the first names of files are that get further ones.
+    firsts: Way,
     /// Files whose attributes have been written under one of their names: under
     /// the others they are not as they were, and nobody else did it.
     attributed: HashSet<(u64, u64)>,
@@ -121,8 +124,8 @@ impl Changes {
         let Some((tree, root)) = &self.target else { return Ok(()) };
         let mut target = Target {
             tree,
-            root: Arc::clone(root),
-            last: None,
+            way: Way::new(root),
+            firsts: Way::new(root),
             attributed: HashSet::new(),
             placed: HashMap::new(),
             touched: BTreeSet::new(),
@@ -164,12 +167,12 @@ impl Changes {
     /// Opens the files that were moved away from a name that something else has
     /// now: their content is still beneath, where it is about to be replaced.
     fn pin(&self) -> Result<Vec<Arc<dyn File>>, ApplyError> {
-        let replaced = |change: &&Change| change.after.is_some() || cleared_by(&self.changes, change);
         let replaced: HashSet<Origin> = self
             .changes
             .iter()
-            .filter(replaced)
-            .filter_map(|change| {
+            .zip(cleared(&self.changes))
+            .filter(|(change, cleared)| change.after.is_some() || *cleared)
+            .filter_map(|(change, _)| {
                 let name = split(&change.path).1.into();
                 Some(Origin { directory: change.parent?, name })
             })
@@ -204,36 +207,18 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 impl Target<'_> {
-    /// The directory at a path, without following any symlink.
-    fn directory(&mut self, path: &[u8]) -> Result<Arc<dyn Directory>, Errno> {
-        if let Some((last, directory)) = &self.last
-            && last == path
-        {
-            return Ok(Arc::clone(directory));
-        }
-        let mut directory = Arc::clone(&self.root);
-        for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
-            directory = match directory.lookup(name)? {
-                Found::Directory(found) => found,
-                _ => return Err(Errno::NOTDIR),
-            };
-        }
-        self.last = Some((path.to_vec(), Arc::clone(&directory)));
-        Ok(directory)
-    }
-
     fn write<'c>(
         &mut self,
         changes: &'c [Change],
         written: &mut Vec<&'c [u8]>,
         at: &mut &'c [u8],
     ) -> Result<(), Errno> {
-        // What is removed so that something else can come to its place.
-        let mut cleared: Option<&[u8]> = None;
+        // Not by what was held when all was checked.
+        self.way.start_again();
+        let cleared = cleared(changes);
         for (index, change) in changes.iter().enumerate() {
             *at = &change.path;
-            let is_cleared = cleared.is_some_and(|path| is_below(&change.path, path));
-            let Some(after) = change.after.as_ref().filter(|_| !is_cleared) else { continue };
+            let Some(after) = &change.after else { continue };
             let was_directory =
                 change.before.as_ref().is_some_and(|before| before.file_type == FileType::Directory);
             if was_directory && after.file_type != FileType::Directory {
@@ -247,13 +232,12 @@ impl Target<'_> {
                 }
                 *at = &change.path;
                 self.remove(change)?;
-                cleared = Some(&change.path);
             }
             self.put(change, after)?;
             written.push(&change.path);
         }
-        let removed = |change: &&Change| change.after.is_none() && !cleared_by(changes, change);
-        for change in changes.iter().rev().filter(removed) {
+        let removed = changes.iter().zip(cleared).rev();
+        for (change, _) in removed.filter(|(change, cleared)| change.after.is_none() && !cleared) {
             *at = &change.path;
             self.remove(change)?;
             written.push(&change.path);
@@ -266,7 +250,7 @@ impl Target<'_> {
             if let Some(after) = &change.after
                 && after.file_type == FileType::Directory
             {
-                let directory = self.directory(&change.path)?;
+                let directory = self.way.directory(&change.path)?;
                 let before = change.before.as_ref().map(|before| before.permissions);
                 if before != Some(after.permissions) {
                     directory.set_permissions(after.permissions)?;
@@ -281,9 +265,9 @@ impl Target<'_> {
 
     /// Makes the names last that were given and taken.
     fn synchronize(&mut self) -> Result<(), Errno> {
-        self.last = None;
+        self.way.start_again();
         for path in std::mem::take(&mut self.touched) {
-            match self.directory(&path) {
+            match self.way.directory(&path) {
                 Ok(directory) => directory.synchronize()?,
                 // It has been removed after that.
                 Err(Errno::NOENT | Errno::NOTDIR) => {}
@@ -298,25 +282,20 @@ fn is_below(path: &[u8], above: &[u8]) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.first() == Some(&b'/'))
 }
 
-/// Whether a directory above gave its place to something else, and all that was
-/// in it went with it.
-fn cleared_by(changes: &[Change], change: &Change) -> bool {
-    let mut path = change.path.as_slice();
-    while let (parent, _) = split(path)
-        && !parent.is_empty()
-    {
-        path = parent;
-        let found = changes.binary_search_by(|other| {
-            other.path.split(|byte| *byte == b'/').cmp(path.split(|byte| *byte == b'/'))
-        });
-        let above = found.ok().and_then(|index| changes.get(index));
-        if above.is_some_and(|above| {
-            above.after.as_ref().is_some_and(|after| after.file_type != FileType::Directory)
-        }) {
-            return true;
+/// Of each change, whether a directory above gave its place to something else, and all
+/// that was in it went with it.
+fn cleared(changes: &[Change]) -> Vec<bool> {
+    // What lies in a directory follows it at once.
+    let mut place: Option<&[u8]> = None;
+    let cleared = changes.iter().map(|change| {
+        let is_cleared = place.is_some_and(|place| is_below(&change.path, place));
+        if !is_cleared {
+            let comes = change.after.as_ref().is_some_and(|after| after.file_type != FileType::Directory);
+            place = comes.then_some(&change.path);
         }
-    }
-    false
+        is_cleared
+    });
+    cleared.collect()
 }
 
 fn times(version: &Version) -> NewTimes {

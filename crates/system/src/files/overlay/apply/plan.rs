@@ -48,7 +48,7 @@ pub(super) fn check<'c>(
     at: &mut &'c [u8],
 ) -> Result<u64, Stopped> {
     let quota = std::sync::Arc::clone(crate::files::memory::lock(&target.tree.tree).quota());
-    let root = target.root.as_ref();
+    let root = target.way.root().as_ref();
     let most_of_a_file = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
     let mut links = None;
     let mut holes = None;

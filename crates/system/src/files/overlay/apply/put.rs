@@ -10,10 +10,9 @@ use crate::files::{Creation, Directory, File, FileType, OpenOptions, Opened};
 impl Target<'_> {
     pub(super) fn remove(&mut self, change: &Change) -> Result<(), Errno> {
         let (parent, name) = split(&change.path);
-        self.last = self.last.take().filter(|(path, _)| *path == parent);
         // It may have changed since it was checked.
         self.verify(change, Thorough::No).map_err(|_| Errno::BUSY)?;
-        let directory = self.directory(parent)?;
+        let directory = self.way.directory(parent)?;
         self.touched.insert(parent.to_vec());
         match &change.before {
             Some(before) if before.file_type == FileType::Directory => directory.remove_directory(name),
@@ -29,7 +28,7 @@ impl Target<'_> {
         }
         let directory = match change.parent {
             Some(seen) => self.seen_directory(parent, seen).map_err(|_| Errno::BUSY)?,
-            None => self.directory(parent)?,
+            None => self.way.directory(parent)?,
         };
         let now = match directory.metadata_of(name) {
             Ok(now) => Some(now),
@@ -108,13 +107,12 @@ impl Target<'_> {
     /// is still there and the tree beneath has links.
     fn link_to_first(&mut self, inode: Option<u64>, to: &dyn Directory, own: &[u8]) -> bool {
         let Some(placed) = inode.and_then(|inode| self.placed.get(&inode)) else { return false };
-        let (parent, name, first) = (placed.parent.clone(), placed.name.clone(), placed.identity);
-        let Ok(from) = self.directory(&parent) else { return false };
-        if from.link(&name, to, own).is_err() {
+        let Ok(from) = self.firsts.directory(&placed.parent) else { return false };
+        if from.link(&placed.name, to, own).is_err() {
             return false;
         }
         // Somebody else may have put another file there meanwhile.
-        if to.metadata_of(own).is_ok_and(|made| identity(&made) == first) {
+        if to.metadata_of(own).is_ok_and(|made| identity(&made) == placed.identity) {
             return true;
         }
         let _ = to.unlink(own);

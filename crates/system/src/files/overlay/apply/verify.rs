@@ -24,7 +24,7 @@ impl Target<'_> {
         path: &[u8],
         seen: SeenDirectory,
     ) -> Result<Arc<dyn Directory>, String> {
-        let directory = self.directory(path).map_err(|errno| match errno {
+        let directory = self.way.directory(path).map_err(|errno| match errno {
             Errno::NOENT => "its directory is gone".to_owned(),
             Errno::NOTDIR => "its directory has become something else".to_owned(),
             errno => format!("its directory cannot be opened: {errno}"),
@@ -58,7 +58,7 @@ impl Target<'_> {
         }
         if name.is_empty() {
             // The root itself, of which only the attributes can be others.
-            return match self.root.space() {
+            return match self.way.root().space() {
                 Ok(space) if !space.read_only => Ok(()),
                 _ => Err("what lies beneath cannot be written to".to_owned()),
             };
@@ -143,6 +143,7 @@ impl Target<'_> {
     /// A directory that is to be removed may hold only what was there.
     fn nothing_new(&mut self, path: &[u8], seen: SeenDirectory) -> Result<(), String> {
         let directory = self.seen_directory(path, seen)?;
+        self.way.leave();
         let tree = lock(&self.tree.tree);
         let known = tree.lower.as_ref().and_then(|lower| lower.seen(seen).ok());
         let mut new = None;

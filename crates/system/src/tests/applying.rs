@@ -1,0 +1,178 @@
+//! Writing many changes, deep ones too: how much work that is, and how it is stopped.
+
+use super::fake::FakeGuest;
+use crate::files::{
+    Creation, Directory, DirectoryEntry, FileType, Found, MemoryTree, Metadata, NewTimes, OpenOptions,
+    Opened, Overlay, Quota, Space,
+};
+use crate::{Errno, FixedClock, Mount, System};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Another tree, of which is counted how often a name is looked for.
+struct Watched {
+    inner: Arc<dyn Directory>,
+    lookups: Arc<AtomicUsize>,
+}
+
+impl Directory for Watched {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.inner.metadata()
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        Ok(match self.inner.lookup(name)? {
+            Found::Directory(inner) => {
+                Found::Directory(Arc::new(Self { inner, lookups: Arc::clone(&self.lookups) }))
+            }
+            other => other,
+        })
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        self.inner.metadata_of(name)
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        self.inner.open(name, options)
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        self.inner.entries(cookie, each)
+    }
+
+    fn create_directory(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        self.inner.create_directory(name, permissions)
+    }
+
+    fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.inner.link(name, to.innermost().unwrap_or(to), to_name)
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        self.inner.unlink(name)
+    }
+
+    fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
+        self.inner.remove_directory(name)
+    }
+
+    fn rename(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.inner.rename(name, to.innermost().unwrap_or(to), to_name)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.inner.set_permissions(permissions)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.inner.set_times(times)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        self.inner.space()
+    }
+
+    fn innermost(&self) -> Option<&dyn Directory> {
+        Some(self.inner.as_ref())
+    }
+}
+
+const NEW: OpenOptions =
+    OpenOptions { read: true, write: true, creation: Creation::New, truncate: false, permissions: 0o644 };
+
+/// The directory that lies so deep, which is made.
+fn deep(root: Arc<dyn Directory>, depth: usize) -> Arc<dyn Directory> {
+    (0..depth).fold(root, |directory, _| {
+        directory.create_directory(b"a", 0o755).expect("made");
+        within(&directory, "a")
+    })
+}
+
+fn within(directory: &Arc<dyn Directory>, name: &str) -> Arc<dyn Directory> {
+    match directory.lookup(name.as_bytes()) {
+        Ok(Found::Directory(found)) => found,
+        _ => panic!("{name} is no directory"),
+    }
+}
+
+/// A tree over a watched one, the tree beneath, and how often a name was looked for in
+/// that.
+struct Laid {
+    upper: Arc<dyn Directory>,
+    lower: Arc<dyn Directory>,
+    lookups: Arc<AtomicUsize>,
+    overlay: Overlay,
+    _guest: FakeGuest,
+}
+
+fn laid(fill: impl FnOnce(&Arc<dyn Directory>)) -> Laid {
+    let clock = Arc::new(FixedClock::new(Duration::from_secs(1)));
+    let tree = MemoryTree::new(Arc::new(Quota::new(1 << 30, 1 << 20)), 7, clock);
+    fill(&tree.root());
+    let lookups = Arc::new(AtomicUsize::new(0));
+    let watched = Arc::new(Watched { inner: tree.root(), lookups: Arc::clone(&lookups) });
+    let (mount, overlay) = Mount::tree(watched, "/work").overlay();
+    let system = System::builder().mount(mount).file_count(1 << 20).build().expect("a system");
+    Laid { upper: overlay.root(), lower: tree.root(), lookups, overlay, _guest: FakeGuest::new(system) }
+}
+
+#[test]
+fn deep_changes_are_written_without_walking_from_the_root_for_each() {
+    const DEPTH: usize = 800;
+    const MANY: usize = 100;
+    let laid = laid(|_| {});
+    let bottom = deep(Arc::clone(&laid.upper), DEPTH);
+    for number in 0..MANY {
+        let name = format!("d{number}");
+        bottom.create_directory(name.as_bytes(), 0o755).expect("made");
+        let directory = within(&bottom, &name);
+        directory.open(b"file", &NEW).map(drop).expect("made");
+        // All of them are links to the first.
+        if number > 0 {
+            directory.unlink(b"file").expect("removed");
+            within(&bottom, "d0").link(b"file", directory.as_ref(), b"file").expect("linked");
+        }
+    }
+    let changes = laid.overlay.changes().expect("told");
+    assert_eq!(changes.len(), DEPTH + 2 * MANY);
+    laid.lookups.store(0, Ordering::Relaxed);
+    changes.apply().expect("written");
+    // On the way to write, to make last, and to set times, and to the first of the
+    // links: each directory once or twice.
+    let lookups = laid.lookups.load(Ordering::Relaxed);
+    assert!(lookups < 6 * (DEPTH + 2 * MANY), "{lookups}");
+    let bottom = (0..DEPTH).fold(laid.lower, |directory, _| within(&directory, "a"));
+    let file = within(&bottom, "d99").metadata_of(b"file").expect("there");
+    assert_eq!((file.file_type, file.links), (FileType::RegularFile, MANY as u64));
+}
+
+#[test]
+fn many_deep_names_are_removed_in_time() {
+    const DEPTH: usize = 1800;
+    const MANY: usize = 200;
+    let mut laid = laid(|root| {
+        let bottom = deep(Arc::clone(root), DEPTH);
+        for number in 0..MANY {
+            bottom.open(format!("{number}").as_bytes(), &NEW).map(drop).expect("made");
+        }
+    });
+    let bottom = (0..DEPTH).fold(Arc::clone(&laid.upper), |directory, _| within(&directory, "a"));
+    for number in 0..MANY {
+        bottom.unlink(format!("{number}").as_bytes()).expect("removed");
+    }
+    let changes = laid.overlay.changes().expect("told");
+    assert_eq!(changes.len(), MANY);
+    let begun = Instant::now();
+    changes.apply().expect("written");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    laid.lower = (0..DEPTH).fold(laid.lower, |directory, _| within(&directory, "a"));
+    laid.lower.entries(0, &mut |_| panic!("something is left")).expect("listed");
+}
