@@ -5,8 +5,10 @@ use crate::descriptors::Object;
 use crate::wait::HostDescriptor;
 use crate::{Answer, Call, Errno, Fault, System, pieces};
 use rustix::termios::{
-    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, Winsize,
+    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
+    Termios, Winsize,
 };
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of the guest's struct termios: four words of modes, the line discipline,
 /// 32 control characters, padding, two speeds.
@@ -73,10 +75,24 @@ pub(super) fn tcsetattr(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let before = rustix::termios::tcgetattr(&host).map_err(Errno::from)?;
     let mut settings = before.clone();
     decode(&bytes, &mut settings);
-    // A terminal that was stopped is not drained until it goes on.
-    let drained = host.clone();
-    pieces::aside(move || rustix::termios::tcsetattr(drained, action, &settings))?.map_err(Errno::from)?;
-    system.terminal.remember(host, before);
+    // A terminal that was stopped is not drained until it goes on, and may do so once
+    // the run is over.
+    let lent = Arc::clone(&system.terminal.lent);
+    let (drained, remembered) = (host.clone(), (host, before));
+    let set = move || {
+        if action != OptionalActions::Now {
+            rustix::termios::tcdrain(&drained)?;
+        }
+        let mut lent = lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let Lent::Yes { before } = &mut *lent else { return Ok(()) };
+        if action == OptionalActions::Flush {
+            rustix::termios::tcflush(&drained, QueueSelector::IFlush)?;
+        }
+        rustix::termios::tcsetattr(&drained, OptionalActions::Now, &settings)?;
+        before.get_or_insert(remembered);
+        rustix::io::Result::Ok(())
+    };
+    pieces::aside(set)?.map_err(Errno::from)?;
     ok(0)
 }
 
@@ -141,22 +157,31 @@ fn decode(bytes: &[u8; TERMIOS_BYTES], settings: &mut Termios) {
     }
 }
 
-/// The terminal's settings before the guest changed them. They come back when
-/// this is dropped.
+/// The terminal's settings before the guest changed them. They come back when this is
+/// dropped, and from then on nothing changes them for the guest.
 #[derive(Default)]
-pub(crate) struct SavedTerminal(Option<(HostDescriptor, Termios)>);
+pub(crate) struct SavedTerminal {
+    lent: Arc<Mutex<Lent>>,
+}
 
-impl SavedTerminal {
-    fn remember(&mut self, host: HostDescriptor, settings: Termios) {
-        self.0.get_or_insert((host, settings));
+/// Whether the guest has the terminal.
+enum Lent {
+    Yes { before: Option<(HostDescriptor, Termios)> },
+    TakenBack,
+}
+
+impl Default for Lent {
+    fn default() -> Self {
+        Self::Yes { before: None }
     }
 }
 
 impl Drop for SavedTerminal {
     fn drop(&mut self) {
-        if let Some((host, settings)) = &self.0 {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Lent::Yes { before: Some((host, settings)) } = std::mem::replace(&mut *lent, Lent::TakenBack) {
             // The terminal may be gone, and then there is nothing to put back.
-            let _ = rustix::termios::tcsetattr(host, OptionalActions::Now, settings);
+            let _ = rustix::termios::tcsetattr(host, OptionalActions::Now, &settings);
         }
     }
 }

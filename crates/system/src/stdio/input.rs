@@ -1,8 +1,9 @@
 //! Standard input.
 
+use super::host::{HostStream, Way};
 use super::pump::ReadPump;
 use super::{CHUNK, Readiness};
-use crate::wait::{HostDescriptor, wait_for};
+use crate::wait::HostDescriptor;
 use crate::{Errno, Fault, Waiter};
 use rustix::event::PollFlags;
 use std::io::Read;
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Input {
 
 enum Source {
     Bytes { bytes: Vec<u8>, read: usize },
-    Host(HostDescriptor),
+    Host(HostStream),
     Pump(ReadPump),
 }
 
@@ -53,14 +54,15 @@ pub(crate) struct InputStream {
 
 impl InputStream {
     pub(crate) fn new(input: Input) -> Self {
+        let host = |host| Source::Host(HostStream::new(host, Way::In));
         let source = match input {
             Input::Empty => Source::Bytes { bytes: Vec::new(), read: 0 },
             Input::Bytes(bytes) => Source::Bytes { bytes, read: 0 },
             Input::Reader(reader) => Source::Pump(ReadPump::new(reader)),
-            Input::Descriptor(descriptor) => Source::Host(HostDescriptor::Given(Arc::new(descriptor))),
-            Input::Inherit => Source::Host(HostDescriptor::Inherited(rustix::stdio::stdin())),
+            Input::Descriptor(descriptor) => host(HostDescriptor::Given(Arc::new(descriptor))),
+            Input::Inherit => host(HostDescriptor::Inherited(rustix::stdio::stdin())),
         };
-        let terminal = matches!(&source, Source::Host(host) if rustix::termios::isatty(host));
+        let terminal = matches!(&source, Source::Host(stream) if rustix::termios::isatty(stream.host()));
         Self { source: Mutex::new(source), terminal }
     }
 
@@ -71,7 +73,7 @@ impl InputStream {
     /// The descriptor of the host that it is, if it is one.
     pub(crate) fn host(&self) -> Option<HostDescriptor> {
         match &*self.source.lock().unwrap_or_else(PoisonError::into_inner) {
-            Source::Host(host) => Some(host.clone()),
+            Source::Host(stream) => Some(stream.host().clone()),
             _ => None,
         }
     }
@@ -96,14 +98,7 @@ impl InputStream {
                 *read += count;
                 Ok(count)
             }
-            Source::Host(host) => loop {
-                wait_for(waiter, host, PollFlags::IN)?;
-                match rustix::io::read(&*host, &mut *into) {
-                    Ok(count) => return Ok(count),
-                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(Errno::from(error).into()),
-                }
-            },
+            Source::Host(stream) => stream.read(into, waiter),
             Source::Pump(pump) => pump.read(into, waiter),
         }
     }
@@ -114,7 +109,7 @@ impl InputStream {
                 let bytes = bytes.len() - *read;
                 Ok(Readiness::Now { bytes: bytes as u64, hangup: bytes == 0 })
             }
-            Source::Host(host) => Ok(Readiness::On(host.clone())),
+            Source::Host(stream) => Ok(Readiness::On(stream.host().clone())),
             Source::Pump(pump) => Ok(match pump.poll()? {
                 Ok(bytes) => Readiness::Now { bytes: bytes.min(CHUNK) as u64, hangup: false },
                 Err(host) => Readiness::On(host),

@@ -2,6 +2,7 @@
 //! goes. Bytes stream through; nothing is gathered but what the user asks to
 //! capture.
 
+mod host;
 mod input;
 mod output;
 mod pump;

@@ -1,11 +1,11 @@
 //! Standard output and error.
 
+use super::host::{HostStream, Way};
 use super::pump::WritePump;
 use super::{CHUNK, Readiness};
 use crate::meter::{Charge, Meter};
-use crate::wait::{HostDescriptor, wait_for};
+use crate::wait::HostDescriptor;
 use crate::{Errno, Fault, Stop, Waiter};
-use rustix::event::PollFlags;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,7 +116,7 @@ enum Target {
     Discard,
     Capture(Capture),
     Pump(WritePump),
-    Host { host: HostDescriptor, manner: Manner },
+    Host(HostStream),
 }
 
 /// Standard output or error, as descriptors hold it.
@@ -135,10 +135,7 @@ impl OutputStream {
         budget: Arc<Budget>,
         meter: Arc<Meter>,
     ) -> Self {
-        let host = |host: HostDescriptor| {
-            let manner = Manner::of(&host);
-            Target::Host { host, manner }
-        };
+        let host = |host| Target::Host(HostStream::new(host, Way::Out));
         let target = match output {
             Output::Discard => Target::Discard,
             Output::Capture(capture) => Target::Capture(capture),
@@ -146,7 +143,7 @@ impl OutputStream {
             Output::Descriptor(descriptor) => host(HostDescriptor::Given(Arc::new(descriptor))),
             Output::Inherit => host(HostDescriptor::Inherited(inherited)),
         };
-        let terminal = matches!(&target, Target::Host { host, .. } if rustix::termios::isatty(host));
+        let terminal = matches!(&target, Target::Host(stream) if rustix::termios::isatty(stream.host()));
         Self { target: Mutex::new(target), budget, meter, terminal }
     }
 
@@ -157,7 +154,7 @@ impl OutputStream {
     /// The descriptor of the host that it is, if it is one.
     pub(crate) fn host(&self) -> Option<HostDescriptor> {
         match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Host { host, .. } => Some(host.clone()),
+            Target::Host(stream) => Some(stream.host().clone()),
             _ => None,
         }
     }
@@ -199,74 +196,14 @@ impl OutputStream {
                 pump.write(from, waiter)?;
                 Ok(from.len())
             }
-            Target::Host { host, manner } => loop {
-                wait_for(waiter, host, PollFlags::OUT)?;
-                match manner.write(host, from) {
-                    Ok(count) => return Ok(count),
-                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(Errno::from(error).into()),
-                }
-            },
+            Target::Host(stream) => stream.write(from, waiter),
         }
     }
 
     pub(crate) fn readiness(&self) -> Readiness {
         match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Host { host, .. } => Readiness::On(host.clone()),
+            Target::Host(stream) => Readiness::On(stream.host().clone()),
             _ => Readiness::Now { bytes: CHUNK as u64, hangup: false },
         }
     }
-}
-
-/// How to write to a descriptor that poll calls writable, without blocking past
-/// the deadline. Its flags are not ours to change: others may share it.
-enum Manner {
-    /// A file always takes it.
-    Whole,
-    /// The kernel is asked not to wait, whatever the descriptor's flags say.
-    WithoutWaiting,
-    /// Writable means that so many bytes fit; more could block.
-    InPieces,
-}
-
-/// Linux's PIPE_BUF.
-const PIECE: usize = 4096;
-
-impl Manner {
-    fn of(host: &HostDescriptor) -> Self {
-        use rustix::fs::FileType;
-        match rustix::fs::fstat(host).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-            Ok(FileType::RegularFile) => Self::Whole,
-            Ok(FileType::Fifo | FileType::Socket) if cfg!(target_os = "linux") => Self::WithoutWaiting,
-            _ => Self::InPieces,
-        }
-    }
-
-    fn write(&mut self, host: &HostDescriptor, from: &[u8]) -> rustix::io::Result<usize> {
-        match self {
-            Self::Whole => rustix::io::write(host, from),
-            Self::InPieces => rustix::io::write(host, &from[..from.len().min(PIECE)]),
-            Self::WithoutWaiting => match write_without_waiting(host, from) {
-                // A kernel that cannot do this for pipes.
-                Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {
-                    *self = Self::InPieces;
-                    self.write(host, from)
-                }
-                result => result,
-            },
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn write_without_waiting(host: &HostDescriptor, from: &[u8]) -> rustix::io::Result<usize> {
-    // No offset: where the descriptor stands.
-    let here = u64::MAX;
-    let flags = rustix::io::ReadWriteFlags::NOWAIT;
-    rustix::io::pwritev2(host, &[std::io::IoSlice::new(from)], here, flags)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn write_without_waiting(_host: &HostDescriptor, _from: &[u8]) -> rustix::io::Result<usize> {
-    Err(rustix::io::Errno::NOTSUP)
 }

@@ -1,10 +1,13 @@
 //! A terminal that the user attached.
 
 use super::fake::{FakeGuest, RESULT};
-use crate::{Errno, Input, Output, System};
+use crate::{Ending, Errno, Input, Output, Stop, System, Waiter};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Winsize, tcgetattr, tcsetattr, tcsetwinsize,
+};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 const R: u64 = RESULT as u64;
 const ECHO: u32 = 0o10;
@@ -83,4 +86,51 @@ fn settings_change_and_come_back() {
     assert_eq!(after.input_modes, before.input_modes);
     drop(guest);
     assert!(echoes());
+}
+
+/// Makes a call that must end at the deadline, and nothing before.
+#[track_caller]
+fn ends_at_the_deadline(guest: &mut FakeGuest, name: &str, arguments: &[u64]) {
+    let begun = Instant::now();
+    guest.waiter = Waiter::new(Some(begun + Duration::from_millis(300))).expect("a waiter");
+    let answer = guest.call(name, arguments);
+    assert!(matches!(answer, Err(Ending::Stop(Stop::Deadline))), "{name}: {answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{name}: {:?}", begun.elapsed());
+}
+
+fn iovec(guest: &mut FakeGuest, bytes: &[u8]) -> u64 {
+    let (address, length) = guest.put(bytes);
+    let pair = [(address as u32).to_le_bytes(), (length as u32).to_le_bytes()].concat();
+    guest.put(&pair).0
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_more_holds_no_one_beyond_the_deadline() {
+    // Nobody reads it, so that it is full at some time; or it is stopped.
+    for stopped in [false, true] {
+        let (mut guest, _master, slave) = guest();
+        if stopped {
+            rustix::termios::tcflow(&slave, rustix::termios::Action::OOff).expect("stopped");
+        }
+        // Lines take two bytes where they are one.
+        let iovec = iovec(&mut guest, &b"four\n".repeat(100_000));
+        ends_at_the_deadline(&mut guest, "fd_write", &[1, iovec, 1, R]);
+    }
+}
+
+#[test]
+fn a_read_that_waits_for_more_keys_ends_at_the_deadline() {
+    let (mut guest, master, slave) = guest();
+    let mut settings = tcgetattr(&slave).expect("told");
+    settings.local_modes.remove(LocalModes::ICANON);
+    // 255 keys, or 25 seconds after the last.
+    settings.special_codes[SpecialCodeIndex::VMIN] = 255;
+    settings.special_codes[SpecialCodeIndex::VTIME] = 255;
+    tcsetattr(&slave, OptionalActions::Now, &settings).expect("set");
+    rustix::io::write(&master, b"k").expect("typed");
+    let begun = Instant::now();
+    assert_eq!(guest.read(0, 100), Ok(b"k".to_vec()));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let iovec = iovec(&mut guest, &[0; 100]);
+    ends_at_the_deadline(&mut guest, "fd_read", &[0, iovec, 1, R]);
 }
