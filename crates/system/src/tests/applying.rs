@@ -2,10 +2,10 @@
 
 use super::fake::FakeGuest;
 use crate::files::{
-    Creation, Directory, DirectoryEntry, FileType, Found, MemoryTree, Metadata, NewTimes, OpenOptions,
-    Opened, Overlay, Quota, Space,
+    ApplyError, Creation, Directory, DirectoryEntry, FileType, Found, MemoryTree, Metadata, NewTimes,
+    OpenOptions, Opened, Overlay, Quota, Space,
 };
-use crate::{Errno, FixedClock, Mount, System};
+use crate::{Errno, FixedClock, Mount, Stop, System, Waiter};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +15,16 @@ use std::time::{Duration, Instant};
 struct Watched {
     inner: Arc<dyn Directory>,
     lookups: Arc<AtomicUsize>,
+    /// Who is stopped when `stop` is made or removed here.
+    waiter: Waiter,
+}
+
+impl Watched {
+    fn stop_at(&self, name: &[u8]) {
+        if name == b"stop" {
+            self.waiter.kill();
+        }
+    }
 }
 
 impl Directory for Watched {
@@ -26,7 +36,8 @@ impl Directory for Watched {
         self.lookups.fetch_add(1, Ordering::Relaxed);
         Ok(match self.inner.lookup(name)? {
             Found::Directory(inner) => {
-                Found::Directory(Arc::new(Self { inner, lookups: Arc::clone(&self.lookups) }))
+                let (lookups, waiter) = (Arc::clone(&self.lookups), self.waiter.clone());
+                Found::Directory(Arc::new(Self { inner, lookups, waiter }))
             }
             other => other,
         })
@@ -57,6 +68,7 @@ impl Directory for Watched {
     }
 
     fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
+        self.stop_at(name);
         self.inner.unlink(name)
     }
 
@@ -65,6 +77,7 @@ impl Directory for Watched {
     }
 
     fn rename(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.stop_at(to_name);
         self.inner.rename(name, to.innermost().unwrap_or(to), to_name)
     }
 
@@ -110,6 +123,7 @@ struct Laid {
     lower: Arc<dyn Directory>,
     lookups: Arc<AtomicUsize>,
     overlay: Overlay,
+    waiter: Waiter,
     _guest: FakeGuest,
 }
 
@@ -118,10 +132,13 @@ fn laid(fill: impl FnOnce(&Arc<dyn Directory>)) -> Laid {
     let tree = MemoryTree::new(Arc::new(Quota::new(1 << 30, 1 << 20)), 7, clock);
     fill(&tree.root());
     let lookups = Arc::new(AtomicUsize::new(0));
-    let watched = Arc::new(Watched { inner: tree.root(), lookups: Arc::clone(&lookups) });
+    let waiter = Waiter::new(None).expect("a waiter");
+    let watched = Watched { inner: tree.root(), lookups: Arc::clone(&lookups), waiter: waiter.clone() };
+    let watched = Arc::new(watched);
     let (mount, overlay) = Mount::tree(watched, "/work").overlay();
     let system = System::builder().mount(mount).file_count(1 << 20).build().expect("a system");
-    Laid { upper: overlay.root(), lower: tree.root(), lookups, overlay, _guest: FakeGuest::new(system) }
+    let _guest = FakeGuest::new(system);
+    Laid { upper: overlay.root(), lower: tree.root(), lookups, overlay, waiter, _guest }
 }
 
 #[test]
@@ -175,4 +192,63 @@ fn many_deep_names_are_removed_in_time() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     laid.lower = (0..DEPTH).fold(laid.lower, |directory, _| within(&directory, "a"));
     laid.lower.entries(0, &mut |_| panic!("something is left")).expect("listed");
+}
+
+#[test]
+fn writing_ends_between_two_changes_when_it_is_stopped_and_says_which_are_written() {
+    // What is replaced is renamed to its name.
+    let laid = laid(|root| {
+        for name in ["first", "stop", "third", "zero"] {
+            root.open(name.as_bytes(), &NEW).map(drop).expect("made");
+        }
+        root.create_directory(b"directory", 0o755).expect("made");
+    });
+    within(&laid.upper, "directory").set_permissions(0o700).expect("changed");
+    for name in ["first", "stop", "third"] {
+        laid.upper.unlink(name.as_bytes()).expect("removed");
+        let Ok(Opened::File(file)) = laid.upper.open(name.as_bytes(), &NEW) else { panic!("{name}") };
+        file.write_at(0, b"ours").expect("written");
+    }
+    laid.upper.unlink(b"zero").expect("removed");
+    let changes = laid.overlay.changes_within(&laid.waiter).expect("told");
+    let Err(ApplyError::Failed { errno, written, left, .. }) = changes.apply_within(&laid.waiter) else {
+        panic!("it was not stopped half-way");
+    };
+    let text = |paths: Vec<Vec<u8>>| String::from_utf8(paths.join(&b' ')).expect("text");
+    assert_eq!(
+        (errno, text(written), text(left)),
+        (Errno::CANCELED, "first stop".to_owned(), "directory third zero".to_owned())
+    );
+    let mut found = Vec::new();
+    let list = &mut |entry: DirectoryEntry<'_>| {
+        found.push(String::from_utf8_lossy(entry.name).into_owned());
+        ControlFlow::Continue(())
+    };
+    laid.lower.entries(0, list).expect("listed");
+    found.sort();
+    assert_eq!(found, ["directory", "first", "stop", "third", "zero"], "nothing half-written is left");
+    let size = |name: &[u8]| laid.lower.metadata_of(name).expect("there").size;
+    assert_eq!((size(b"stop"), size(b"third")), (4, 0));
+}
+
+#[test]
+fn nothing_is_written_nor_told_once_the_time_is_over() {
+    let laid = laid(|_| {});
+    for number in 0..200 {
+        laid.upper.open(format!("{number}").as_bytes(), &NEW).map(drop).expect("made");
+    }
+    let changes = laid.overlay.changes().expect("told");
+    for (waiter, stop) in
+        [(Waiter::new(Some(Instant::now())), Stop::Deadline), (Waiter::new(None), Stop::Killed)]
+    {
+        let waiter = waiter.expect("a waiter");
+        if stop == Stop::Killed {
+            waiter.kill();
+        }
+        assert_eq!(laid.overlay.changes_within(&waiter).err(), Some(Errno::CANCELED));
+        let stopped = changes.apply_within(&waiter);
+        assert!(matches!(&stopped, Err(ApplyError::Stopped { stop: is }) if *is == stop), "{stopped:?}");
+    }
+    laid.lower.entries(0, &mut |_| panic!("something was written")).expect("listed");
+    changes.apply().expect("written");
 }

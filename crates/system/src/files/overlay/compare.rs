@@ -7,6 +7,7 @@ use crate::files::memory::{
 };
 use crate::files::{File, FileType, PATH_BYTES};
 use crate::meter::Charge;
+use crate::pieces::Steps;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,7 +58,8 @@ pub(super) fn changes(memory: &MemoryTree) -> Result<(Vec<Change>, Charge), Errn
     if tree.lower.is_none() {
         return Ok((found, charge));
     }
-    let mut walk = Walk { memory, tree: &mut tree, found: &mut found, charge, scratch };
+    let mut walk =
+        Walk { memory, tree: &mut tree, found: &mut found, charge, scratch, steps: Steps::default() };
     walk.root()?;
     // Not recursive: a guest may nest directories as deep as its quota goes.
     let root = Pair { path: Vec::new(), before: Some(LOWER_ROOT), after: Some(ROOT) };
@@ -88,6 +90,7 @@ struct Walk<'a> {
     /// For what is found, and for what is only needed to find it.
     charge: Charge,
     scratch: Charge,
+    steps: Steps,
 }
 
 impl Pair {
@@ -138,6 +141,7 @@ impl Walk<'_> {
             names.extend(self.tree.entries(inode)?.after(0).map(|(_, name, _)| Arc::clone(name)));
         }
         for name in names {
+            self.steps.step()?;
             let mut path = pair.path.clone();
             if !path.is_empty() {
                 path.push(b'/');

@@ -6,9 +6,10 @@ mod compare;
 
 use super::memory::{LOWER_ROOT, MemoryTree, Origin, SeenDirectory, lock};
 use super::{Creation, Directory, File, FileType, HostDirectory, Metadata, OpenOptions, Opened, Quota};
-use crate::Errno;
 use crate::clock::Clock;
 use crate::meter::Charge;
+use crate::pieces::work_for;
+use crate::{Errno, Waiter};
 pub use apply::{ApplyError, Refusal};
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -98,6 +99,16 @@ impl Overlay {
         let (changes, charge) = compare::changes(tree)?;
         let target = Some((tree.clone(), Arc::clone(target)));
         Ok(Changes { changes, target, _charge: Some(charge) })
+    }
+
+    /// As [`changes`](Self::changes), within a time: a program can make so many of them
+    /// that to find them takes minutes.
+    ///
+    /// # Errors
+    /// As there; ECANCELED at the waiter's deadline, or once it is stopped.
+    pub fn changes_within(&self, waiter: &Waiter) -> Result<Changes, Errno> {
+        let (changes, stop) = work_for(waiter, || self.changes());
+        if stop.is_some() { Err(Errno::CANCELED) } else { changes }
     }
 }
 

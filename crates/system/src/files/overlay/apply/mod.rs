@@ -11,9 +11,11 @@ mod put;
 mod verify;
 mod way;
 
-use super::{Change, Changes, File, MemoryTree, Origin, Source, Version};
-use crate::Errno;
+use super::{Change, Changes, File, Kind, MemoryTree, Origin, Source, Version};
 use crate::files::{FileType, NewTimes};
+use crate::pieces::{Steps, go_on, work_for};
+use crate::{Errno, Stop, Waiter};
+use put::Allowed;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use verify::Thorough;
@@ -64,7 +66,14 @@ pub enum ApplyError {
         /// Bytes that are free.
         free: u64,
     },
-    /// It failed half-way.
+    /// They were to be written within a time, or until somebody stops it, and that
+    /// came first. Nothing has been written.
+    #[error("{stop}, before anything was written")]
+    Stopped {
+        /// What came.
+        stop: Stop,
+    },
+    /// It failed half-way, or was stopped there, which is ECANCELED.
     #[error(
         "'{}' could not be written: {errno}; changes written: {}, not written: {}",
         path.escape_ascii(), written.len(), left.len()
@@ -74,7 +83,8 @@ pub enum ApplyError {
         path: Vec<u8>,
         /// What went wrong.
         errno: Errno,
-        /// The paths of the changes that have been written.
+        /// The paths of the changes that have been written. A directory that was made
+        /// may lack its times and permissions yet.
         written: Vec<Vec<u8>>,
         /// The paths of those that have not, `path` among them. What stood there
         /// before stands there still, but for a directory in place of which
@@ -102,9 +112,7 @@ struct Target<'a> {
     placed: HashMap<u64, Placed>,
     /// The paths of the directories in which something was written.
     touched: BTreeSet<Vec<u8>>,
-    /// Bytes of content that may still be written.
-    // BOUND: what was added up can grow meanwhile, where others write to it too.
-    room: u64,
+    allowed: Allowed<'a>,
 }
 
 struct Placed {
@@ -118,9 +126,42 @@ impl Changes {
     /// Writes all of them to the tree beneath, if nobody else has changed there
     /// what the program has changed: then nothing is written.
     ///
+    /// It takes as long as it takes: see [`apply_within`](Self::apply_within).
+    ///
     /// # Errors
     /// [`ApplyError`].
     pub fn apply(&self) -> Result<(), ApplyError> {
+        self.apply_by(None)
+    }
+
+    /// As [`apply`](Self::apply), within a time. Until the first of them is written, the
+    /// waiter's deadline or [`Waiter::stop`] ends it with nothing written
+    /// ([`ApplyError::Stopped`]). From then on the deadline does nothing, for half of
+    /// the changes would be worse than either; but `stop`, from another thread, ends it
+    /// between two of them: [`ApplyError::Failed`] with ECANCELED tells which are
+    /// written. No file is ever left half-written.
+    ///
+    /// ```
+    /// use bellglass_system::{Access, Mount, System, Waiter};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let (mount, overlay) = Mount::directory(directory.path(), "/work", Access::ReadOnly).overlay();
+    /// let system = System::builder().mount(mount).build()?;
+    /// // ... the program runs ...
+    /// let waiter = Waiter::new(Some(Instant::now() + Duration::from_secs(10)))?;
+    /// overlay.changes_within(&waiter)?.apply_within(&waiter)?;
+    /// # drop(system);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub fn apply_within(&self, waiter: &Waiter) -> Result<(), ApplyError> {
+        self.apply_by(Some(waiter))
+    }
+
+    fn apply_by(&self, waiter: Option<&Waiter>) -> Result<(), ApplyError> {
         let Some((tree, root)) = &self.target else { return Ok(()) };
         let mut target = Target {
             tree,
@@ -129,34 +170,51 @@ impl Changes {
             attributed: HashSet::new(),
             placed: HashMap::new(),
             touched: BTreeSet::new(),
-            room: 0,
+            allowed: Allowed { room: 0, waiter },
         };
-        let refusals: Vec<Refusal> = self
-            .changes
-            .iter()
-            .filter_map(|change| match target.verify(change, Thorough::Yes) {
-                Ok(()) => None,
-                Err(reason) => Some(Refusal { path: change.path.clone(), reason }),
-            })
-            .collect();
-        if !refusals.is_empty() {
-            return Err(ApplyError::Refused { refusals });
-        }
+        let checked = match waiter {
+            None => self.check(&mut target),
+            Some(waiter) => {
+                let (checked, _) = work_for(waiter, || self.check(&mut target));
+                waiter.go_on().map_err(|stop| ApplyError::Stopped { stop })?;
+                checked
+            }
+        };
         // Held until all is written.
-        let _pinned = self.pin()?;
-        let mut written = Vec::new();
-        let mut at: &[u8] = &[];
-        target.room = plan::check(&target, &self.changes, &mut at).map_err(|stopped| match stopped {
-            plan::Stopped::At(error) => error,
-            plan::Stopped::Errno(errno) => self.failed(at, errno, Vec::new()),
-        })?;
+        let _pinned = checked?;
+        let (mut written, mut at): (_, &[u8]) = (Vec::new(), &[]);
         let result = target.write(&self.changes, &mut written, &mut at);
         result.map_err(|errno| self.failed(at, errno, written))
     }
 
+    /// Whether all of them may be written; what has to be held open for that.
+    fn check(&self, target: &mut Target<'_>) -> Result<Vec<Arc<dyn File>>, ApplyError> {
+        let mut refusals = Vec::new();
+        for change in &self.changes {
+            go_on().map_err(|errno| self.failed(&change.path, errno, Vec::new()))?;
+            if let Err(reason) = target.verify(change, Thorough::Yes) {
+                refusals.push(Refusal { path: change.path.clone(), reason });
+            }
+        }
+        if !refusals.is_empty() {
+            return Err(ApplyError::Refused { refusals });
+        }
+        let pinned = self.pin()?;
+        let mut at: &[u8] = &[];
+        let room = plan::check(target, &self.changes, &mut at).map_err(|stopped| match stopped {
+            plan::Stopped::At(error) => error,
+            plan::Stopped::Errno(errno) => self.failed(at, errno, Vec::new()),
+        })?;
+        target.allowed.room = room;
+        Ok(pinned)
+    }
+
     /// What came of the changes when it failed at a path.
     fn failed(&self, at: &[u8], errno: Errno, mut written: Vec<&[u8]>) -> ApplyError {
-        written.retain(|path| *path != at);
+        // Where it is stopped, all that was begun is done.
+        if errno != Errno::CANCELED {
+            written.retain(|path| *path != at);
+        }
         let done: HashSet<&[u8]> = written.iter().copied().collect();
         let paths = self.changes.iter().map(|change| change.path.as_slice());
         let left = paths.filter(|path| !done.contains(path)).map(<[u8]>::to_vec).collect();
@@ -178,7 +236,9 @@ impl Changes {
             })
             .collect();
         let mut pinned = Vec::new();
+        let mut steps = Steps::default();
         for change in &self.changes {
+            steps.step().map_err(|errno| self.failed(&change.path, errno, Vec::new()))?;
             if let Some(after) = &change.after
                 && let Source::Above { below: Some(origin), .. } = &after.source
                 && replaced.contains(origin)
@@ -218,6 +278,7 @@ impl Target<'_> {
         let cleared = cleared(changes);
         for (index, change) in changes.iter().enumerate() {
             *at = &change.path;
+            self.allowed.go_on()?;
             let Some(after) = &change.after else { continue };
             let was_directory =
                 change.before.as_ref().is_some_and(|before| before.file_type == FileType::Directory);
@@ -227,6 +288,7 @@ impl Target<'_> {
                     below.take_while(|other| is_below(&other.path, &change.path)).collect();
                 for other in below.into_iter().rev() {
                     *at = &other.path;
+                    self.allowed.go_on()?;
                     self.remove(other)?;
                     written.push(&other.path);
                 }
@@ -234,11 +296,14 @@ impl Target<'_> {
                 self.remove(change)?;
             }
             self.put(change, after)?;
-            written.push(&change.path);
+            if !is_of_directory(change) {
+                written.push(&change.path);
+            }
         }
         let removed = changes.iter().zip(cleared).rev();
         for (change, _) in removed.filter(|(change, cleared)| change.after.is_none() && !cleared) {
             *at = &change.path;
+            self.allowed.go_on()?;
             self.remove(change)?;
             written.push(&change.path);
         }
@@ -247,6 +312,7 @@ impl Target<'_> {
         // their times, and their permissions may forbid it.
         for change in changes.iter().rev() {
             *at = &change.path;
+            self.allowed.go_on()?;
             if let Some(after) = &change.after
                 && after.file_type == FileType::Directory
             {
@@ -258,6 +324,9 @@ impl Target<'_> {
                 if change.times_set {
                     directory.set_times(times(after))?;
                 }
+                if is_of_directory(change) {
+                    written.push(&change.path);
+                }
             }
         }
         Ok(())
@@ -267,6 +336,7 @@ impl Target<'_> {
     fn synchronize(&mut self) -> Result<(), Errno> {
         self.way.start_again();
         for path in std::mem::take(&mut self.touched) {
+            self.allowed.go_on()?;
             match self.way.directory(&path) {
                 Ok(directory) => directory.synchronize()?,
                 // It has been removed after that.
@@ -276,6 +346,12 @@ impl Target<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether only a directory's attributes are others, which are written at the end.
+fn is_of_directory(change: &Change) -> bool {
+    let is_directory = |after: &Version| after.file_type == FileType::Directory;
+    change.kind == Kind::Attributes && change.after.as_ref().is_some_and(is_directory)
 }
 
 fn is_below(path: &[u8], above: &[u8]) -> bool {

@@ -9,6 +9,7 @@ use super::super::{Change, Kind};
 use super::{ApplyError, Target, own_name, split};
 use crate::Errno;
 use crate::files::{Creation, Directory, FileType, OpenOptions, Opened};
+use crate::pieces::{Steps, go_on};
 use rustix::process::{Resource, getrlimit};
 use std::collections::HashSet;
 
@@ -56,6 +57,7 @@ pub(super) fn check<'c>(
     let mut files = HashSet::new();
     for change in changes.iter().filter(|change| change.kind != Kind::Attributes) {
         *at = &change.path;
+        go_on()?;
         let Some(after) = &change.after else { continue };
         sum.names = sum.names.saturating_add(1);
         sum.add(split(&change.path).1.len() as u64);
@@ -74,7 +76,9 @@ pub(super) fn check<'c>(
             let mut offset = 0;
             // BOUND: the pieces of a file in memory are counted by the quota, those of
             // a file of the host are its owner's.
+            let mut steps = Steps::default();
             while let Some(piece) = file.next_data(offset)? {
+                steps.step()?;
                 data = data.saturating_add(piece.end.saturating_sub(piece.start));
                 if piece.end <= offset {
                     break;

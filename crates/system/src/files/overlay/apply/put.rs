@@ -3,9 +3,36 @@
 use super::super::{Change, Kind, Version};
 use super::verify::Thorough;
 use super::{Placed, Target, own_name, split, times};
-use crate::Errno;
 use crate::files::memory::identity;
 use crate::files::{Creation, Directory, File, FileType, OpenOptions, Opened};
+use crate::{Errno, Waiter};
+
+/// How far writing may go.
+pub(super) struct Allowed<'a> {
+    /// Bytes of content that may still be written.
+    // BOUND: what was added up can grow meanwhile, where others write to it too.
+    pub(super) room: u64,
+    /// Who may stop it. Its deadline is one for the time before.
+    pub(super) waiter: Option<&'a Waiter>,
+}
+
+impl Allowed<'_> {
+    /// ECANCELED once somebody has stopped it. Not by way of the thread's work: what
+    /// was begun must be able to be put in order.
+    pub(super) fn go_on(&self) -> Result<(), Errno> {
+        match self.waiter.and_then(Waiter::stopped) {
+            Some(_) => Err(Errno::CANCELED),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether so many more bytes may be written now.
+    fn take(&mut self, bytes: u64) -> Result<(), Errno> {
+        self.go_on()?;
+        self.room = self.room.checked_sub(bytes).ok_or(Errno::DQUOT)?;
+        Ok(())
+    }
+}
 
 impl Target<'_> {
     pub(super) fn remove(&mut self, change: &Change) -> Result<(), Errno> {
@@ -85,13 +112,13 @@ impl Target<'_> {
                 let own = own_name()?;
                 let inode = after.inode_above();
                 if !self.link_to_first(inode, directory.as_ref(), &own) {
-                    write_file(directory.as_ref(), &own, after, &mut self.room)?;
+                    write_file(directory.as_ref(), &own, after, &mut self.allowed)?;
                 }
                 let made = directory.metadata_of(&own).inspect_err(|_| _ = directory.unlink(&own))?;
                 let made = identity(&made);
                 match &now {
                     Some(_) => replace(directory.as_ref(), &own, name)?,
-                    None => appear(directory.as_ref(), &own, name, after, &mut self.room)?,
+                    None => appear(directory.as_ref(), &own, name, after, &mut self.allowed)?,
                 }
                 if let Some(inode) = inode {
                     let placed = Placed { parent: parent.to_vec(), name: name.to_vec(), identity: made };
@@ -125,7 +152,7 @@ fn write_file(
     directory: &dyn Directory,
     name: &[u8],
     version: &Version,
-    room: &mut u64,
+    allowed: &mut Allowed<'_>,
 ) -> Result<(), Errno> {
     let options = OpenOptions {
         read: false,
@@ -136,7 +163,7 @@ fn write_file(
     };
     let Opened::File(to) = directory.open(name, &options)? else { return Err(Errno::IO) };
     let mut fill = || {
-        copy(version.open()?.as_ref(), to.as_ref(), room)?;
+        copy(version.open()?.as_ref(), to.as_ref(), allowed)?;
         to.set_permissions(version.permissions)?;
         to.set_times(times(version))?;
         to.synchronize()
@@ -147,7 +174,7 @@ fn write_file(
     })
 }
 
-fn copy(from: &dyn File, to: &dyn File, room: &mut u64) -> Result<(), Errno> {
+fn copy(from: &dyn File, to: &dyn File, allowed: &mut Allowed<'_>) -> Result<(), Errno> {
     let size = from.metadata()?.size;
     let mut buffer = vec![0; 64 << 10];
     let mut end = 0;
@@ -166,7 +193,7 @@ fn copy(from: &dyn File, to: &dyn File, room: &mut u64) -> Result<(), Errno> {
                 // It has been cut meanwhile.
                 return to.set_size(offset);
             }
-            *room = room.checked_sub(count as u64).ok_or(Errno::DQUOT)?;
+            allowed.take(count as u64)?;
             write_all(to, offset, piece.get(..count).unwrap_or_default())?;
             offset += count as u64;
             end = offset;
@@ -200,7 +227,7 @@ fn appear(
     own: &[u8],
     name: &[u8],
     version: &Version,
-    room: &mut u64,
+    allowed: &mut Allowed<'_>,
 ) -> Result<(), Errno> {
     let renamed = directory.rename_new(own, directory, name);
     if renamed != Err(Errno::NOTSUP) {
@@ -216,8 +243,8 @@ fn appear(
         // from its first moment on.
         Err(_) => {
             directory.unlink(own)?;
-            *room = room.saturating_add(version.size);
-            write_file(directory, name, version, room)
+            allowed.room = allowed.room.saturating_add(version.size);
+            write_file(directory, name, version, allowed)
         }
     }
 }
