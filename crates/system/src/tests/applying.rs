@@ -5,19 +5,22 @@ use crate::files::{
     ApplyError, Creation, Directory, DirectoryEntry, FileType, Found, MemoryTree, Metadata, NewTimes,
     OpenOptions, Opened, Overlay, Quota, Space,
 };
-use crate::{Errno, FixedClock, Mount, Stop, System, Waiter};
+use crate::{Access, Errno, FixedClock, Mount, Stop, System, Waiter};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Another tree, of which is counted how often a name is looked for.
+/// Another tree, of which is counted how often a name is looked for, and which takes no
+/// names of more than [`NAME`] bytes.
 struct Watched {
     inner: Arc<dyn Directory>,
     lookups: Arc<AtomicUsize>,
     /// Who is stopped when `stop` is made or removed here.
     waiter: Waiter,
 }
+
+const NAME: usize = 100;
 
 impl Watched {
     fn stop_at(&self, name: &[u8]) {
@@ -44,6 +47,9 @@ impl Directory for Watched {
     }
 
     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        if name.len() > NAME {
+            return Err(Errno::NAMETOOLONG);
+        }
         self.inner.metadata_of(name)
     }
 
@@ -251,4 +257,58 @@ fn nothing_is_written_nor_told_once_the_time_is_over() {
     }
     laid.lower.entries(0, &mut |_| panic!("something was written")).expect("listed");
     changes.apply().expect("written");
+}
+
+#[test]
+fn a_file_that_the_host_does_not_take_is_refused_before_anything_is_written() {
+    const SIZE: u64 = 1 << 62;
+    let directory = tempfile::tempdir().expect("a directory");
+    let beside = tempfile::tempfile_in(&directory).expect("a file");
+    let (mount, overlay) = Mount::directory(directory.path(), "/work", Access::ReadOnly).overlay();
+    let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
+    for name in ["first", "huge"] {
+        let fd = guest.open(&format!("/work/{name}"), 1 | 8).expect("made");
+        guest.write(fd, b"ours").expect("written");
+        if name == "huge" {
+            guest.wasi("fd_filestat_set_size", &[fd, SIZE]).expect("grown");
+        }
+        guest.close(fd);
+    }
+    let applied = overlay.changes().expect("told").apply();
+    let names = std::fs::read_dir(directory.path()).expect("listed").count();
+    // Where it is tmpfs it takes such a file.
+    if beside.set_len(SIZE).is_ok() {
+        assert!(applied.is_ok() && names == 2, "{applied:?}");
+        return;
+    }
+    let Err(ApplyError::Refused { refusals }) = applied else { panic!("{applied:?}") };
+    assert_eq!((refusals.len(), names), (1, 0), "{refusals:?}");
+    assert_eq!(refusals[0].path, b"huge");
+    assert!(refusals[0].reason.contains("no file of 4611686018427387904 bytes: EFBIG"), "{refusals:?}");
+}
+
+#[test]
+fn a_name_that_the_host_does_not_take_is_refused_before_anything_is_written() {
+    let laid = laid(|_| {});
+    laid.upper.open(b"a", &NEW).map(drop).expect("made");
+    laid.upper.create_directory(b"new", 0o755).expect("made");
+    // What is new is not asked of the tree beneath.
+    within(&laid.upper, "new").open(&[b'x'; NAME + 1], &NEW).map(drop).expect("made");
+    let applied = laid.overlay.changes().expect("told").apply();
+    let Err(ApplyError::Refused { refusals }) = applied else { panic!("{applied:?}") };
+    assert!(refusals.len() == 1 && refusals[0].reason.contains("ENAMETOOLONG"), "{refusals:?}");
+    laid.lower.entries(0, &mut |_| panic!("something was written")).expect("listed");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_of_the_kernel_within_is_refused_before_anything_is_written() {
+    let (mount, overlay) = Mount::directory("/", "/work", Access::ReadOnly).overlay();
+    let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
+    let path = guest.text("/work/proc");
+    guest.libc("chmod", &[path, 0o700]).expect("changed");
+    let applied = overlay.changes().expect("told").apply();
+    let Err(ApplyError::Refused { refusals }) = applied else { panic!("{applied:?}") };
+    assert!(refusals.len() == 1 && refusals[0].path == b"proc", "{refusals:?}");
+    assert!(refusals[0].reason.contains("it cannot be opened: EACCES"), "{refusals:?}");
 }

@@ -7,6 +7,7 @@
 //! the disk before it has its name, and so are the names at the end.
 
 mod plan;
+mod probe;
 mod put;
 mod verify;
 mod way;
@@ -206,7 +207,11 @@ impl Changes {
             plan::Stopped::Errno(errno) => self.failed(at, errno, Vec::new()),
         })?;
         target.allowed.room = room;
-        Ok(pinned)
+        match probe::refusals(target, &self.changes) {
+            Ok(refusals) if refusals.is_empty() => Ok(pinned),
+            Ok(refusals) => Err(ApplyError::Refused { refusals }),
+            Err(errno) => Err(self.failed(&[], errno, Vec::new())),
+        }
     }
 
     /// What came of the changes when it failed at a path.

@@ -87,6 +87,12 @@ impl Target<'_> {
             {
                 self.nothing_new(&change.path, *seen)
             }
+            // Its attributes are written last, when all else is: by then it must not
+            // be one of the kernel's own.
+            (Source::Below { directory: Some(_), .. }, _) => {
+                let opened = self.way.directory(&change.path);
+                opened.map(drop).map_err(|errno| format!("it cannot be opened: {errno}"))
+            }
             _ => Ok(()),
         }
     }
