@@ -9,6 +9,7 @@ use crate::launch::{CellProcess, Zygote, find_cell};
 use crate::monitor::link::Link;
 use crate::sandbox::compiled;
 use crate::{Error, Image, Sandbox, SandboxBuilder, Start};
+use bellglass_fork::FileSizeSignal;
 use bellglass_wire::Interruption;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,9 @@ impl PoolBuilder {
             changed: Condvar::new(),
         });
         let kept = Arc::clone(&stock);
+        // The keeper makes memory to share, which is a file that may not grow: it inherits
+        // that it is not ended for it.
+        let _kept_away = FileSizeSignal::keep_away();
         let keeper = std::thread::Builder::new()
             .name("bellglass-pool".to_owned())
             .spawn(move || kept.keep())

@@ -524,6 +524,8 @@ impl SandboxBuilder {
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(self) -> Result<Sandbox, Error> {
+        // Memory to share and archives that are unpacked are files too: see `run`.
+        let _kept = FileSizeSignal::keep_away();
         match self.isolation {
             Isolation::Process => self.build_process(),
             Isolation::Thread => self.build_thread(),

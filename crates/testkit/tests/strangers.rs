@@ -231,3 +231,32 @@ fn little_time() {
         assert!(is_told, "{processor_time:?}: {outcome:?}");
     }
 }
+
+/// To set a guest up is to make files too: memory that both share, at least.
+#[test]
+fn a_guest_is_set_up_where_no_file_may_grow() {
+    crate::run_alone("strangers::no_files", &[]);
+}
+
+#[test]
+#[ignore = "limits its whole process: see above"]
+fn no_files() {
+    use bellglass::{Isolation, Pool};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let image = ToyImage::from_wat(
+        r#"(module (memory (export "memory") 1) (func (export "run") (result i32) (i32.const 7)))"#,
+    );
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(1), maximum }).expect("less is allowed");
+    for isolation in [Isolation::Process, Isolation::Thread] {
+        let sandbox = Sandbox::builder(image.open()).isolation(isolation).build().expect("a guest");
+        assert_eq!(sandbox.run().outcome, Outcome::Exited { code: 7 }, "{isolation:?}");
+    }
+    let pool = Pool::builder(image.open()).size(1).build().expect("a pool");
+    let begun = Instant::now();
+    while pool.ready() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no cell is ready");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(pool.sandbox().build().expect("a cell").run().outcome, Outcome::Exited { code: 7 });
+}
