@@ -41,6 +41,8 @@ pub struct Sandbox {
     start: Start,
     limits: Limits,
     time_from: Option<Instant>,
+    /// What it took to look through what is mounted: of the time that the run may take.
+    set_up: Duration,
 }
 
 /// Where the guest is; see [`Isolation`].
@@ -128,8 +130,8 @@ impl Sandbox {
         // What is written for the guest, by this thread or those that it starts, may
         // meet `ulimit -f`: that is for the guest to hear of.
         let _kept = FileSizeSignal::keep_away();
-        let Self { guest, waiter, image, start, limits, time_from } = self;
-        let time_from = time_from.unwrap_or(begun);
+        let Self { guest, waiter, image, start, limits, time_from, set_up } = self;
+        let time_from = time_from.or_else(|| begun.checked_sub(set_up)).unwrap_or(begun);
         let warning = limits.timeout.and_then(|timeout| time_from.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
         let waiter = waiter.with_deadline(deadline);
@@ -463,8 +465,9 @@ impl SandboxBuilder {
         self
     }
 
-    /// Counts [`Limits::timeout`] from this moment on, and not only from the start of
-    /// the program: for what was done for this run before, such as compiling its module.
+    /// Counts [`Limits::timeout`] from this moment on. Without this it holds what it takes
+    /// to look through what is mounted and the program from its start on, together. With it
+    /// also what was done for this run before, such as compiling its module.
     pub fn time_from(mut self, moment: Instant) -> Self {
         self.time_from = Some(moment);
         self
@@ -580,7 +583,10 @@ impl SandboxBuilder {
             set_up(&waiter, &limits, time_from),
         )?
         .processor_time(process.processor_time());
-        let mut monitor = Monitor::new(link, system.build()?, waiter.clone(), limits.clone());
+        let begun = Instant::now();
+        let system = system.build()?;
+        let set_up = begun.elapsed();
+        let mut monitor = Monitor::new(link, system, waiter.clone(), limits.clone());
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
         monitor.walls.push(process.bound_memory(&limits));
@@ -593,6 +599,7 @@ impl SandboxBuilder {
             start,
             limits,
             time_from,
+            set_up,
         })
     }
 
@@ -628,7 +635,10 @@ impl SandboxBuilder {
         .processor_time(move || clock.used());
         let routes =
             route(&image, Arc::clone(program.signatures()), parse(handlers)?, observers, unsupported)?;
-        let mut answers = Answers::new(system.build()?, waiter.clone(), limits.clone());
+        let begun = Instant::now();
+        let system = system.build()?;
+        let set_up = begun.elapsed();
+        let mut answers = Answers::new(system, waiter.clone(), limits.clone());
         answers.routes = routes;
         let guest = ThreadGuest::new(program, answers, time);
         let ringer = guest.ringer();
@@ -636,7 +646,7 @@ impl SandboxBuilder {
             ringer.interrupt(signal.number());
             true
         }));
-        Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits, time_from })
+        Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits, time_from, set_up })
     }
 }
 
