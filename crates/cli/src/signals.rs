@@ -4,6 +4,7 @@
 use crate::exit::ExitCode;
 use crate::terminal;
 use bellglass::Controls;
+use bellglass::system::Waiter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,13 +21,14 @@ pub(crate) fn outlive_full_files() -> std::io::Result<()> {
 }
 
 /// What a signal does now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Does {
     /// It goes to the guest.
     Interrupt,
     /// It ends the command.
     End,
-    Nothing,
+    /// It stops what this waiter stands for, which then says how far it is.
+    Stop(Waiter),
 }
 
 static DOES: Mutex<Does> = Mutex::new(Does::Interrupt);
@@ -52,7 +54,7 @@ pub(crate) fn pass_on(controls: Controls, again: Again) -> std::io::Result<()> {
         for signal in signals.forever() {
             // Held while it ends the command, so that nothing begins after that.
             let does = DOES.lock().unwrap_or_else(PoisonError::into_inner);
-            match *does {
+            match &*does {
                 Does::Interrupt if signal == SIGINT && !(interrupted && again == Again::End) => {
                     interrupted = true;
                     controls.interrupt();
@@ -62,7 +64,7 @@ pub(crate) fn pass_on(controls: Controls, again: Again) -> std::io::Result<()> {
                     terminal::put_back_settings();
                     std::process::exit((ExitCode::Interrupted as u8).into());
                 }
-                Does::Nothing => {}
+                Does::Stop(waiter) => waiter.kill(),
             }
         }
     })?;
@@ -74,7 +76,7 @@ pub(crate) fn take_back() {
     *DOES.lock().unwrap_or_else(PoisonError::into_inner) = Does::End;
 }
 
-/// From now on a signal does nothing.
-pub(crate) fn hold() {
-    *DOES.lock().unwrap_or_else(PoisonError::into_inner) = Does::Nothing;
+/// From now on a signal stops what is done by this waiter.
+pub(crate) fn stop(waiter: &Waiter) {
+    *DOES.lock().unwrap_or_else(PoisonError::into_inner) = Does::Stop(waiter.clone());
 }

@@ -133,6 +133,33 @@ fn what_the_host_could_not_take_is_told_before_anything_is_written() {
     assert!(!ours, "nothing half-written is left");
 }
 
+#[test]
+fn an_interrupt_while_it_is_written_ends_between_two_changes_and_tells_which_are_written() {
+    const MANY: usize = 10_000;
+    let place = project();
+    let code = format!(
+        "for number in range({MANY}):\n with open(f'/project/f{{number:05}}', 'w') as file: file.write('whole')"
+    );
+    let mut command = place.bellglass(["run", "--dir", OVERLAY, "--apply", "-c", &code]);
+    let running = process::start(&mut command, Stdin::Nothing);
+    let project = place.work().join("project");
+    process::eventually("it is being written", || project.join("f00000").exists());
+    running.signal(rustix::process::Signal::INT);
+    let finished = running.wait().expect(130).says("bellglass: written: f00000\n");
+    let err = finished.err();
+    let told =
+        err.lines().find_map(|line| line.split_once("interrupted: of the changes to ")).expect("told").1;
+    let numbers: Vec<usize> = told.split([' ', ',']).filter_map(|word| word.parse().ok()).collect();
+    let [written, left] = numbers[..] else { panic!("{told}") };
+    assert!(written > 0 && left > 0 && written + left == MANY, "{told}");
+    let names: Vec<_> =
+        fs::read_dir(&project).expect("listed").map(|entry| entry.expect("one").path()).collect();
+    let whole = |path: &&std::path::PathBuf| fs::read(path).is_ok_and(|content| content == b"whole");
+    assert_eq!(names.iter().filter(whole).count(), written, "{told}");
+    let beside = names.iter().filter(|path| path.to_string_lossy().contains(".bellglass")).count();
+    assert_eq!(beside, 0, "nothing half-written is left");
+}
+
 /// Runs code, changes the host once it has run, and lets the program end then.
 fn meanwhile(place: &Place, code: &str, change: impl FnOnce()) -> harness::Finished {
     let code = format!(

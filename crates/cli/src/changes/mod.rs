@@ -14,9 +14,11 @@ use crate::say::say;
 use crate::{signals, terminal};
 use anyhow::Context;
 use ask::{Answer, ask};
+use bellglass::system::{Errno, Stop, Waiter};
 use bellglass::{ApplyError, Changes, Outcome, Overlay, Report};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use telling::{Counted, Telling, TooLong};
 
 /// A directory or an archive with a writable layer over it.
@@ -136,12 +138,16 @@ pub(crate) fn settle(
     if !wanted {
         return Ok(Settled::Done);
     }
-    // From here on Ctrl-C waits: half of the changes would be worse than either.
-    signals::hold();
+    let waiter = Waiter::new(None).context("cannot listen for Ctrl-C while it is written")?;
+    // Ctrl-C does not end the command where it is: half of a change would be worse.
+    signals::stop(&waiter);
     let mut settled = Settled::Done;
     for (overlaid, changes) in &all {
-        if !write(overlaid, changes) {
-            settled = Settled::Stopped(ExitCode::Refused);
+        let timeout = report.limits.timeout;
+        let left = timeout.map(|timeout| timeout.saturating_sub(report.wall_time).max(CHECKING));
+        let deadline = left.and_then(|left| Instant::now().checked_add(left));
+        if let Err(code) = write(overlaid, changes, &waiter.clone().with_deadline(deadline), timeout) {
+            settled = Settled::Stopped(code);
         }
     }
     Ok(settled)
@@ -185,16 +191,47 @@ fn is_wanted(keys: Keys) -> std::io::Result<bool> {
     Ok(answer == Answer::Yes)
 }
 
+/// What checking whether the changes may be written has at least, of a program that
+/// ended just before its own deadline.
+const CHECKING: Duration = Duration::from_secs(1);
+
 /// Writes the changes of one directory; says what went wrong, if not all went
-/// well.
-fn write(overlaid: &Overlaid, changes: &Changes) -> bool {
+/// well, and returns the code for it.
+fn write(
+    overlaid: &Overlaid,
+    changes: &Changes,
+    waiter: &Waiter,
+    timeout: Option<Duration>,
+) -> Result<(), ExitCode> {
     let host = quote::name(overlaid.host.as_os_str().as_encoded_bytes());
-    match changes.apply() {
+    match changes.apply_within(waiter) {
         Ok(()) => {
             let count = changes.len();
             let noun = if count == 1 { "change" } else { "changes" };
             say!("wrote {count} {noun} to {host}");
-            true
+            Ok(())
+        }
+        Err(ApplyError::Stopped { stop: Stop::Deadline }) => {
+            let timeout = humantime::format_duration(timeout.unwrap_or_default());
+            say!(
+                "whether what the program changed may be written could not be found out by the deadline of \
+                 {timeout}: nothing was written to {host} (give more with --timeout)"
+            );
+            Err(ExitCode::Deadline)
+        }
+        Err(ApplyError::Stopped { .. }) => {
+            say!("interrupted: nothing was written to {host}");
+            Err(ExitCode::Interrupted)
+        }
+        Err(ApplyError::Failed { errno: Errno::CANCELED, written, left, .. }) => {
+            say!(
+                "interrupted: of the changes to {host} {} are written, and {} are not",
+                written.len(),
+                left.len()
+            );
+            list("written", &written);
+            list("not written", &left);
+            Err(ExitCode::Interrupted)
         }
         Err(ApplyError::Refused { refusals }) => {
             for refusal in refusals.iter().take(LISTED) {
@@ -204,7 +241,7 @@ fn write(overlaid: &Overlaid, changes: &Changes) -> bool {
                 say!("{} more of the changes cannot be written", refusals.len() - LISTED);
             }
             say!("nothing was written to {host}");
-            false
+            Err(ExitCode::Refused)
         }
         Err(error) => {
             match &error {
@@ -217,7 +254,7 @@ fn write(overlaid: &Overlaid, changes: &Changes) -> bool {
                 list("written", written);
                 list("not written", left);
             }
-            false
+            Err(ExitCode::Refused)
         }
     }
 }
