@@ -79,6 +79,20 @@ pub enum BuildError {
     /// The library of the sysroot does not compile.
     #[error("the sysroot's library cannot be made: the compiler has said why above")]
     Sysroot,
+    /// The program's file is not there, or cannot be read.
+    #[error("can't open the program '{}': {source}", path.display())]
+    NoProgram {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What is to be replaced is an image and more.
+    #[error("cannot replace the image: {} lies there and is not of it (move it away, or seal to another folder)", path.display())]
+    NotOnlyImage {
+        /// What is not of it.
+        path: PathBuf,
+    },
     /// A file is no program for a guest.
     #[error("{} is neither a WebAssembly module nor a program that 'bellglass cc' has linked", path.display())]
     NotAProgram {

@@ -13,8 +13,8 @@ use crate::seal::{now, read_capped, recompile_by, write_module, write_part};
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_image::{
-    Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Origin, Start, Store,
-    cache_directory, digest_of_bytes,
+    Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, MANIFEST_FILE, Manifest, Origin, Start,
+    Store, cache_directory, digest_of_bytes,
 };
 use bellglass_pack::Writer;
 use bellglass_wire::ValueType;
@@ -101,7 +101,7 @@ impl Sealing {
 /// # Errors
 /// [`BuildError`] if the file is no program, or cannot be compiled or kept.
 pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
-    let wasm = read_module(&program.file)?;
+    let wasm = read_module(&program.file, &program.limits)?;
     let cache = match &program.cache {
         Some(cache) => cache.clone(),
         None => cache_directory()?,
@@ -136,7 +136,7 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
 /// # Errors
 /// [`BuildError`], and `output` is then as it was.
 pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Image, BuildError> {
-    let wasm = read_module(&program.file)?;
+    let wasm = read_module(&program.file, &program.limits)?;
     let output = std::path::absolute(output).map_err(BuildError::io("find", output))?;
     let parent = output.parent().unwrap_or(Path::new("/"));
     let staging = tempfile::Builder::new().prefix(".bellglass-seal-").tempdir_in(parent);
@@ -146,17 +146,32 @@ pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Im
     check_calls(&Module::read(&wasm)?.imports, &sealing.allow_unknown)?;
     let image = install(&store, &wasm, program.entry.as_deref(), sealing, &Interruption::ALL, &compiler)?;
     if output.exists() {
-        // Nothing but an image is replaced.
-        Image::open(&output)?;
-        fs::remove_dir_all(&output).map_err(BuildError::io("replace", &output))?;
+        // Nothing but an image is replaced, and nothing that was put beside its files.
+        let old = Image::open(&output)?;
+        let parts = old.manifest().parts().into_iter().map(|(name, _)| name);
+        let own: Vec<&str> = parts.chain([MANIFEST_FILE]).collect();
+        for entry in fs::read_dir(&output).map_err(BuildError::io("read", &output))? {
+            let name = entry.map_err(BuildError::io("read", &output))?.file_name();
+            if !own.iter().any(|own| name == *own) {
+                return Err(BuildError::NotOnlyImage { path: output.join(name) });
+            }
+        }
+        for name in own {
+            let path = output.join(name);
+            fs::remove_file(&path).map_err(BuildError::io("replace", path))?;
+        }
+        fs::remove_dir(&output).map_err(BuildError::io("replace", &output))?;
     }
     fs::rename(image.path(), &output).map_err(BuildError::io("make", &output))?;
     Ok(Image::open(output)?)
 }
 
 /// The module in a file.
-fn read_module(path: &Path) -> Result<Vec<u8>, BuildError> {
-    let mut bytes = read_capped(path)?;
+fn read_module(path: &Path, limits: &CompileLimits) -> Result<Vec<u8>, BuildError> {
+    let mut bytes = read_capped(path, limits).map_err(|error| match error {
+        BuildError::Io { path, source, .. } => BuildError::NoProgram { path, source },
+        error => error,
+    })?;
     let offset =
         launcher::module_offset(&bytes).ok_or_else(|| BuildError::NotAProgram { path: path.to_owned() })?;
     bytes.drain(..offset);
@@ -195,6 +210,7 @@ fn install(
         (None, ModuleError::NoExport { .. }) => module.no_command(),
         (_, error) => error,
     })?;
+    module.check_memory()?;
     let staging = store.stage()?;
     let written = write_module(&staging, Start::Fresh, wasm, kinds, compiler)?;
     let mut writer = Writer::new(0);

@@ -2,7 +2,7 @@
 
 use bellglass_wire::{Signature, ValueType};
 use std::collections::{BTreeMap, BTreeSet};
-use wasmparser::{ExternalKind, Parser, Payload, SubType, TypeRef, ValType};
+use wasmparser::{ExternalKind, MemoryType, Parser, Payload, SubType, TypeRef, ValType};
 
 /// Why a module cannot become an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +10,7 @@ use wasmparser::{ExternalKind, Parser, Payload, SubType, TypeRef, ValType};
 pub enum ModuleError {
     /// It is not valid wasm.
     #[error(
-        "the steps made a module that is not valid wasm ({reason}): read the log of the step that links it"
+        "the module is not valid wasm ({reason}): link it again; if a recipe makes it, the log of the step that links it says more"
     )]
     NotWasm {
         /// What the parser said.
@@ -36,6 +36,14 @@ pub enum ModuleError {
         /// Their signatures.
         calls: Vec<String>,
     },
+    /// What it computes with cannot be reached.
+    #[error(
+        "the module exports no memory named 'memory', in which calls find what they are given: export it"
+    )]
+    NoMemory,
+    /// Its memory is of a kind that no guest has.
+    #[error("the module's memory has 64-bit addresses (memory64): compile it for 32-bit ones")]
+    Memory64,
     /// It lacks an export that the recipe names.
     #[error(
         "the module has no exported function '{name}', which is to be called: export it, or name another"
@@ -52,6 +60,7 @@ pub(crate) struct Module {
     pub exports: BTreeSet<String>,
     /// Parameters and results of each exported function of numbers.
     types: BTreeMap<String, (Vec<ValueType>, Vec<ValueType>)>,
+    memory: Result<(), ModuleError>,
 }
 
 impl Module {
@@ -61,7 +70,13 @@ impl Module {
         let mut types: Vec<SubType> = Vec::new();
         // Of every function, the imported ones first.
         let mut functions: Vec<u32> = Vec::new();
-        let mut module = Self { imports: Vec::new(), exports: BTreeSet::new(), types: BTreeMap::new() };
+        let mut module = Self {
+            imports: Vec::new(),
+            exports: BTreeSet::new(),
+            types: BTreeMap::new(),
+            memory: Err(ModuleError::NoMemory),
+        };
+        let mut memories: Vec<MemoryType> = Vec::new();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.map_err(invalid)? {
                 Payload::TypeSection(section) => {
@@ -86,9 +101,21 @@ impl Module {
                         functions.push(function.map_err(invalid)?);
                     }
                 }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        memories.push(memory.map_err(invalid)?);
+                    }
+                }
                 Payload::ExportSection(section) => {
                     for export in section {
                         let export = export.map_err(invalid)?;
+                        if export.kind == ExternalKind::Memory && export.name == "memory" {
+                            module.memory = match memories.get(export.index as usize) {
+                                Some(memory) if memory.memory64 => Err(ModuleError::Memory64),
+                                Some(_) => Ok(()),
+                                None => Err(ModuleError::NoMemory),
+                            };
+                        }
                         if export.kind == ExternalKind::Func {
                             module.exports.insert(export.name.to_owned());
                             let index = functions.get(export.index as usize);
@@ -128,6 +155,11 @@ impl Module {
             false => format!("name an export to call with --entry, such as {}", names.join(", ")),
         };
         ModuleError::NoCommand { advice }
+    }
+
+    /// Checks that the module has a memory as guests have it.
+    pub fn check_memory(&self) -> Result<(), ModuleError> {
+        self.memory.clone()
     }
 
     /// Checks that every name is an exported function.
@@ -205,8 +237,21 @@ mod tests {
         assert_eq!(module.check_exports(["go"].into_iter()), Ok(()));
         assert!(module.has("go", &[], &[]) && !module.has("go", &[ValueType::I32], &[]));
         assert!(!module.has("stop", &[], &[]));
+        assert_eq!(module.check_memory(), Err(ModuleError::NoMemory));
         let error = module.check_exports(["go", "stop"].into_iter());
         assert_eq!(error, Err(ModuleError::NoExport { name: "stop".to_owned() }));
+    }
+
+    #[test]
+    fn a_memory_is_exported_and_has_32_bits() {
+        let module = |kind| {
+            let head = b"\0asm\x01\0\0\0\x05\x03\x01";
+            let export = b"\x07\x0a\x01\x06memory\x02\0";
+            [&head[..], &[kind, 1], export].concat()
+        };
+        let read = |kind| Module::read(&module(kind)).expect("a module").check_memory();
+        assert_eq!(read(0), Ok(()));
+        assert_eq!(read(4), Err(ModuleError::Memory64));
     }
 
     #[test]

@@ -11,10 +11,12 @@ use bellglass_image::{
     Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
 };
 use bellglass_pack::{PackError, Writer};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::OFlags;
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// An image in the making.
 pub(crate) struct Seal<'a> {
@@ -40,7 +42,7 @@ impl Seal<'_> {
     /// Checks and compiles the module at `path`, and packs the base files in
     /// `folder`.
     pub fn compile(&self, path: &Path, folder: &Path) -> Result<Parts, BuildError> {
-        let mut wasm = match read_capped(path) {
+        let mut wasm = match read_capped(path, &self.compiler.limits) {
             Err(BuildError::Io { .. }) => return Err(BuildError::NoResult { path: path.to_owned() }),
             wasm => wasm?,
         };
@@ -50,6 +52,7 @@ impl Seal<'_> {
         }
         let found = module::Module::read(&wasm)?;
         found.check_exports(self.recipe.entry.names())?;
+        found.check_memory()?;
         module::check_calls(&found.imports, &self.recipe.unknown)?;
         if !folder.is_dir() {
             return Err(BuildError::NoResult { path: folder.to_owned() });
@@ -153,7 +156,7 @@ pub(crate) fn recompile_by(compiler: &Compiler, image: &Image, store: &Store) ->
     let staging = store.stage()?;
     let again = |start: Start, module: &Module| {
         let path = image.wasm_path(start);
-        let wasm = read_capped(&path)?;
+        let wasm = read_capped(&path, &compiler.limits)?;
         bounds::check_sections(&wasm).map_err(CompileError::from)?;
         let kinds: Vec<Interruption> = module.compiled.iter().map(|one| one.interruption).collect();
         write_module(&staging, start, &wasm, &kinds, compiler)
@@ -189,13 +192,33 @@ pub(crate) fn write_module(
     Ok(Module { wasm: written, compiled: kinds.iter().map(compile).collect::<Result<_, BuildError>>()? })
 }
 
-/// The bytes of a file that is to be a module, if it is not too long for one.
-pub(crate) fn read_capped(path: &Path) -> Result<Vec<u8>, BuildError> {
-    let file = File::open(path).map_err(BuildError::io("read", path))?;
+/// The bytes of a file that is to be a module, if it is not too long for one and, should
+/// it be a pipe or the like, has all of them within the time of `limits`.
+pub(crate) fn read_capped(path: &Path, limits: &CompileLimits) -> Result<Vec<u8>, BuildError> {
+    let end = limits.end();
+    // Opening a pipe would wait for who writes it, and so would reading.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty());
+    let file = File::from(file.map_err(|error| BuildError::io("read", path)(error.into()))?);
     let mut bytes = Vec::new();
-    // BOUND: one byte more than a module may have, so that what is longer is seen to be.
-    let read = file.take(bounds::MODULE_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(BuildError::io("read", path))?;
+    loop {
+        let left = end.moment.saturating_duration_since(Instant::now());
+        let timeout = rustix::event::Timespec::try_from(left).ok();
+        match rustix::event::poll(&mut [PollFd::new(&file, PollFlags::IN)], timeout.as_ref()) {
+            Ok(0) => return Err(limits.too_late(end).into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(BuildError::io("read", path)(error.into())),
+        }
+        // BOUND: one byte more than a module may have, so that what is longer is seen to be.
+        let room = (bounds::MODULE_BYTES + 1).saturating_sub(bytes.len() as u64);
+        match (&file).take(room).read_to_end(&mut bytes) {
+            Ok(_) => break,
+            // What has come so far is kept.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(BuildError::io("read", path)(error)),
+        }
+    }
     bounds::check_length(bytes.len() as u64).map_err(CompileError::from)?;
     Ok(bytes)
 }

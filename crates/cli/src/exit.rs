@@ -74,6 +74,7 @@ pub(crate) fn code_of_error(error: &anyhow::Error) -> ExitCode {
     }
     match error.downcast_ref() {
         Some(BuildError::Compile(CompileError::Deadline)) => ExitCode::Deadline,
+        Some(BuildError::NoProgram { .. }) => ExitCode::Usage,
         Some(BuildError::Compile(error)) if error.is_limit() => ExitCode::Limit,
         _ => ExitCode::Failed,
     }

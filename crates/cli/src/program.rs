@@ -9,6 +9,7 @@
 use crate::arguments::{Directory, Mode};
 use crate::changes::Overlaid;
 use bellglass::{Access, Mount};
+use rustix::fs::OFlags;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
@@ -127,13 +128,19 @@ impl View {
         if let Some(guest) = self.guest_of(&host) {
             return Ok((name(if guest == as_typed { typed } else { &guest }), None));
         }
-        let file = std::fs::File::open(&host).map_err(missing)?;
-        let is_directory = file.metadata().map_err(missing)?.is_dir();
-        let mount = if is_directory {
+        // Opening a pipe would wait for who writes it.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&host, flags, rustix::fs::Mode::empty());
+        let file = std::fs::File::from(file.map_err(|error| missing(error.into()))?);
+        let metadata = file.metadata().map_err(missing)?;
+        let mount = if metadata.is_dir() {
             // As with python, a directory that holds a __main__.py is a program.
             Mount::directory(&host, name(&as_typed), Access::ReadOnly)
-        } else {
+        } else if metadata.is_file() {
             Mount::file(&host, name(&as_typed))
+        } else {
+            let what = "it is neither a file nor a directory (give a program on stdin as '-')";
+            return Err(missing(std::io::Error::other(what)).into());
         };
         Ok((name(typed), Some(mount)))
     }

@@ -3,6 +3,7 @@
 use crate::harness::process::{self, Stdin};
 use crate::harness::{Place, Terminal};
 use std::fs;
+use std::process::Stdio;
 use std::time::Duration;
 
 #[test]
@@ -236,4 +237,45 @@ fn required_walls_must_be_up() {
     place.code(&["--require-walls", "all"], "print('hello')").expect(0);
     place.code(&["--require-walls", "landlock,system_call_filter"], "print('hello')").expect(0);
     place.code(&["--require-walls=moat"], "1").expect(125).says("the wall 'moat' is required and is not up");
+}
+
+#[test]
+fn a_program_that_is_a_pipe_without_a_writer_holds_no_one() {
+    let place = Place::new();
+    let pipe = place.work().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let begun = std::time::Instant::now();
+    for (words, code) in [
+        (&["run", "--timeout", "2s", "pipe"][..], 2),
+        (&["run", "--timeout", "2s", "--wasm", "pipe"], 124),
+        (&["run", "--wasm", "missing.wasm"], 2),
+    ] {
+        let child = place.bellglass(words).stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("a start");
+        process::eventually("it ends", || child.try_wait().expect("its state").is_some());
+        let output = child.wait_with_output().expect("its end");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {error}");
+        assert!(code != 2 || error.contains("can't open the program"), "{words:?}: {error}");
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+}
+
+#[test]
+fn a_module_may_come_from_a_pipe() {
+    let place = Place::new();
+    let mut child = place.bellglass(["run", "--wasm", "/dev/stdin"]);
+    let child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("a start");
+    let mut stdin = child.stdin.take().expect("its stdin");
+    // It is not all there at once.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::io::Write::write_all(&mut stdin, b"\0asm").expect("written");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::io::Write::write_all(&mut stdin, b"\x01\0\0\0").expect("written");
+    drop(stdin);
+    let output = child.wait_with_output().expect("its end");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("the module is not a command"), "{error}");
 }
