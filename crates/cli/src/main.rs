@@ -7,6 +7,7 @@ mod arguments;
 mod changes;
 mod commands;
 mod exit;
+mod patience;
 mod program;
 mod prompt;
 mod say;

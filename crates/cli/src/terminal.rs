@@ -6,7 +6,9 @@
 //! back as if it had been typed. So what the command says after a guest has run is
 //! said on a terminal that was put in order first.
 
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    Action, OptionalActions, Termios, isatty, tcflow, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +45,18 @@ pub(crate) fn put_back_settings() {
             // It may be gone, and then there is nothing to put back.
             let _ = tcsetattr(stream, OptionalActions::Now, found);
         }
+        let_flow(*stream);
+    }
+}
+
+/// Lets a terminal go on that was stopped: its own answers to a guest may have held the
+/// letter that does so.
+fn let_flow(stream: BorrowedFd<'_>) {
+    // In the background it would stop this process.
+    if tcgetpgrp(stream).is_ok_and(|group| group == rustix::process::getpgrp()) {
+        // To go on counts only after a stop of the same kind.
+        let _ = tcflow(stream, Action::OOff);
+        let _ = tcflow(stream, Action::OOn);
     }
 }
 
@@ -65,7 +79,7 @@ pub(crate) fn put_in_order() {
     // What is in the command's own buffer comes first.
     let _ = io::stdout().flush();
     let _ = order(stdout, &mut io::stdout());
-    if !is_same_terminal(stdout, stderr) {
+    if !is_same(stdout, stderr) {
         let _ = order(stderr, &mut io::stderr());
     }
 }
@@ -75,16 +89,41 @@ pub(crate) fn put_in_order() {
 /// # Errors
 /// When it cannot be written to.
 pub(crate) fn order(screen: impl AsFd, out: &mut impl Write) -> io::Result<()> {
-    // One that knows no sequences obeys none, and would show these.
-    if !isatty(&screen) || std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
-        return Ok(());
-    }
-    out.write_all(IN_ORDER.as_bytes())?;
-    out.write_all(&own_line(tcgetwinsize(&screen).map_or(0, |size| size.ws_col)))?;
+    out.write_all(&sequence(screen))?;
     out.flush()
 }
 
-fn is_same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+/// What puts a screen in order; nothing, if it is none.
+pub(crate) fn sequence(screen: impl AsFd) -> Vec<u8> {
+    if !isatty(&screen) || is_dumb() {
+        return Vec::new();
+    }
+    let columns = tcgetwinsize(&screen).map_or(0, |size| size.ws_col);
+    [IN_ORDER.as_bytes(), &own_line(columns)].concat()
+}
+
+/// Whether the terminal knows no sequences. It obeys none then, and would show these;
+/// and what a program does to it with letters alone cannot be undone.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
+}
+
+/// What leaves a screen empty: all that was on it goes up line by line, letters and
+/// pictures. To erase letters takes away no pictures on some terminals.
+pub(crate) fn empty_screen(screen: impl AsFd) -> Vec<u8> {
+    if !isatty(&screen) || is_dumb() {
+        return Vec::new();
+    }
+    let rows = match tcgetwinsize(&screen) {
+        Ok(size) if size.ws_row > 0 => usize::from(size.ws_row),
+        // More than most have.
+        _ => 100,
+    };
+    [b"\x1b[9999;1H", &b"\n".repeat(rows)[..], b"\x1b[H\x1b[2J"].concat()
+}
+
+/// Whether both are one terminal.
+pub(crate) fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     let number = |stream| rustix::fs::fstat(stream).map(|stat| stat.st_rdev);
     isatty(one)
         && isatty(other)
@@ -116,10 +155,13 @@ const IN_ORDER: &str = concat!(
     "\x1b%G\x1b(B\x1b)B\x1b*B\x1b+B\x0f",
     // Plain letters, visible, neither protected nor a link.
     "\x1b[0m\x1b[0\"q\x1b]8;;\x1b\\",
+    // No picture of either screen is left in front of its letters. A terminal that
+    // shows this shows it where own_line writes.
+    "\x1b7\x1b_Ga=d,d=A,q=2\x1b\\\x1b8",
     // Some of these move the cursor, and so stand between saving and restoring it:
     // the other screen, margins at the sides, relative positions, margins above and
     // below.
-    "\x1b7\x1b[?1049l\x1b7\x1b[?1047l\x1b[?47l\x1b[?69l\x1b[?6l\x1b[r\x1b8",
+    "\x1b7\x1b[?1049l\x1b7\x1b[?1047l\x1b[?47l\x1b[?69l\x1b[?6l\x1b[r\x1b_Ga=d,d=A,q=2\x1b\\\x1b8",
     // A soft reset, and what it leaves: lines wrap, letters replace, the keyboard is not
     // locked, does not echo and sends a carriage return, light on dark is that, the
     // cursor is seen, tabs stand at each eighth column.

@@ -7,6 +7,8 @@ use bellglass_system::{Family, Kind, Parameter, lookup};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 /// Characters of a text that are shown.
 const TEXT_CHARACTERS: usize = 80;
@@ -25,23 +27,78 @@ const PLAIN: &str = "\x1b[0m";
 pub(crate) fn printer(
     target: Option<&Path>,
 ) -> anyhow::Result<impl FnMut(&mut Observation<'_, '_>) + Send + 'static> {
-    let (mut out, is_terminal): (Box<dyn Write + Send>, bool) = match target {
+    let cannot = |path: &Path| format!("cannot write the trace {}", path.display());
+    let (mut out, is_terminal) = match target {
         Some(path) => {
-            let file =
-                File::create(path).with_context(|| format!("cannot write the trace {}", path.display()))?;
+            let file = File::create(path).with_context(|| cannot(path))?;
             let is_terminal = file.is_terminal();
-            (Box::new(BufWriter::new(file)), is_terminal)
+            let out = match file.metadata().with_context(|| cannot(path))?.is_file() {
+                true => Out::File(BufWriter::new(file)),
+                false => Out::aside(file).with_context(|| cannot(path))?,
+            };
+            (out, is_terminal)
         }
-        None => (Box::new(io::stderr()), io::stderr().is_terminal()),
+        None => {
+            let out = Out::aside(io::stderr()).context("cannot write the trace")?;
+            (out, io::stderr().is_terminal())
+        }
     };
     let colours = target.is_none() && io::stderr().is_terminal();
     // The guest may have left half a sequence there.
     let before = if is_terminal { PLAIN_LETTERS } else { "" };
     Ok(move |seen: &mut Observation<'_, '_>| {
         let line = format!("{before}{}", line(seen, colours));
-        // A trace that cannot be written is no reason to end the run.
-        let _ = out.write_all(line.as_bytes());
+        out.write(line, seen);
     })
+}
+
+/// Where the trace goes. That it cannot be written is no reason to end the run.
+enum Out {
+    File(BufWriter<File>),
+    /// What may have to wait for a reader waits on a thread, and the run is not held
+    /// beyond its end.
+    Aside {
+        lines: Sender<String>,
+        written: Receiver<()>,
+    },
+    /// The run ended while a line waited.
+    GivenUp,
+}
+
+/// How long a line is waited for until the run is asked again.
+const LOOK: Duration = Duration::from_millis(5);
+
+impl Out {
+    fn aside(mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (lines, to_write) = channel::<String>();
+        let (done, written) = channel();
+        std::thread::Builder::new().name("trace".to_owned()).spawn(move || {
+            for line in to_write {
+                let _ = out.write_all(line.as_bytes());
+                if done.send(()).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self::Aside { lines, written })
+    }
+
+    fn write(&mut self, line: String, seen: &Observation<'_, '_>) {
+        match self {
+            Self::File(file) => drop(file.write_all(line.as_bytes())),
+            Self::Aside { lines, written } => {
+                // BOUND: one line at a time.
+                let _ = lines.send(line);
+                while written.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                    if seen.call.waiter.go_on().is_err() {
+                        *self = Self::GivenUp;
+                        return;
+                    }
+                }
+            }
+            Self::GivenUp => {}
+        }
+    }
 }
 
 fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {

@@ -107,7 +107,7 @@ fn what_a_program_leaves_of_the_terminal_hides_nothing() {
         let screen = terminal.screen();
         let lines = lines_of(screen.primary_screen());
         let at = |text: &str| lines.iter().position(|line| line.trim_end() == text);
-        let change = at(" new | 1 +").unwrap_or_else(|| panic!("{left}: no change in {lines:#?}"));
+        let change = at(" new (new) | 1 +").unwrap_or_else(|| panic!("{left}: no change in {lines:#?}"));
         assert_eq!(at(" 1 file changed, 1 insertion(+)"), Some(change + 1), "{left}: {lines:#?}");
         assert_eq!(at(QUESTION.trim_end()), Some(change + 2), "{left}: {lines:#?}");
         assert!(lines[change + 3..].iter().all(|line| line.trim().is_empty()), "{left}: {lines:#?}");
@@ -117,7 +117,7 @@ fn what_a_program_leaves_of_the_terminal_hides_nothing() {
         assert!(cells.iter().all(|cell| cell.pen().is_default()), "{left}: {cells:?}");
         // Letters that cannot be seen are none of this terminal's arts.
         let sent = String::from_utf8_lossy(&terminal.sent()).into_owned();
-        let (before, _) = sent.rsplit_once(" new | 1 +").expect("shown");
+        let (before, _) = sent.rsplit_once(" new (new) | 1 +").expect("shown");
         assert!(before.rfind("\x1b[0m") > before.rfind("\x1b[8m"), "{sent:?}");
         terminal.type_keys("y\r");
         assert_eq!(terminal.ends(), 0);
@@ -131,11 +131,98 @@ fn what_a_program_printed_stays_on_the_terminal() {
     let code = format!("{MAKE}print('one')\nprint('two')");
     let mut terminal = changing(&place, &["--diff"], &code);
     terminal.shows("[y/N] ");
-    let lines = lines_of(terminal.screen().screen());
-    let expected = ["one", "two", " new | 1 +", " 1 file changed, 1 insertion(+)", QUESTION.trim_end()];
-    assert_eq!(lines[..5], expected);
+    // It has gone up, and nothing but what was changed is seen on the screen.
+    let sent = String::from_utf8_lossy(&terminal.sent()).into_owned();
+    let (_, after) = sent.split_once("one\r\ntwo\r\n").expect("printed");
+    let (before, _) = after.split_once(&"\r\n".repeat(24)).expect("it goes up");
+    assert!(!before.contains("\x1b[2J"), "nothing erases it before: {before:?}");
+    let screen = terminal.screen();
+    let expected = [" new (new) | 1 +", " 1 file changed, 1 insertion(+)", QUESTION.trim_end()];
+    let lines = lines_of(screen.screen());
+    assert_eq!(lines[..3], expected);
+    assert!(lines[3..].iter().all(String::is_empty), "{lines:#?}");
     terminal.type_keys("n\r");
     assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn no_picture_lies_over_what_a_program_changed() {
+    let place = place();
+    // In front of the letters, where the changes and the question would stand.
+    let code =
+        format!("{MAKE}print('\\x1b_Ga=T,f=24,s=1,v=1,c=80,r=24,z=1;AAAA\\x1b\\\\', end='', flush=True)");
+    let mut terminal = changing(&place, &["--diff"], &code);
+    terminal.shows("[y/N] ");
+    let sent = String::from_utf8_lossy(&terminal.sent()).into_owned();
+    let (before, _) = sent.rsplit_once(" new (new) | 1 +").expect("shown");
+    // All pictures, placed or kept, are deleted once the guest has the screen no more;
+    // and what the screen had goes up, line by line.
+    let (_, after) = before.rsplit_once("z=1;AAAA").expect("sent");
+    let (_, after) = after.rsplit_once("\x1b[?1049l").expect("the first screen");
+    let (_, after) = after.split_once("\x1b_Ga=d,d=A,q=2\x1b\\").expect("deleted");
+    assert!(after.ends_with(&format!("\x1b[9999;1H{}\x1b[H\x1b[2J", "\r\n".repeat(24))), "{after:?}");
+    terminal.type_keys("n\r");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn a_terminal_that_cannot_be_put_in_order_is_not_asked() {
+    let place = place();
+    place.write("change.py", MAKE);
+    let mut terminal = Terminal::open_as(&place, "dumb", &["run", "--dir", OVERLAY, "--diff", "change.py"]);
+    terminal.shows("a program can hide what it does on a terminal without control sequences");
+    assert_eq!(terminal.ends(), 0);
+    assert!(!String::from_utf8_lossy(&terminal.sent()).contains(['\x1b', '?']));
+    assert!(!is_written(&place));
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_holds_no_end() {
+    let stop = "import os, termios\nmodes = termios.tcgetattr(0)\nmodes[0] |= termios.IXON\n\
+                modes[6][termios.VSTOP] = b'R'\ntermios.tcsetattr(0, termios.TCSANOW, modes)\n";
+    // It is full, or the terminal's own answer stops it.
+    for before in ["import os\n", stop] {
+        for options in
+            [&["--timeout", "2s"][..], &["--timeout", "2s", "--diff"], &["--timeout", "2s", "--trace"]]
+        {
+            let place = place();
+            let code = format!("{before}while True: os.write(1, b'\\x1b[6n' + b'x' * 4092)");
+            place.write("change.py", &code);
+            let words = [&["run", "--dir", OVERLAY], options, &["change.py"]].concat();
+            let begun = Instant::now();
+            let mut terminal = Terminal::open_unread(&place, &words);
+            std::thread::sleep(Duration::from_secs(1));
+            terminal.type_keys("R");
+            assert_eq!(terminal.ends(), 124, "{before}{options:?}");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        }
+    }
+}
+
+#[test]
+fn a_pipe_that_is_full_holds_no_end() {
+    let place = place();
+    // To the last byte: what it writes beyond is what it stops at.
+    let fill = "import os\nos.write(2, b'x' * 65536)\n";
+    for (options, end, code) in [
+        (&["--timeout", "2s"][..], "while True: pass", 124),
+        (&["--limits", "service", "--timeout", "2s"], "while True: pass", 124),
+        (&["--timeout", "2s", "--trace"], "while True: os.getpid()", 124),
+        (&["--timeout", "2s", "--trace=/dev/stderr"], "while True: os.stat('/')", 124),
+        (&["--timeout", "2s", "--report=/dev/stderr"], "", 124),
+        (&["--timeout", "2s", "--diff", "--apply"], "open('/project/new', 'w').close()", 0),
+    ] {
+        let words = [&["run", "--dir", OVERLAY], options, &["-c"]].concat();
+        let mut command = place.bellglass(words);
+        command.arg(format!("{fill}{end}"));
+        let begun = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("a start");
+        process::eventually("it ends", || child.try_wait().expect("its state").is_some());
+        assert_eq!(child.wait().expect("its end").code(), Some(code), "{options:?}");
+        assert_eq!(is_written(&place), options.contains(&"--apply"), "{options:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
 }
 
 #[test]

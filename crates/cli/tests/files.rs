@@ -37,27 +37,54 @@ fn project() -> Place {
 }
 
 #[test]
+fn what_may_be_done_with_a_file_is_told_with_its_lines() {
+    let place = Place::new();
+    for name in ["run.sh", "less.sh", "b"] {
+        place.write(&format!("project/{name}"), "#!/bin/sh\n");
+    }
+    for (name, mode) in [("run.sh", 0o644), ("less.sh", 0o755), ("b", 0o644)] {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(place.work().join("project").join(name), permissions).expect("set");
+    }
+    let code = "import os\nos.chdir('/project')\nopen('run.sh', 'a').write('x\\n')\nos.chmod('run.sh', 0o755)\n\
+                open('less.sh', 'a').write('x\\n')\nos.chmod('less.sh', 0o600)\nos.remove('b')\n\
+                os.symlink('run.sh', 'b')\nopen('new', 'w').write('x\\n')\nos.chmod('new', 0o777)\n\
+                os.mkdir('open')\nos.chmod('open', 0o777)\nopen('a  | 1 +', 'w').write('x\\n')";
+    let finished = place.code(&["--dir", OVERLAY, "--diff"], code).expect(0);
+    for line in [
+        " run.sh (mode +x)            | 1 +",
+        " less.sh (mode 755 -> 600)   | 1 +",
+        " b (mode +l)                 | 2 +-",
+        " new (new, mode 777)         | 1 +",
+        " open/                       | new directory, mode 777",
+        " \"a \\040\\174 1 +\" (new)     | 1 +",
+    ] {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert!(finished.out().lines().any(|found| words(found) == words(line)), "{}", finished.out());
+    }
+}
+
+#[test]
 fn what_a_program_changed_is_told_and_the_host_is_as_it_was() {
     let place = project();
     let before = harness::tree(&place.work());
     let finished = place.run(["--dir", OVERLAY, "--diff", "change.py"]).expect(0);
     assert_eq!(
         finished.out(),
-        " code.py             | 2 +-\n \
-         data.bin            | Bin 0 -> 3 bytes\n \
-         gone/               | removed directory\n \
-         gone/deep/          | removed directory\n \
-         gone/deep/file.txt  | 1 -\n \
-         link                | 1 +\n \
-         made/               | new directory\n \
-         made/inner/         | new directory\n \
-         made/inner/new.txt  | 2 ++\n \
-         names.txt           | 2 --\n \
-         old.txt             | 1 -\n \
-         renamed.txt         | 2 ++\n \
-         run.sh              | mode 644 -> 755\n \
+        " code.py                   | 2 +-\n \
+         data.bin (new)            | Bin 0 -> 3 bytes\n \
+         gone/                     | removed directory\n \
+         gone/deep/                | removed directory\n \
+         gone/deep/file.txt (gone) | 1 -\n \
+         link (new +l)             | 1 +\n \
+         made/                     | new directory\n \
+         made/inner/               | new directory\n \
+         made/inner/new.txt (new)  | 2 ++\n \
+         names.txt (gone)          | 2 --\n \
+         old.txt (gone)            | 1 -\n \
+         renamed.txt (new)         | 2 ++\n \
+         run.sh                    | mode +x\n \
          13 files changed, 6 insertions(+), 5 deletions(-)\n"
-            .replace("  |", " |"),
     );
     assert_eq!(harness::tree(&place.work()), before);
     // Without the option nothing is said, and a second run sees none of it.
@@ -188,7 +215,7 @@ fn what_others_changed_meanwhile_is_refused() {
     });
     let finished = finished.expect(126).says("bellglass: code.py: somebody else has changed it meanwhile");
     let finished = finished.says("bellglass: nothing was written to ");
-    assert!(finished.out().contains(" code.py | "), "{}", finished.all());
+    assert!(finished.out().contains(" code.py "), "{}", finished.all());
     assert_eq!(fs::read_to_string(project.join("code.py")).expect("there"), "theirs\n");
     assert!(!project.join("new").exists());
 }

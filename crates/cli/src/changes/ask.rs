@@ -5,6 +5,7 @@
 //! what the terminal itself has sent, since a program can ask it to (where the cursor
 //! is, what the window is called), and its answers come late and look like keys.
 
+use crate::terminal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -60,6 +61,10 @@ fn ask_with(question: &str, found: &Termios) -> io::Result<Answer> {
     // This throws away what has come since.
     tcsetattr(stdin, OptionalActions::Flush, &lines)?;
     let mut stderr = io::stderr();
+    if !terminal::is_same(rustix::stdio::stdout(), rustix::stdio::stderr()) {
+        // What was told before it is elsewhere.
+        stderr.write_all(&terminal::empty_screen(&stderr))?;
+    }
     write!(stderr, "{question} [y/N] ")?;
     stderr.flush()?;
     // BOUND: a terminal gives at most a line of 4096 bytes; a longer one is no yes.

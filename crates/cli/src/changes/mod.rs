@@ -2,24 +2,25 @@
 //! `:overlay`: telling it, and writing it to the host.
 
 mod ask;
+mod counted;
 mod patch;
 mod quote;
 mod stat;
-mod telling;
 mod text;
 
 use crate::arguments::{Diff, Options};
-use crate::exit::ExitCode;
+use crate::exit::{ExitCode, code_of};
+use crate::patience::{self, Late};
 use crate::say::say;
 use crate::{signals, terminal};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ask::{Answer, ask};
-use bellglass::system::{Errno, Stop, Waiter};
-use bellglass::{ApplyError, Changes, Outcome, Overlay, Report};
+use bellglass::system::{Stop, Waiter};
+use bellglass::{ApplyError, Changes, Errno, Outcome, Overlay, Report};
+use counted::{Counted, TooLong};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use telling::{Counted, Telling, TooLong};
 
 /// A directory or an archive with a writable layer over it.
 #[derive(Debug)]
@@ -92,14 +93,22 @@ pub(crate) fn settle(
     if options.diff.is_none() && !options.apply {
         return Ok(Settled::Done);
     }
-    let telling = Telling::begin(report.limits.timeout, report.wall_time)
-        .context("cannot keep the time in which changes are told")?;
     let mut all = Vec::new();
     for overlaid in overlays {
-        let changes = overlaid.overlay.changes();
-        let changes = changes
-            .map_err(|errno| anyhow::anyhow!("{errno}"))
-            .with_context(|| format!("cannot tell what was changed in '{}'", overlaid.host.display()))?;
+        let changes = match overlaid.overlay.changes() {
+            Ok(changes) => changes,
+            Err(Errno::NOMEM) => {
+                say!(
+                    "what the program changed in '{}' is too much to be told: the limit on what bellglass keeps \
+                     is reached, and nothing was written to the host (give more with --controller-memory)",
+                    overlaid.host.display()
+                );
+                return Ok(Settled::Stopped(ExitCode::Limit));
+            }
+            Err(errno) => {
+                bail!("cannot tell what was changed in '{}': {errno}", overlaid.host.display())
+            }
+        };
         all.push((overlaid, changes));
     }
     if let Some(diff) = options.diff {
@@ -116,12 +125,14 @@ pub(crate) fn settle(
         }
     }
     all.retain(|(_, changes)| !changes.is_empty());
-    drop(telling);
+    // Neither a person nor a disk is hurried.
+    let resting = patience::rest();
     let ended = matches!(report.outcome, Outcome::Exited { .. });
     let wanted = match options.apply {
         _ if all.is_empty() => false,
         true if !ended => {
             // The exit code says so already.
+            resting.go_on(Late::Words(code_of(&report.outcome)));
             say!("nothing was written to the host, since the program did not end by itself");
             return Ok(Settled::Done);
         }
@@ -142,13 +153,20 @@ pub(crate) fn settle(
     // Ctrl-C does not end the command where it is: half of a change would be worse.
     signals::stop(&waiter);
     let mut settled = Settled::Done;
-    for (overlaid, changes) in &all {
-        let timeout = report.limits.timeout;
+    let timeout = report.limits.timeout;
+    let mut done = Vec::new();
+    for (_, changes) in &all {
         let left = timeout.map(|timeout| timeout.saturating_sub(report.wall_time).max(CHECKING));
         let deadline = left.and_then(|left| Instant::now().checked_add(left));
-        if let Err(code) = write(overlaid, changes, &waiter.clone().with_deadline(deadline), timeout) {
-            settled = Settled::Stopped(code);
-        }
+        done.push(changes.apply_within(&waiter.clone().with_deadline(deadline)));
+    }
+    let failure = done.iter().rev().find_map(|done| done.as_ref().err().map(code_of_failure));
+    if let Some(code) = failure {
+        settled = Settled::Stopped(code);
+    }
+    resting.go_on(Late::Words(failure.map_or_else(|| code_of(&report.outcome), |code| code as u8)));
+    for ((overlaid, changes), done) in all.iter().zip(done) {
+        say_written(overlaid, changes, done, timeout);
     }
     Ok(settled)
 }
@@ -161,6 +179,9 @@ fn print(diff: Diff, all: &[(&Overlaid, Changes)], left: Option<u64>) -> std::io
     let shown = if stdout.is_terminal() { quote::Shown::Safe } else { quote::Shown::Exact };
     let mut out = BufWriter::new(Counted::new(stdout.lock(), left));
     let mut tell = || {
+        if all.iter().any(|(_, changes)| !changes.is_empty()) {
+            out.get_mut().uncounted(terminal::empty_screen(&stdout))?;
+        }
         for (overlaid, changes) in all {
             if all.len() > 1 && !changes.is_empty() {
                 writeln!(out, "# {}", quote::name(overlaid.host.as_os_str().as_encoded_bytes()))?;
@@ -182,6 +203,13 @@ fn print(diff: Diff, all: &[(&Overlaid, Changes)], left: Option<u64>) -> std::io
 
 fn is_wanted(keys: Keys) -> std::io::Result<bool> {
     let answer = match keys {
+        _ if terminal::is_dumb() => {
+            say!(
+                "nothing was written to the host, since a program can hide what it does on a terminal without \
+                 control sequences (TERM=dumb): give --apply to write it without a question"
+            );
+            return Ok(false);
+        }
         Keys::Ours => ask("Write this to the host?")?,
         Keys::Taken => Answer::NotAsked,
     };
@@ -195,21 +223,30 @@ fn is_wanted(keys: Keys) -> std::io::Result<bool> {
 /// ended just before its own deadline.
 const CHECKING: Duration = Duration::from_secs(1);
 
-/// Writes the changes of one directory; says what went wrong, if not all went
-/// well, and returns the code for it.
-fn write(
+/// The code for changes that were not written, or not all of them.
+fn code_of_failure(error: &ApplyError) -> ExitCode {
+    match error {
+        ApplyError::Stopped { stop: Stop::Deadline } => ExitCode::Deadline,
+        ApplyError::Stopped { .. } | ApplyError::Failed { errno: Errno::CANCELED, .. } => {
+            ExitCode::Interrupted
+        }
+        _ => ExitCode::Refused,
+    }
+}
+
+/// Says what became of the changes of one directory.
+fn say_written(
     overlaid: &Overlaid,
     changes: &Changes,
-    waiter: &Waiter,
+    done: Result<(), ApplyError>,
     timeout: Option<Duration>,
-) -> Result<(), ExitCode> {
+) {
     let host = quote::name(overlaid.host.as_os_str().as_encoded_bytes());
-    match changes.apply_within(waiter) {
+    match done {
         Ok(()) => {
             let count = changes.len();
             let noun = if count == 1 { "change" } else { "changes" };
             say!("wrote {count} {noun} to {host}");
-            Ok(())
         }
         Err(ApplyError::Stopped { stop: Stop::Deadline }) => {
             let timeout = humantime::format_duration(timeout.unwrap_or_default());
@@ -217,11 +254,9 @@ fn write(
                 "whether what the program changed may be written could not be found out by the deadline of \
                  {timeout}: nothing was written to {host} (give more with --timeout)"
             );
-            Err(ExitCode::Deadline)
         }
         Err(ApplyError::Stopped { .. }) => {
             say!("interrupted: nothing was written to {host}");
-            Err(ExitCode::Interrupted)
         }
         Err(ApplyError::Failed { errno: Errno::CANCELED, written, left, .. }) => {
             say!(
@@ -231,7 +266,6 @@ fn write(
             );
             list("written", &written);
             list("not written", &left);
-            Err(ExitCode::Interrupted)
         }
         Err(ApplyError::Refused { refusals }) => {
             for refusal in refusals.iter().take(LISTED) {
@@ -241,7 +275,6 @@ fn write(
                 say!("{} more of the changes cannot be written", refusals.len() - LISTED);
             }
             say!("nothing was written to {host}");
-            Err(ExitCode::Refused)
         }
         Err(error) => {
             match &error {
@@ -254,7 +287,6 @@ fn write(
                 list("written", written);
                 list("not written", left);
             }
-            Err(ExitCode::Refused)
         }
     }
 }

@@ -20,8 +20,11 @@ pub(crate) fn name(bytes: &[u8]) -> String {
 
 /// The same, with what stands before the name within the quotes.
 pub(crate) fn quoted(before: &[u8], bytes: &[u8]) -> String {
-    let plain = std::str::from_utf8(bytes)
-        .is_ok_and(|text| text.chars().all(|one| is_plain(one) && one != '"' && one != '\\'));
+    let plain = std::str::from_utf8(bytes).is_ok_and(|text| {
+        text.chars().all(|one| is_plain(one) && !is_mark(one) && !is_other_blank(one))
+            && text.trim_matches(' ') == text
+            && !text.contains("  ")
+    });
     let before = String::from_utf8_lossy(before);
     if plain {
         return format!("{before}{}", String::from_utf8_lossy(bytes));
@@ -33,7 +36,9 @@ pub(crate) fn quoted(before: &[u8], bytes: &[u8]) -> String {
                 '"' | '\\' => out.extend(['\\', one]),
                 '\n' => out.push_str("\\n"),
                 '\t' => out.push_str("\\t"),
-                one if is_plain(one) => out.push(one),
+                // A run of them could fill up a line, and begin one of its own.
+                ' ' if out.ends_with(' ') || out.ends_with("\\040") => out.push_str("\\040"),
+                one if is_plain(one) && !is_mark(one) && !is_other_blank(one) => out.push(one),
                 one => octal(&mut out, one.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
@@ -41,6 +46,17 @@ pub(crate) fn quoted(before: &[u8], bytes: &[u8]) -> String {
     }
     out.push('"');
     out
+}
+
+/// What stands around names and after them in a line.
+fn is_mark(one: char) -> bool {
+    matches!(one, '"' | '\\' | '|' | '(' | ')')
+}
+
+/// What looks like nothing, and is not the blank that names have in them.
+fn is_other_blank(one: char) -> bool {
+    // A pattern of Braille without a dot is no white space.
+    (one.is_whitespace() && one != ' ') || one == '\u{2800}'
 }
 
 fn octal(out: &mut String, bytes: &[u8]) {
@@ -81,6 +97,15 @@ mod tests {
     fn nothing_that_a_terminal_acts_on_is_left() {
         assert_eq!(name("größe.txt".as_bytes()), "größe.txt");
         assert_eq!(name(b"a b"), "a b");
+        for blank in ['\u{a0}', '\u{2000}', '\u{200a}', '\u{3000}', '\u{2800}'] {
+            let shown = name(format!("a{blank}b").as_bytes());
+            assert!(shown.is_ascii() && shown.starts_with('"'), "{blank:?}: {shown}");
+        }
+        assert_eq!(name(b" a"), "\" a\"");
+        assert_eq!(name(b"a "), "\"a \"");
+        assert_eq!(name(b"a    b"), "\"a \\040\\040\\040b\"");
+        assert_eq!(name(b"a | 1 +"), "\"a \\174 1 +\"");
+        assert_eq!(name(b"a (new)"), "\"a \\050new\\051\"");
         assert_eq!(name(b"a\x1b[2Jb\n\"\\"), "\"a\\033[2Jb\\n\\\"\\\\\"");
         assert_eq!(name(b"\xff"), "\"\\377\"");
         assert_eq!(quoted(b"a/", b"x\ty"), "\"a/x\\ty\"");

@@ -2,7 +2,7 @@
 
 use super::quote;
 use super::text::{Contents, changes_type, contents, count};
-use bellglass::system::files::FileType;
+use bellglass::system::files::{FileType, Version};
 use bellglass::{Change, ChangeKind, Changes};
 use std::io::{self, Write};
 
@@ -67,16 +67,16 @@ fn line(change: &Change) -> Line {
         name.push('/');
     }
     let (mut come, mut go) = (0, 0);
-    let modes = match (before, after) {
-        (Some(before), Some(after)) if before.permissions != after.permissions => {
-            Some(format!("mode {:o} -> {:o}", before.permissions, after.permissions))
-        }
-        _ => None,
-    };
+    let mut note = note(before, after);
     let instead = match (change.kind, file_type) {
-        (ChangeKind::Attributes, _) => Some(modes.unwrap_or_else(|| "times".to_owned())),
-        (ChangeKind::Added, FileType::Directory) => Some("new directory".to_owned()),
-        (ChangeKind::Removed, FileType::Directory) => Some("removed directory".to_owned()),
+        (ChangeKind::Attributes, _) => Some(note.take().unwrap_or_else(|| "times".to_owned())),
+        (ChangeKind::Added, FileType::Directory) => {
+            Some(note.take().unwrap_or_default().replacen("new", "new directory", 1))
+        }
+        (ChangeKind::Removed, FileType::Directory) => {
+            note = None;
+            Some("removed directory".to_owned())
+        }
         _ => match contents(before, after) {
             Contents::Binary { before, after } => Some(format!("Bin {before} -> {after} bytes")),
             Contents::None => Some("neither a file nor a directory".to_owned()),
@@ -86,11 +86,52 @@ fn line(change: &Change) -> Line {
                 } else {
                     count(&before, &after)
                 };
-                modes.filter(|_| come + go == 0)
+                None
             }
         },
     };
+    if let Some(note) = note {
+        name = format!("{name} ({note})");
+    }
     Line { name, come, go, instead }
+}
+
+/// What a count of lines does not tell, in the words of git's `--compact-summary` where
+/// that has any: whether it comes or goes, what it is, and who may do what with it.
+fn note(before: Option<&Version>, after: Option<&Version>) -> Option<String> {
+    match (before, after) {
+        (None, None) => None,
+        (Some(_), None) => Some("gone".to_owned()),
+        (None, Some(after)) => match (after.file_type, after.permissions) {
+            (FileType::SymbolicLink, _) => Some("new +l".to_owned()),
+            (FileType::RegularFile, 0o644) | (FileType::Directory, 0o755) => Some("new".to_owned()),
+            (FileType::RegularFile, 0o755) => Some("new +x".to_owned()),
+            (_, mode) => Some(format!("new, mode {mode:o}")),
+        },
+        (Some(before), Some(after)) => {
+            let (old, new) = (before.permissions, after.permissions);
+            let kind = match (before.file_type, after.file_type) {
+                (old, new) if old == new => None,
+                (_, FileType::SymbolicLink) => return Some("mode +l".to_owned()),
+                (FileType::SymbolicLink, FileType::RegularFile) => Some("mode -l".to_owned()),
+                (_, FileType::RegularFile) => Some("now a file".to_owned()),
+                (_, FileType::Directory) => Some("now a directory".to_owned()),
+                (_, _) => Some("now of another kind".to_owned()),
+            };
+            let mode = match (old, new) {
+                // A link has none of its own.
+                _ if before.file_type == FileType::SymbolicLink => {
+                    (after.file_type != FileType::SymbolicLink).then(|| format!("mode {new:o}"))
+                }
+                _ if old == new => None,
+                (0o644, 0o755) => Some("mode +x".to_owned()),
+                (0o755, 0o644) => Some("mode -x".to_owned()),
+                _ => Some(format!("mode {old:o} -> {new:o}")),
+            };
+            let notes: Vec<String> = kind.into_iter().chain(mode).collect();
+            (!notes.is_empty()).then(|| notes.join(", "))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
         let builder = builder.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
         let sandbox = build(builder, options)?;
         terminal::lend();
-        return finish(sandbox.run(), options, &overlays, Keys::Ours);
+        return finish(sandbox.run(), options, &overlays, || Keys::Ours);
     }
     let session = Session::default();
     let controls = Arc::new(Mutex::new(None));
@@ -39,7 +39,6 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     *controls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sandbox.controls());
     signals::pass_on(sandbox.controls(), Again::Interrupt).context("cannot listen for Ctrl-C")?;
     terminal::lend();
-    let report = sandbox.run();
-    let keys = session.end();
-    finish(report, options, &overlays, keys)
+    // Something of its output may still be held up.
+    finish(sandbox.run(), options, &overlays, || session.end())
 }

@@ -3,6 +3,7 @@
 use crate::arguments::{Options, Payload, RunArguments, User, WhenUnsupported, Where};
 use crate::changes::{Keys, Overlaid, Settled};
 use crate::exit::{code_of, sentence_of};
+use crate::patience::{self, Late};
 use crate::program::View;
 use crate::say::{self, say};
 use crate::signals::Again;
@@ -67,7 +68,7 @@ pub(crate) fn start(builder: SandboxBuilder, options: &Options, overlays: &[Over
     let sandbox = build(builder, options)?;
     signals::pass_on(sandbox.controls(), Again::End).context("cannot listen for Ctrl-C")?;
     terminal::lend();
-    finish(sandbox.run(), options, overlays, Keys::Ours)
+    finish(sandbox.run(), options, overlays, || Keys::Ours)
 }
 
 /// Gets the sandbox ready, and says which walls are wanted and not up.
@@ -152,10 +153,18 @@ pub(crate) fn finish(
     report: Report,
     options: &Options,
     overlays: &[Overlaid],
-    keys: Keys,
+    keys: impl FnOnce() -> Keys,
 ) -> anyhow::Result<u8> {
     signals::take_back();
+    let late = match options {
+        Options { diff: Some(_), .. } | Options { apply: true, .. } => Late::Changes,
+        Options { report: Some(_), .. } => Late::Report,
+        _ => Late::Words(code_of(&report.outcome)),
+    };
+    patience::begin(report.limits.timeout, report.wall_time, late)
+        .context("cannot keep the time in which it is told what became of the program")?;
     terminal::take_back();
+    let keys = keys();
     if let Some(path) = &options.report {
         write(&report, path).with_context(|| format!("cannot write the report {}", path.display()))?;
     }

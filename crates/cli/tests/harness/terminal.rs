@@ -10,6 +10,13 @@ pub struct Terminal {
     screen: std::sync::Arc<std::sync::Mutex<Shown>>,
 }
 
+/// How much it takes of what it is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    All,
+    Nothing,
+}
+
 /// What it has shown.
 #[derive(Default)]
 struct Shown {
@@ -21,6 +28,20 @@ struct Shown {
 impl Terminal {
     /// Starts the command with these words.
     pub fn open(place: &Place, words: &[&str]) -> Self {
+        Self::start(place, "xterm", Reads::All, words)
+    }
+
+    /// The same, on a terminal of this name.
+    pub fn open_as(place: &Place, name: &str, words: &[&str]) -> Self {
+        Self::start(place, name, Reads::All, words)
+    }
+
+    /// The same, on a terminal that takes what it has room for and shows nothing.
+    pub fn open_unread(place: &Place, words: &[&str]) -> Self {
+        Self::start(place, "xterm", Reads::Nothing, words)
+    }
+
+    fn start(place: &Place, name: &str, read: Reads, words: &[&str]) -> Self {
         let pair =
             portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).expect("a terminal");
         let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_bellglass"));
@@ -29,7 +50,7 @@ impl Terminal {
         command.env_clear();
         command.env("BELLGLASS_CACHE", super::cache());
         command.env("HOME", place.home());
-        command.env("TERM", "xterm");
+        command.env("TERM", name);
         let child = pair.slave.spawn_command(command).expect("a start");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let keys = pair.master.take_writer().expect("a writer");
@@ -37,6 +58,11 @@ impl Terminal {
         let shown = std::sync::Arc::clone(&screen);
         std::thread::spawn(move || {
             let _master = pair.master;
+            if read == Reads::Nothing {
+                loop {
+                    std::thread::park();
+                }
+            }
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 shown.lock().expect("no panic").all.extend_from_slice(&buffer[..count]);
