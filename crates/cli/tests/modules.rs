@@ -133,7 +133,7 @@ fn compiling_a_module_is_of_the_runs_own_time() {
     place.write("hard.wasm", hard());
     for isolation in ["process", "thread"] {
         let words =
-            ["--limits", "service", "--isolation", isolation, "--timeout", "2s", "--wasm", "hard.wasm"];
+            ["--limits", "service", "--isolation", isolation, "--timeout", "500ms", "--wasm", "hard.wasm"];
         let finished = place.run(words).expect(124).says("was not compiled by the deadline");
         assert!(finished.took < Duration::from_secs(20), "{}", finished.all());
     }

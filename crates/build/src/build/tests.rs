@@ -5,13 +5,15 @@ use super::*;
 use bellglass_image::ImageError;
 use std::sync::Mutex;
 
-/// `(module (import "env" "getpid" (func (result i32))) (func (export "run")))`
+/// `(module (import "env" "getpid" (func (result i32))) (memory (export "memory") 1)
+///          (func (export "run")))`
 const TOY_MODULE: &str = concat!(
     r"\000asm\001\000\000\000",
     r"\001\010\002\140\000\001\177\140\000\000",
     r"\002\016\001\003env\006getpid\000\000",
     r"\003\002\001\001",
-    r"\007\007\001\003run\000\001",
+    r"\005\003\001\000\001",
+    r"\007\020\002\003run\000\001\006memory\002\000",
     r"\012\004\001\002\000\013",
 );
 
@@ -204,7 +206,11 @@ fn results_that_cannot_be_an_image_are_refused() {
     for (script, part) in [
         ("true", "have not made"),
         ("echo x > $BELLGLASS_OUT/module.wasm", "not valid wasm"),
-        (r"printf '\000asm\001\000\000\000' > $BELLGLASS_OUT/module.wasm", "no exported function 'run'"),
+        (r"printf '\000asm\001\000\000\000' > $BELLGLASS_OUT/module.wasm", "exports no memory"),
+        (
+            r"printf '\000asm\001\000\000\000\005\003\001\000\001\007\012\001\006memory\002\000' > $BELLGLASS_OUT/module.wasm",
+            "no exported function 'run'",
+        ),
         (&format!("printf '{TOY_MODULE}' > $BELLGLASS_OUT/module.wasm"), "files"),
     ] {
         let toy = Toy::new();

@@ -87,7 +87,7 @@ impl Shown {
             .mount(over_archive)
             .mount(Mount::directory(&shown, "/host", Access::ReadOnly))
             .mount(Mount::archive(&archive, "/zip"))
-            .mount(Mount::archive(&self.directory.path().join("empty.zip"), "/empty-zip"))
+            .mount(Mount::archive(self.directory.path().join("empty.zip"), "/empty-zip"))
             .file_bytes(1 << 41)
             .build()
             .expect("a system");
