@@ -17,6 +17,15 @@ const TOY_MODULE: &str = concat!(
     r"\012\004\001\002\000\013",
 );
 
+/// `(module (func (export "run")))`
+const WITHOUT_MEMORY: &str = concat!(
+    r"\000asm\001\000\000\000",
+    r"\001\004\001\140\000\000",
+    r"\003\002\001\000",
+    r"\007\007\001\003run\000\000",
+    r"\012\004\001\002\000\013",
+);
+
 /// Remembers what it was told.
 #[derive(Default)]
 struct Log(Mutex<Vec<String>>);
@@ -206,11 +215,8 @@ fn results_that_cannot_be_an_image_are_refused() {
     for (script, part) in [
         ("true", "have not made"),
         ("echo x > $BELLGLASS_OUT/module.wasm", "not valid wasm"),
-        (r"printf '\000asm\001\000\000\000' > $BELLGLASS_OUT/module.wasm", "exports no memory"),
-        (
-            r"printf '\000asm\001\000\000\000\005\003\001\000\001\007\012\001\006memory\002\000' > $BELLGLASS_OUT/module.wasm",
-            "no exported function 'run'",
-        ),
+        (r"printf '\000asm\001\000\000\000' > $BELLGLASS_OUT/module.wasm", "no exported function 'run'"),
+        (&format!("printf '{WITHOUT_MEMORY}' > $BELLGLASS_OUT/module.wasm"), "exports no memory"),
         (&format!("printf '{TOY_MODULE}' > $BELLGLASS_OUT/module.wasm"), "files"),
     ] {
         let toy = Toy::new();
