@@ -24,6 +24,8 @@
 //! no network, no process. [`Limits`] are on by default.
 #![forbid(unsafe_code)]
 
+mod builder;
+mod ending;
 mod error;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -50,6 +52,7 @@ pub use bellglass_system::{
     ParseSignalError, Results, Signal, Stop,
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, is_plain, plain};
+pub use builder::SandboxBuilder;
 pub use error::Error;
 pub use isolation::Isolation;
 pub use limits::{LimitKind, Limits};
@@ -57,4 +60,4 @@ pub use monitor::{Next, Observation, Unsupported};
 pub use pool::{Pool, PoolBuilder};
 pub use probe::{Probe, probe};
 pub use report::{CallCount, Outcome, RefusedCall, Report, Wall};
-pub use sandbox::{Controls, Sandbox, SandboxBuilder};
+pub use sandbox::{Controls, Sandbox};

@@ -5,9 +5,9 @@
 //! holds no guest, has loaded the module and forks them. A cell still serves one
 //! guest and ends with it; a pool only ever hands out cells in which nothing has run.
 
+use crate::builder::compiled;
 use crate::launch::{CellProcess, Zygote, find_cell};
 use crate::monitor::link::Link;
-use crate::sandbox::compiled;
 use crate::{Error, Image, Sandbox, SandboxBuilder, Start};
 use bellglass_fork::FileSizeSignal;
 use bellglass_wire::Interruption;

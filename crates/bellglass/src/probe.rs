@@ -1,9 +1,9 @@
 //! Trying a cell without running anything in it: for those who want to know what
 //! this machine offers before they rely on it.
 
+use crate::ending::explain;
 use crate::launch::{CellProcess, find_cell};
 use crate::monitor::Monitor;
-use crate::sandbox::explain;
 use crate::{Error, Limits, Wall};
 use bellglass_system::{System, Waiter};
 use std::fs::File;

@@ -139,8 +139,8 @@ fn end(child: Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builder::compiled;
     use crate::launch::find_cell;
-    use crate::sandbox::compiled;
     use bellglass_testkit::ToyImage;
     use bellglass_wire::Interruption;
     use std::os::fd::AsFd;
