@@ -2,7 +2,9 @@
 
 use bellglass_wire::{Signature, ValueType};
 use std::collections::{BTreeMap, BTreeSet};
-use wasmparser::{ExternalKind, MemoryType, Parser, Payload, SubType, TypeRef, ValType};
+use wasmparser::{
+    BinaryReader, ExternalKind, MemoryType, Parser, Payload, SectionLimited, SubType, TypeRef, ValType,
+};
 
 /// Why a module cannot become an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +18,11 @@ pub enum ModuleError {
         /// What the parser said.
         reason: String,
     },
+    /// Its types are of a kind that no guest has.
+    #[error(
+        "the module has groups of types that name each other, which come with garbage collection by WebAssembly: compile it without the GC proposal"
+    )]
+    GroupedTypes,
     /// It imports what no external call can stand for.
     #[error(
         "the module imports {name}, which is not a function of plain numbers: only such functions can be answered, so have it defined in the module"
@@ -54,6 +61,9 @@ pub enum ModuleError {
     },
 }
 
+/// What a group of types begins with in its section.
+const GROUP: u8 = 0x4e;
+
 /// The imports and exported functions of a module.
 pub(crate) struct Module {
     pub imports: Vec<Signature>,
@@ -80,8 +90,19 @@ impl Module {
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.map_err(invalid)? {
                 Payload::TypeSection(section) => {
-                    for group in section {
-                        types.extend(group.map_err(invalid)?.into_types());
+                    let range = section.range();
+                    // As single types: the parser makes room for as many as a group
+                    // says that it has, and a few bytes may say a million.
+                    let reader = BinaryReader::new(wasm.get(range.clone()).unwrap_or(&[]), range.start);
+                    let mut section = SectionLimited::<SubType>::new(reader).map_err(invalid)?.into_iter();
+                    loop {
+                        let at = section.original_position();
+                        let Some(next) = section.next() else { break };
+                        match next {
+                            Ok(next) => types.push(next),
+                            Err(_) if wasm.get(at) == Some(&GROUP) => return Err(ModuleError::GroupedTypes),
+                            Err(error) => return Err(invalid(error)),
+                        }
                     }
                 }
                 Payload::ImportSection(section) => {
@@ -252,6 +273,16 @@ mod tests {
         let read = |kind| Module::read(&module(kind)).expect("a module").check_memory();
         assert_eq!(read(0), Ok(()));
         assert_eq!(read(4), Err(ModuleError::Memory64));
+    }
+
+    #[test]
+    fn a_group_of_types_is_refused_before_there_is_room_for_it() {
+        // A group that says that it has a million types, of which none is there.
+        let module = b"\0asm\x01\0\0\0\x01\x05\x01\x4e\xc0\x84\x3d";
+        assert_eq!(Module::read(module).err(), Some(ModuleError::GroupedTypes));
+        // A function's type first, and then a group of one.
+        let module = b"\0asm\x01\0\0\0\x01\x09\x02\x60\0\0\x4e\x01\x60\0\0";
+        assert_eq!(Module::read(module).err(), Some(ModuleError::GroupedTypes));
     }
 
     #[test]
