@@ -5,7 +5,8 @@
 
 use anyhow::{Context, bail};
 use bellglass::{
-    Capture, Image, Input, Isolation, Limits, Outcome, Output, Pool, Sandbox, SandboxBuilder, Store,
+    Capture, Image, Input, Isolation, LimitKind, Limits, Outcome, Output, Pool, Reached, Sandbox,
+    SandboxBuilder, Store,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -208,7 +209,7 @@ fn deadline(image: Image, isolation: Isolation, program: &str, seconds: f64) -> 
         .build()?;
     let begun = Instant::now();
     match sandbox.run().outcome {
-        Outcome::Deadline { .. } => {
+        Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }) => {
             say(&format!("{:.9}", begun.elapsed().saturating_sub(timeout).as_secs_f64()))
         }
         other => bail!("the program ended as {other:?} before its deadline"),

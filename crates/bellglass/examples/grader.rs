@@ -67,9 +67,7 @@ fn judge(report: &Report, printed: &[u8], expected: &[u8], complaints: &[u8]) ->
             let text = String::from_utf8_lossy(complaints);
             format!("failed: {}", text.lines().last().unwrap_or("it gave no reason").escape_debug())
         }
-        Outcome::Deadline { timeout } => format!("took longer than {timeout:?}"),
-        Outcome::Memory { .. } => "wanted too much memory".to_owned(),
-        Outcome::OutputLimit { .. } => "printed too much".to_owned(),
+        Outcome::Limit(reached) => format!("stopped: {reached}"),
         other => format!("ended: {other:?}"),
     }
 }

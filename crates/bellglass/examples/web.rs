@@ -6,7 +6,7 @@
 //! its environment and the body on its stdin, and what it prints is the answer. Nothing of
 //! one request is there in the next, whatever the handler does.
 
-use bellglass::{Capture, Input, Limits, Mount, Outcome, Output, Pool, Store};
+use bellglass::{Capture, Input, LimitKind, Limits, Mount, Outcome, Output, Pool, Store};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -69,7 +69,9 @@ fn serve(mut stream: TcpStream, pool: &Pool, handler: Arc<[u8]>) -> Result<(), B
         .run();
     let (status, body) = match report.outcome {
         Outcome::Exited { code: 0 } => ("200 OK", printed.bytes()),
-        Outcome::Deadline { .. } => ("504 Gateway Timeout", b"the handler took too long\n".to_vec()),
+        outcome if outcome.limit() == Some(LimitKind::Timeout) => {
+            ("504 Gateway Timeout", b"the handler took too long\n".to_vec())
+        }
         _ => ("500 Internal Server Error", b"the handler failed\n".to_vec()),
     };
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());

@@ -3,7 +3,7 @@
 use crate::launch::{CellProcess, CellUsage};
 use crate::monitor::link::Link;
 use crate::monitor::{Answers, Ending};
-use crate::{Error, Image, Outcome, Report, Start, Wall};
+use crate::{Error, Image, LimitKind, Outcome, Report, Start, Wall};
 use rustix::process::Signal as HostSignal;
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ pub(crate) fn report(image: &Image, start: Start, answers: &Answers, ending: End
             // Signals are sent to it only by this controller, and a cell that lies
             // about one ends nothing but its own run.
             (Some(signal), _) if answers.waiter.has_signalled() => Outcome::Exited { code: 128 + signal },
-            (_, Some(limit)) => Outcome::ProcessorTime { limit },
+            (_, Some(limit)) => Outcome::Limit(LimitKind::ProcessorTime.after(limit)),
             _ => Outcome::Breach { reason: with_last_words(reason, used) },
         },
         // It had said its last, and was told that its time was over before it had left.
         Outcome::Exited { .. } | Outcome::Crashed { .. } if used.signal == Some(CPU_TIME_SIGNAL) => {
             match beyond {
-                Some(limit) => Outcome::ProcessorTime { limit },
+                Some(limit) => Outcome::Limit(LimitKind::ProcessorTime.after(limit)),
                 None => ending.outcome,
             }
         }

@@ -113,36 +113,6 @@ impl Limits {
     }
 }
 
-/// Which limit a run met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LimitKind {
-    /// [`Limits::memory_bytes`]: the guest asked for more, and was refused.
-    Memory,
-    /// [`Limits::table_elements`]: the guest asked for more, and was refused.
-    Table,
-    /// [`Limits::timeout`]: the run ended, or was warned.
-    Timeout,
-    /// [`Limits::processor_time`]: the run ended.
-    ProcessorTime,
-    /// [`Limits::output_bytes`]: the run ended.
-    Output,
-    /// Space for files: a call was answered with ENOSPC.
-    FileSpace,
-    /// [`Limits::controller_bytes`]: a call was answered with ENOMEM or ENOSPC, or
-    /// the run ended.
-    ControllerMemory,
-    /// [`Limits::open_files`]: a call was answered with EMFILE.
-    OpenFiles,
-    /// [`Limits::calls`]: the run ended.
-    Calls,
-    /// [`Limits::calls_per_second`]: the run was slowed down.
-    CallsPerSecond,
-    /// [`Limits::sleep_time`] or [`Limits::longest_sleep`]: the run ended.
-    Sleep,
-}
-
 pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }

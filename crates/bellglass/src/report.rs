@@ -1,10 +1,12 @@
 //! What a run did, and why it ended.
 
-use crate::limits::{LimitKind, Limits, seconds};
+use crate::limits::{Limits, seconds};
 use crate::words::printable;
+use crate::{Amount, LimitKind, Reached};
 use bellglass_image::Start;
 use bellglass_wire::TrapKind;
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use std::time::Duration;
 
 /// Why a run ended.
@@ -16,60 +18,6 @@ pub enum Outcome {
     Exited {
         /// Its exit code; 0 is success.
         code: i32,
-    },
-    /// The time was over. A program that was warned may have ended by itself
-    /// within the grace: see [`Report::exit_code`].
-    Deadline {
-        /// The limit.
-        #[serde(serialize_with = "seconds")]
-        timeout: Duration,
-    },
-    /// The program ended because it could have no more memory: it did not catch
-    /// the failure. Or it could not even begin.
-    Memory {
-        /// The limit, in bytes.
-        limit: u64,
-        /// What it would have begun with, in bytes, if that is above the limit.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        needed: Option<u64>,
-    },
-    /// The program ended because a function table of its could not grow: it did not
-    /// catch the failure. Or it could not even begin.
-    Table {
-        /// The limit, in elements.
-        limit: u64,
-        /// What it would have begun with, in elements, if that is above the limit.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        needed: Option<u64>,
-    },
-    /// The program wrote more than it may. What was written up to the limit has
-    /// been passed on.
-    OutputLimit {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The cell used more processor time than it may.
-    ProcessorTime {
-        /// The limit.
-        #[serde(serialize_with = "seconds")]
-        limit: Duration,
-    },
-    /// The controller would have had to keep more for the program than it may, and
-    /// no call could be told so.
-    ControllerMemory {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The program made more external calls than it may.
-    CallLimit {
-        /// The limit.
-        limit: u64,
-    },
-    /// The program slept, or asked to sleep, for longer than it may.
-    SleepLimit {
-        /// The limit.
-        #[serde(serialize_with = "seconds")]
-        limit: Duration,
     },
     /// The interpreter failed: an abort, an overflown stack, a wild pointer.
     Crashed {
@@ -95,12 +43,27 @@ pub enum Outcome {
         /// A sentence about it.
         reason: String,
     },
+    /// A limit ended it: see [`LimitKind`] for what each means. A program that could
+    /// have no more memory ended because it did not catch the failure, or could not
+    /// even begin. One that was warned before its deadline may have ended by itself
+    /// within the grace: see [`Report::exit_code`]. What was written up to the limit
+    /// of output has been passed on.
+    #[serde(untagged, serialize_with = "reached")]
+    Limit(Reached),
 }
 
 impl Outcome {
     /// Whether the program ended by itself with code 0.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Exited { code: 0 })
+    }
+
+    /// The limit that ended the run, if one did.
+    pub fn limit(&self) -> Option<LimitKind> {
+        match self {
+            Self::Limit(reached) => Some(reached.kind),
+            _ => None,
+        }
     }
 }
 
@@ -111,11 +74,12 @@ pub struct Report {
     /// Why it ended.
     pub outcome: Outcome,
     /// The program's own exit code, if it ended by itself: after a warning, also
-    /// when the outcome is [`Outcome::Deadline`].
+    /// when the outcome is the limit [`LimitKind::Timeout`].
     pub exit_code: Option<i32>,
     /// The limits that were in force.
     pub limits: Limits,
     /// Which of them the run met, also where it could go on.
+    #[serde(serialize_with = "names")]
     pub limits_met: Vec<LimitKind>,
     /// Calls that the policy refused, and why.
     pub refused: Vec<RefusedCall>,
@@ -221,4 +185,23 @@ pub(crate) fn crash(kind: TrapKind, message: String, backtrace: Vec<String>) -> 
         _ => message,
     };
     Outcome::Crashed { message, backtrace }
+}
+
+/// As the other outcomes are told: under the name that the limit gives.
+fn reached<S: Serializer>(reached: &Reached, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("kind", reached.kind.outcome())?;
+    match reached.limit {
+        Amount::Time(limit) => map.serialize_entry("limit", &limit.as_secs_f64())?,
+        Amount::Bytes(limit) | Amount::Count(limit) => map.serialize_entry("limit", &limit)?,
+        _ => {}
+    }
+    if let Some(needed) = reached.needed {
+        map.serialize_entry("needed", &needed)?;
+    }
+    map.end()
+}
+
+fn names<S: Serializer>(kinds: &[LimitKind], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(kinds.iter().map(|kind| kind.name()))
 }

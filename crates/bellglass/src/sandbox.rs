@@ -6,7 +6,7 @@ use crate::launch::{CellProcess, CellUsage, Signaller};
 use crate::monitor::{Monitor, Orders};
 use crate::thread::{Ended, Ringer, ThreadGuest};
 use crate::watchdog::Watched;
-use crate::{Image, Limits, Outcome, Report, Signal, Start, Stop, Wall};
+use crate::{Image, LimitKind, Limits, Outcome, Report, Signal, Start, Stop, Wall};
 use bellglass_fork::FileSizeSignal;
 use bellglass_system::Waiter;
 use std::time::{Duration, Instant};
@@ -122,7 +122,7 @@ fn watch(
                 let limit = limit?;
                 let left = limit.saturating_sub(used());
                 if left.is_zero() {
-                    ticking.stop(Stop::ProcessorTime { limit });
+                    ticking.stop(Stop::Limit(LimitKind::ProcessorTime.after(limit)));
                     signaller.kill();
                     return None;
                 }

@@ -63,12 +63,16 @@ fn grader_tells_right_from_wrong_and_slow_from_broken() {
         ("print(6)", "case 2: wrong answer", "1 of 3"),
         (
             "import sys\nsum(map(int, sys.stdin)) or exit()\nwhile True: pass",
-            "case 1: took longer than 2s",
+            "case 1: stopped: the program took longer than 2s",
             "0 of 3",
         ),
         ("bytearray(1 << 30)", "case 1: failed: MemoryError", "0 of 3"),
         ("raise ValueError('\\x1b[2J')", "case 3: failed: ValueError: \\u{1b}[2J", "0 of 3"),
-        ("while True: print('x' * 1000)", "case 1: printed too much", "0 of 3"),
+        (
+            "while True: print('x' * 1000)",
+            "case 1: stopped: the program wrote more than 1048576 bytes",
+            "0 of 3",
+        ),
     ] {
         let (code, text) = grade(submission);
         assert_eq!(code, Some(1), "{submission}: {text}");

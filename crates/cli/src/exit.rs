@@ -1,6 +1,6 @@
 //! The command's exit codes.
 
-use bellglass::Outcome;
+use bellglass::{LimitKind, Outcome, Reached};
 use bellglass_build::{BuildError, CompileError};
 
 /// What the command ends with when it is not the program's own code.
@@ -47,14 +47,8 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
     let own = match outcome {
         // A process's exit code has eight bits.
         Outcome::Exited { code } => return (*code & 0xff) as u8,
-        Outcome::Deadline { .. } => ExitCode::Deadline,
-        Outcome::Memory { .. }
-        | Outcome::Table { .. }
-        | Outcome::OutputLimit { .. }
-        | Outcome::ControllerMemory { .. }
-        | Outcome::ProcessorTime { .. }
-        | Outcome::CallLimit { .. }
-        | Outcome::SleepLimit { .. } => ExitCode::Limit,
+        Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }) => ExitCode::Deadline,
+        Outcome::Limit(_) => ExitCode::Limit,
         Outcome::Crashed { .. } | Outcome::Breach { .. } => ExitCode::Crashed,
         Outcome::Refused { .. } => ExitCode::Refused,
         Outcome::Killed => ExitCode::Interrupted,
@@ -84,53 +78,7 @@ pub(crate) fn code_of_error(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
     Some(match outcome {
         Outcome::Exited { .. } | Outcome::Killed => return None,
-        Outcome::Deadline { timeout } => {
-            format!("the program was stopped at its deadline of {}", humantime::format_duration(*timeout))
-        }
-        Outcome::Memory { limit, needed: Some(needed) } => {
-            // To the next MiB, as it can be said on the command line.
-            let needed = needed.div_ceil(1 << 20);
-            format!(
-                "the program cannot begin with {} of memory: it needs {needed} MiB (--memory {needed}M) at least",
-                crate::units::size(*limit)
-            )
-        }
-        Outcome::Memory { limit, needed: None } => {
-            format!(
-                "the program was stopped: it could not go on with {} of memory",
-                crate::units::size(*limit)
-            )
-        }
-        Outcome::Table { limit, needed: Some(needed) } => {
-            format!(
-                "the program cannot begin with {limit} elements in its function tables: it needs {needed}"
-            )
-        }
-        Outcome::Table { limit, needed: None } => {
-            format!(
-                "the program was stopped: it could not go on with {limit} elements in its function tables"
-            )
-        }
-        Outcome::OutputLimit { limit } => {
-            format!("the program was stopped: it wrote more than {}", crate::units::size(*limit))
-        }
-        Outcome::ControllerMemory { limit } => {
-            format!(
-                "the program was stopped: bellglass would have had to keep more than {} for it",
-                crate::units::size(*limit)
-            )
-        }
-        Outcome::ProcessorTime { limit } => {
-            let limit = humantime::format_duration(*limit);
-            format!("the program was stopped: it used up its {limit} of processor time")
-        }
-        Outcome::CallLimit { limit } => {
-            format!("the program was stopped: it made more than {limit} external calls")
-        }
-        Outcome::SleepLimit { limit } => {
-            let limit = humantime::format_duration(*limit);
-            format!("the program was stopped: it wanted to sleep for more than {limit}")
-        }
+        Outcome::Limit(reached) => limit_sentence(reached),
         Outcome::Crashed { message, backtrace } => match backtrace.first() {
             Some(innermost) => format!("the interpreter crashed: {message} (in {innermost})"),
             None => format!("the interpreter crashed: {message}"),
@@ -140,6 +88,28 @@ pub(crate) fn sentence_of(outcome: &Outcome) -> Option<String> {
         Outcome::Failed { reason } => reason.clone(),
         other => format!("{other:?}"),
     })
+}
+
+/// The sentence for a run that a limit has ended.
+fn limit_sentence(reached: &Reached) -> String {
+    match (reached.kind, reached.needed) {
+        (LimitKind::Timeout, _) => {
+            format!("the program was stopped at its deadline of {}", crate::units::amount(reached.limit))
+        }
+        (LimitKind::Memory, Some(needed)) => {
+            // To the next MiB, as it can be said on the command line.
+            let needed = needed.div_ceil(1 << 20);
+            format!(
+                "the program cannot begin with {} of memory: it needs {needed} MiB (--memory {needed}M) at least",
+                crate::units::amount(reached.limit)
+            )
+        }
+        (LimitKind::Table, Some(needed)) => format!(
+            "the program cannot begin with {} elements in its function tables: it needs {needed}",
+            reached.limit
+        ),
+        _ => format!("the program was stopped: it {}", reached.cause(crate::units::amount)),
+    }
 }
 
 #[cfg(test)]

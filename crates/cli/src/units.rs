@@ -1,5 +1,6 @@
 //! Sizes and times as people write them.
 
+use bellglass::Amount;
 use std::time::Duration;
 
 /// Bytes from a text such as `256M`: the letters stand for powers of 1024, as
@@ -36,6 +37,15 @@ pub(crate) fn size(bytes: u64) -> String {
         unit = larger;
     }
     if value.fract() == 0.0 { format!("{value} {unit}") } else { format!("{value:.1} {unit}") }
+}
+
+/// What a limit allows, for people.
+pub(crate) fn amount(limit: Amount) -> String {
+    match limit {
+        Amount::Bytes(bytes) => size(bytes),
+        Amount::Time(time) => humantime::format_duration(time).to_string(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -214,7 +214,7 @@ fn with_grace(options: &[&str], code: &str, stdin: Stdin) -> (Finished, Value) {
     let options = [&["--timeout", "500ms", "--grace", "5s"], options].concat();
     let (finished, report) = reported(&options, code, stdin);
     let finished = finished.expect(124).says("the program was stopped at its deadline of 500ms");
-    assert_eq!(report["outcome"], json!({"kind": "deadline", "timeout": 0.5}));
+    assert_eq!(report["outcome"], json!({"kind": "deadline", "limit": 0.5}));
     assert_eq!(report["limits_met"], json!(["timeout"]));
     (finished, report)
 }

@@ -120,8 +120,7 @@ fn read(tree: &MemoryTree) -> Vec<u8> {
 fn sentence(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Exited { code } => format!("it exited with code {code}"),
-        Outcome::Deadline { timeout } => format!("it took longer than {} s", timeout.as_secs()),
-        Outcome::Memory { .. } => "it used up its memory".to_owned(),
+        Outcome::Limit(reached) => reached.to_string(),
         Outcome::Crashed { message, backtrace } => {
             let innermost: Vec<&str> = backtrace.iter().take(6).map(String::as_str).collect();
             format!("it crashed: {message} (in {})", innermost.join(" < "))

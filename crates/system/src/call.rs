@@ -3,9 +3,8 @@
 //! A handler does not know where the guest is: in a cell at the other end of a
 //! pipe, or in the same address space. It sees [`Memory`].
 
-use crate::{Errno, Results, Waiter};
+use crate::{Errno, Reached, Results, Waiter};
 use bellglass_wire::Signature;
-use std::time::Duration;
 
 /// One external call, while it is open.
 pub struct Call<'a> {
@@ -212,36 +211,9 @@ pub enum Stop {
     /// The owner of the run wants it to end.
     #[error("the run was ended by its owner")]
     Killed,
-    /// The guest wrote more than it may.
-    #[error("the program wrote more than {limit} bytes")]
-    OutputLimit {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// More would have to be kept for the guest than may be.
-    #[error("the program made the controller keep more than {limit} bytes")]
-    ControllerMemory {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The guest used more processor time than it may.
-    #[error("the program used more than {limit:?} of processor time")]
-    ProcessorTime {
-        /// The limit.
-        limit: Duration,
-    },
-    /// The guest made more calls than it may.
-    #[error("the program made more than {limit} external calls")]
-    CallLimit {
-        /// The limit.
-        limit: u64,
-    },
-    /// The guest slept, or wanted to sleep, for longer than it may.
-    #[error("the program wanted to sleep for more than {limit:?}")]
-    SleepLimit {
-        /// The limit.
-        limit: Duration,
-    },
+    /// A limit does not let the run go on.
+    #[error("{0}")]
+    Limit(Reached),
     /// A handler or the policy refuses to go on.
     #[error("{reason}")]
     Refused {

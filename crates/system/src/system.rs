@@ -9,7 +9,7 @@ use crate::posix::SavedTerminal;
 use crate::random::Random;
 use crate::stdio::{Budget, InputStream, OutputStream};
 use crate::table::{self, Ending, Row, Support};
-use crate::{Answer, Call, Errno, Fault, Stop, pieces};
+use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Sleeps {
         if let Some(limit) = self.longest
             && wanted > limit
         {
-            return Err(Stop::SleepLimit { limit });
+            return Err(Stop::Limit(LimitKind::Sleep.after(limit)));
         }
         Ok(self.limit.map_or(wanted, |limit| wanted.min(limit.saturating_sub(self.slept))))
     }
@@ -84,7 +84,7 @@ impl Sleeps {
     pub(crate) fn spend(&mut self, slept: Duration) -> Result<(), Stop> {
         self.slept = self.slept.saturating_add(slept);
         match self.limit {
-            Some(limit) if self.slept > limit => Err(Stop::SleepLimit { limit }),
+            Some(limit) if self.slept > limit => Err(Stop::Limit(LimitKind::Sleep.after(limit))),
             _ => Ok(()),
         }
     }

@@ -396,6 +396,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LimitKind;
     use std::sync::mpsc;
 
     fn waiter() -> Waiter {
@@ -461,12 +462,12 @@ mod tests {
     #[test]
     fn the_first_cause_to_stop_stays() {
         let waiter = waiter();
-        assert!(waiter.stop(Stop::OutputLimit { limit: 1 }));
+        assert!(waiter.stop(Stop::Limit(LimitKind::Output.at(1))));
         assert!(!waiter.stop(Stop::Killed));
-        assert_eq!(waiter.stopped(), Some(Stop::OutputLimit { limit: 1 }));
+        assert_eq!(waiter.stopped(), Some(Stop::Limit(LimitKind::Output.at(1))));
         assert_eq!(
             waiter.pause_until(Instant::now() + Duration::from_secs(100)),
-            Err(Stop::OutputLimit { limit: 1 })
+            Err(Stop::Limit(LimitKind::Output.at(1)))
         );
     }
 

@@ -1,4 +1,4 @@
-use bellglass::{Answer, Error, Limits, Outcome, Report, Sandbox};
+use bellglass::{Answer, Error, LimitKind, Limits, Outcome, Reached, Report, Sandbox};
 use bellglass_testkit::ToyImage;
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,11 @@ fn another_amount_of_memory_than_asked_for_is_a_breach() {
 fn a_cell_that_says_nothing_or_drips_ends_at_the_deadline() {
     for script in ["hello\nsleep 9000", "hello\nawait\ndrip", "hello\nawait\ncall 0 0\nawait\nsleep 9000"] {
         let report = run(script);
-        assert!(matches!(report.outcome, Outcome::Deadline { .. }), "{script:?}: {:?}", report.outcome);
+        assert!(
+            matches!(report.outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })),
+            "{script:?}: {:?}",
+            report.outcome
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-use bellglass::{Answer, Image, Limits, Outcome, Sandbox, Store};
+use bellglass::{Answer, Image, LimitKind, Limits, Outcome, Reached, Sandbox, Store};
 use bellglass_testkit::ToyImage;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::sync::Barrier;
@@ -225,9 +225,9 @@ fn a_crowd_of_good_and_hostile_guests_has_each_its_own_outcome() {
         let right = match (number % 8, &outcome) {
             (0..3, Outcome::Exited { code }) => *code == number as i32,
             (3, Outcome::Crashed { message, .. }) => message.contains("aborted"),
-            (4, Outcome::Deadline { .. }) => true,
+            (4, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })) => true,
             (5.., Outcome::Breach { .. }) => number / 8 % liars.len() < 3,
-            (5.., Outcome::Deadline { .. }) => number / 8 % liars.len() >= 3,
+            (5.., Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })) => number / 8 % liars.len() >= 3,
             _ => false,
         };
         assert!(right, "number {number}: {outcome:?}");

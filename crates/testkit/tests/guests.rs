@@ -1,7 +1,7 @@
 use super::ISOLATION;
 use bellglass::{
-    Answer, Capture, Error, Isolation, LimitKind, Limits, Outcome, Output, Report, Sandbox, SandboxBuilder,
-    Signal, Unsupported,
+    Answer, Capture, Error, Isolation, LimitKind, Limits, Outcome, Output, Reached, Report, Sandbox,
+    SandboxBuilder, Signal, Unsupported,
 };
 use bellglass_testkit::ToyImage;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ fn a_loop_without_calls_ends_at_the_deadline() {
     let limits = Limits { timeout: Some(Duration::from_secs(1)), ..Limits::default() };
     let begun = Instant::now();
     let report = with(&body("(loop $l (br $l)) (i32.const 0)"), |builder| builder.limits(limits));
-    assert_eq!(report.outcome, Outcome::Deadline { timeout: Duration::from_secs(1) });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Timeout.after(Duration::from_secs(1))));
     assert!(begun.elapsed() < Duration::from_secs(5));
     // On a machine that is busy with other tests it gets a part of it.
     assert!(report.cpu_time > Duration::from_millis(50), "{:?}", report.cpu_time);
@@ -68,7 +68,7 @@ fn an_abort_for_want_of_memory_is_told_as_such() {
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     let code = "(if (i32.eq (memory.grow (i32.const 100)) (i32.const -1)) (then unreachable)) (i32.const 0)";
     let report = with(&body(code), |builder| builder.limits(limits));
-    assert_eq!(report.outcome, Outcome::Memory { limit: 1 << 20, needed: None });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Memory.at(1 << 20)));
     assert_eq!(report.peak_memory_bytes, 128 << 10);
 }
 
@@ -76,7 +76,7 @@ fn an_abort_for_want_of_memory_is_told_as_such() {
 fn a_guest_that_begins_with_too_much_does_not_begin() {
     let limits = Limits { memory_bytes: 64 << 10, table_elements: 0, ..Limits::default() };
     let report = with(&body("(i32.const 0)"), |builder| builder.limits(limits));
-    assert_eq!(report.outcome, Outcome::Memory { limit: 64 << 10, needed: Some(128 << 10) });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Memory.at(64 << 10).needing(128 << 10)));
     assert_eq!(report.limits_met, [LimitKind::Memory]);
 }
 
@@ -254,7 +254,10 @@ fn many_sandboxes_run_at_once_and_each_has_its_own_outcome() {
         for thread in threads {
             let (number, outcome) = thread.join().expect("no panic");
             match number % 4 {
-                3 => assert!(matches!(outcome, Outcome::Deadline { .. }), "{outcome:?}"),
+                3 => assert!(
+                    matches!(outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })),
+                    "{outcome:?}"
+                ),
                 _ => assert_eq!(outcome, Outcome::Exited { code: number }),
             }
         }
@@ -271,7 +274,7 @@ fn output_beyond_its_limit_is_cut_there() {
     let printed = Capture::new();
     let limits = Limits { output_bytes: Some(25), ..Limits::default() };
     let report = with(wat, |builder| builder.limits(limits).stdout(Output::Capture(printed.clone())));
-    assert_eq!(report.outcome, Outcome::OutputLimit { limit: 25 });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Output.at(25)));
     assert_eq!(printed.bytes(), b"0123456789012345678901234");
     assert_eq!(report.output_bytes, 25);
 }
@@ -287,7 +290,7 @@ fn captured_output_that_may_not_be_kept_ends_the_run() {
     let limit = 1 << 20;
     let limits = Limits { output_bytes: None, controller_bytes: limit, ..Limits::default() };
     let report = with(wat, |builder| builder.limits(limits).stdout(Output::Capture(printed.clone())));
-    assert_eq!(report.outcome, Outcome::ControllerMemory { limit });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::ControllerMemory.at(limit)));
     assert_eq!(report.limits_met, [LimitKind::ControllerMemory]);
     assert!((limit - (128 << 10)..=limit).contains(&report.peak_controller_bytes));
     assert_eq!(printed.take().len() as u64, report.output_bytes);
@@ -347,7 +350,7 @@ fn exceptions_that_are_kept_count_as_memory() {
     assert!(report.peak_memory_bytes > 20_000 * 32, "{}", report.peak_memory_bytes);
     let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
     let report = with(&throwing("10000000", KEEP), |builder| builder.limits(limits));
-    assert_eq!(report.outcome, Outcome::Memory { limit: 4 << 20, needed: None });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Memory.at(4 << 20)));
     assert_eq!(report.limits_met, [LimitKind::Memory]);
     assert!(report.peak_memory_bytes <= 4 << 20, "{}", report.peak_memory_bytes);
 }

@@ -1,4 +1,4 @@
-use bellglass::{Answer, Error, Limits, Outcome, Sandbox, Start};
+use bellglass::{Answer, Error, LimitKind, Limits, Outcome, Reached, Sandbox, Start};
 use bellglass_testkit::ToyImage;
 use bellglass_wire::{
     FromCell, Interruption, PROTOCOL_VERSION, Signature, TrapKind, Usage, Viewed, Wall, caps,
@@ -66,8 +66,8 @@ fn is_fair(outcome: &Result<Outcome, Error>) -> bool {
         Ok(
             Outcome::Exited { .. }
             | Outcome::Crashed { .. }
-            | Outcome::Memory { .. }
-            | Outcome::Deadline { .. },
+            | Outcome::Limit(Reached { kind: LimitKind::Memory, .. })
+            | Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }),
         )
         | Err(Error::Version { .. } | Error::UnknownSignature { .. }) => true,
         _ => false,
@@ -322,17 +322,26 @@ fn control_characters_of_a_cell_reach_no_terminal() {
 
 #[test]
 fn a_cell_that_stops_hides_or_leaves_somebody_behind_is_ended_in_time() {
-    assert!(matches!(run("hello\nawait\nstop"), Ok(Outcome::Deadline { .. })));
+    assert!(matches!(
+        run("hello\nawait\nstop"),
+        Ok(Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }))
+    ));
     assert!(breach("hello\nawait\nhush\nsleep 9000").contains("closed its stream"));
     assert!(breach("hello\nawait\nwords 100\ndie 0").contains("www"));
     // Whom it leaves behind holds the stream, and the pipe for last words.
-    assert!(matches!(run("hello\nawait\nspawn\nwords 100\ndie 0"), Ok(Outcome::Deadline { .. })));
+    assert!(matches!(
+        run("hello\nawait\nspawn\nwords 100\ndie 0"),
+        Ok(Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }))
+    ));
     assert!(breach("hello\nawait\nspawn\nframe 63\nsleep 9000").contains("kind"));
-    assert!(matches!(run("hello\nawait\ndance"), Ok(Outcome::Deadline { .. })));
+    assert!(matches!(
+        run("hello\nawait\ndance"),
+        Ok(Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }))
+    ));
     assert!(matches!(run("words 1000000"), Err(Error::Start { .. })));
     // A reader that does not read: the answer does not fit into the stream.
     let silent = format!("hello\nawait\n{}sleep 9000", send(&encoded(&call(2, 1 << 20, vec![]))));
-    assert!(matches!(run(&silent), Ok(Outcome::Deadline { .. })));
+    assert!(matches!(run(&silent), Ok(Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }))));
 }
 
 #[test]
@@ -366,7 +375,7 @@ fn greedy_cells_under_a_low_limit() {
         format!("{}again 63 send {}\nsleep 9000", send(&(4_u32 << 20).to_le_bytes()), "02 ".repeat(1 << 16));
     assert!(
         run(&format!("hello\nawait\n{started}"))
-            .is_ok_and(|outcome| matches!(outcome, Outcome::Deadline { .. }))
+            .is_ok_and(|outcome| matches!(outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })))
     );
     // Counts without what they count.
     for kind in 1..=8 {

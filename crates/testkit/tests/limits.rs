@@ -1,7 +1,7 @@
 //! Each limit that only a running guest meets: the outcome, and what the report says.
 
 use super::ISOLATION;
-use bellglass::{LimitKind, Limits, Outcome, Report, Sandbox};
+use bellglass::{LimitKind, Limits, Outcome, Reached, Report, Sandbox};
 use bellglass_testkit::ToyImage;
 use std::time::Duration;
 
@@ -47,7 +47,11 @@ fn one_long_call_ends_at_the_deadline_and_at_a_kill() {
     let image = ToyImage::from_wat(ONE_LONG_CALL);
     let timeout = milliseconds(200);
     let report = run_image(&image, Limits { timeout: Some(timeout), ..base() });
-    assert!(matches!(report.outcome, Outcome::Deadline { .. }), "{:?}", report.outcome);
+    assert!(
+        matches!(report.outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })),
+        "{:?}",
+        report.outcome
+    );
     assert!(report.wall_time < timeout + LATE, "{:?}", report.wall_time);
     let sandbox = Sandbox::builder(image.open()).isolation(ISOLATION).limits(base()).build().expect("a cell");
     let controls = sandbox.controls();
@@ -67,7 +71,7 @@ const ENDLESS: &str = "(loop $l (br $l)) (i32.const 0)";
 fn processor_time() {
     let limit = milliseconds(300);
     let report = run(ENDLESS, Limits { processor_time: Some(limit), ..base() });
-    assert_eq!(report.outcome, Outcome::ProcessorTime { limit });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::ProcessorTime.after(limit)));
     assert_eq!(report.limits_met, [LimitKind::ProcessorTime]);
     assert!(report.cpu_time >= limit, "{:?}", report.cpu_time);
     // Whoever only waits uses none.
@@ -83,7 +87,7 @@ fn processor_time() {
 fn calls() {
     let body = "(loop $l (drop (call $getpid)) (br $l)) (i32.const 0)";
     let report = run(body, Limits { calls: Some(1000), ..base() });
-    assert_eq!(report.outcome, Outcome::CallLimit { limit: 1000 });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Calls.at(1000)));
     assert_eq!(report.limits_met, [LimitKind::Calls]);
     assert_eq!(report.calls[0].count, 1000);
 }
@@ -106,13 +110,13 @@ fn sleep() {
     let limit = milliseconds(300);
     let long = "(call $sleep (i64.const 500000000000)) (i32.const 0)";
     let report = run(long, Limits { longest_sleep: Some(limit), ..base() });
-    assert_eq!(report.outcome, Outcome::SleepLimit { limit });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Sleep.after(limit)));
     assert_eq!(report.limits_met, [LimitKind::Sleep]);
     assert!(report.wall_time < Duration::from_secs(30), "it ends when it asks: {:?}", report.wall_time);
 
     let often = "(loop $l (call $sleep (i64.const 100000000)) (br $l)) (i32.const 0)";
     let report = run(often, Limits { sleep_time: Some(limit), ..base() });
-    assert_eq!(report.outcome, Outcome::SleepLimit { limit });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Sleep.after(limit)));
     assert!(report.wall_time >= milliseconds(200), "{:?}", report.wall_time);
     // Each of them is short enough, and together as well.
     let once = "(call $sleep (i64.const 100000000)) (i32.const 7)";
@@ -138,12 +142,12 @@ fn the_grace_after_the_deadline() {
     let timeout = milliseconds(200);
     let limits = |grace| Limits { timeout: Some(timeout), grace, ..Limits::default() };
     let report = run_image(&warned(true), limits(Duration::from_secs(30)));
-    assert_eq!(report.outcome, Outcome::Deadline { timeout });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Timeout.after(timeout)));
     assert_eq!((report.exit_code, &*report.limits_met), (Some(6), &[LimitKind::Timeout][..]));
     assert!((timeout..Duration::from_secs(20)).contains(&report.wall_time), "{:?}", report.wall_time);
 
     let report = run_image(&warned(false), limits(milliseconds(400)));
-    assert_eq!(report.outcome, Outcome::Deadline { timeout });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Timeout.after(timeout)));
     assert_eq!((report.exit_code, &*report.limits_met), (None, &[LimitKind::Timeout][..]));
     assert!(report.wall_time >= milliseconds(600), "{:?}", report.wall_time);
 }
@@ -157,7 +161,7 @@ fn function_tables() {
     };
     let limits = || Limits { table_elements: 50, ..base() };
     let report = run(&grows(100, "unreachable"), limits());
-    assert_eq!(report.outcome, Outcome::Table { limit: 50, needed: None });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Table.at(50)));
     assert_eq!(report.limits_met, [LimitKind::Table]);
     let report = run(&grows(100, "(return (i32.const 5))"), limits());
     assert_eq!((report.outcome, report.limits_met), (Outcome::Exited { code: 5 }, vec![LimitKind::Table]));

@@ -1,4 +1,4 @@
-use bellglass::{Limits, Outcome, Pool, Sandbox};
+use bellglass::{LimitKind, Limits, Outcome, Pool, Reached, Sandbox};
 use bellglass_testkit::ToyImage;
 use std::time::{Duration, Instant};
 
@@ -112,7 +112,7 @@ fn code_that_runs_when_a_guest_is_made_is_held_to_the_runs_limits() {
     };
     let run = |pool: &Pool| pool.sandbox().limits(limits.clone()).build().expect("a cell").run().outcome;
     let (_image, endless) = pool_of("(loop $again (br $again))");
-    assert!(matches!(run(&endless), Outcome::Deadline { .. }));
+    assert!(matches!(run(&endless), Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })));
     let grow = "(i32.store (i32.const 64) (i32.eq (memory.grow (i32.const 1000)) (i32.const -1)))";
     let (_image, greedy) = pool_of(grow);
     assert_eq!(run(&greedy), Outcome::Exited { code: 1 }, "it got what it may not have");

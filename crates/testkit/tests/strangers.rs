@@ -1,4 +1,4 @@
-use bellglass::{Limits, Outcome, Sandbox};
+use bellglass::{Amount, LimitKind, Limits, Outcome, Reached, Sandbox};
 use bellglass_testkit::ToyImage;
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ fn run_all_kinds() {
         let fault = run(&faulty, Limits::default()).outcome;
         assert!(matches!(fault, Outcome::Crashed { .. }), "{fault:?}");
         let limits = Limits { timeout: Some(timeout), ..Limits::default() };
-        assert_eq!(run(&endless, limits).outcome, Outcome::Deadline { timeout });
+        assert_eq!(run(&endless, limits).outcome, Outcome::Limit(LimitKind::Timeout.after(timeout)));
         let limit = Duration::from_millis(200);
         let report = run(&endless, Limits { processor_time: Some(limit), ..Limits::default() });
-        assert_eq!(report.outcome, Outcome::ProcessorTime { limit });
+        assert_eq!(report.outcome, Outcome::Limit(LimitKind::ProcessorTime.after(limit)));
         assert!(report.cpu_time >= limit, "{:?}", report.cpu_time);
         drop(Sandbox::builder(good.open()).build().expect("a cell"));
     }
@@ -91,7 +91,7 @@ fn without_descriptors() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(number), maximum }).expect("fewer are allowed");
     assert!(std::fs::File::open("/dev/null").is_err(), "there are no descriptors left");
     let report = sandbox.run();
-    assert_eq!(report.outcome, Outcome::ProcessorTime { limit });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::ProcessorTime.after(limit)));
     assert!(report.cpu_time < Duration::from_millis(1500), "{:?}", report.cpu_time);
 }
 
@@ -227,7 +227,11 @@ fn little_time() {
     for processor_time in [Some(Duration::from_secs(10)), None] {
         let limits = Limits { processor_time, timeout: Some(Duration::from_secs(60)), ..Limits::default() };
         let outcome = Sandbox::builder(image.open()).limits(limits).build().expect("a cell").run().outcome;
-        let is_told = matches!(outcome, Outcome::ProcessorTime { limit } if limit <= Duration::from_secs(2));
+        let is_told = matches!(
+            outcome,
+            Outcome::Limit(Reached { kind: LimitKind::ProcessorTime, limit: Amount::Time(limit), .. })
+                if limit <= Duration::from_secs(2)
+        );
         assert!(is_told, "{processor_time:?}: {outcome:?}");
     }
 }

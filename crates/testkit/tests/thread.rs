@@ -7,7 +7,9 @@ mod guests;
 #[path = "limits.rs"]
 mod limits;
 
-use bellglass::{Answer, Capture, Image, Isolation, Limits, Outcome, Output, Sandbox, SandboxBuilder};
+use bellglass::{
+    Answer, Capture, Image, Isolation, LimitKind, Limits, Outcome, Output, Reached, Sandbox, SandboxBuilder,
+};
 use bellglass_testkit::ToyImage;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -70,7 +72,10 @@ fn a_loop_ends_at_its_deadline_wherever_it_is() {
     for wat in loops {
         let begun = Instant::now();
         let outcome = outcome(wat, short());
-        assert!(matches!(outcome, Outcome::Deadline { .. }), "{outcome:?} of {wat}");
+        assert!(
+            matches!(outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })),
+            "{outcome:?} of {wat}"
+        );
         assert!(begun.elapsed() < PATIENCE, "{:?} for {wat}", begun.elapsed());
     }
 }
@@ -87,7 +92,11 @@ fn a_loop_inside_a_memory_hook_ends_at_its_deadline() {
         .build()
         .expect("a sandbox")
         .run();
-    assert!(matches!(report.outcome, Outcome::Deadline { .. }), "{:?}", report.outcome);
+    assert!(
+        matches!(report.outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })),
+        "{:?}",
+        report.outcome
+    );
 }
 
 /// What answers a call works in the guest's thread, and for it.
@@ -101,7 +110,7 @@ fn one_long_call_ends_when_the_processor_time_is_used_up() {
     let limits = Limits { processor_time: Some(limit), ..Limits::default() };
     let image = ToyImage::from_wat(wat);
     let report = sandbox(image.open()).limits(limits).build().expect("a sandbox").run();
-    assert_eq!(report.outcome, Outcome::ProcessorTime { limit });
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::ProcessorTime.after(limit)));
     assert!(report.cpu_time < limit * 4, "{:?}", report.cpu_time);
 }
 
@@ -141,7 +150,7 @@ fn a_wait_inside_a_handler_ends_at_the_deadline_and_at_a_kill() {
         (func (export "run") (result i32) (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))"#;
     let begun = Instant::now();
     let ended = outcome(wat, short());
-    assert!(matches!(ended, Outcome::Deadline { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. })), "{ended:?}");
     let sandbox = sandbox(ToyImage::from_wat(wat).open()).build().expect("a sandbox");
     let controls = sandbox.controls();
     let killer = std::thread::spawn(move || {
@@ -230,7 +239,7 @@ fn sixty_four_at_once_each_end_in_their_own_way() {
         for thread in threads {
             let (number, report) = thread.join().expect("no panic");
             match (number % 4, report.outcome) {
-                (0, Outcome::Deadline { .. })
+                (0, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }))
                 | (1 | 2, Outcome::Crashed { .. })
                 | (3, Outcome::Exited { code: 7 }) => {}
                 (kind, other) => panic!("{kind} ended as {other:?}"),

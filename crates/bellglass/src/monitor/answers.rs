@@ -4,9 +4,9 @@
 
 use super::pace::Pace;
 use super::routes::Routes;
-use crate::limits::{LimitKind, Limits};
+use crate::limits::Limits;
 use crate::report::{Outcome, crash};
-use bellglass_system::{Answer, Call, Ending, Errno, Memory, Results, Stop, System, Waiter};
+use bellglass_system::{Answer, Call, Ending, Errno, LimitKind, Memory, Results, Stop, System, Waiter};
 use bellglass_wire::{TrapKind, Usage};
 use std::time::Instant;
 
@@ -65,7 +65,9 @@ impl Answers {
             return Err(Closed::Breach(format!("the cell called {signature} with {count} arguments")));
         }
         if !self.pace.count() {
-            return Err(Closed::End(Outcome::CallLimit { limit: self.limits.calls.unwrap_or_default() }));
+            return Err(Closed::End(Outcome::Limit(
+                LimitKind::Calls.at(self.limits.calls.unwrap_or_default()),
+            )));
         }
         let mut begun = Instant::now();
         if let Some(later) = self.pace.later(begun) {
@@ -103,10 +105,10 @@ impl Answers {
         // An interpreter that gets no memory aborts when it cannot even raise an
         // exception; the cause is the limit, and the user is told so.
         if usage.memory_refused && kind == TrapKind::Unreachable {
-            return Outcome::Memory { limit: self.limits.memory_bytes, needed: None };
+            return Outcome::Limit(LimitKind::Memory.at(self.limits.memory_bytes));
         }
         if usage.table_refused && kind == TrapKind::Unreachable {
-            return Outcome::Table { limit: self.limits.table_elements, needed: None };
+            return Outcome::Limit(LimitKind::Table.at(self.limits.table_elements));
         }
         crash(kind, message, backtrace)
     }
@@ -116,34 +118,33 @@ impl Answers {
     pub(crate) fn no_room(&self, memory_bytes: u64, table_elements: u64) -> Option<Outcome> {
         let Limits { memory_bytes: memory_limit, table_elements: table_limit, .. } = self.limits;
         if memory_bytes > memory_limit {
-            return Some(Outcome::Memory { limit: memory_limit, needed: Some(memory_bytes) });
+            return Some(Outcome::Limit(LimitKind::Memory.at(memory_limit).needing(memory_bytes)));
         }
         let needed = Some(table_elements).filter(|elements| *elements > table_limit)?;
-        Some(Outcome::Table { limit: table_limit, needed: Some(needed) })
+        Some(Outcome::Limit(LimitKind::Table.at(table_limit).needing(needed)))
     }
 
     /// The limits that the run met, also those with which it could go on.
     pub(crate) fn limits_met(&self, outcome: &Outcome, usage: Usage) -> Vec<LimitKind> {
         let short = self.system.refused();
-        let met = [
-            (LimitKind::Memory, usage.memory_refused || matches!(outcome, Outcome::Memory { .. })),
-            (LimitKind::Table, usage.table_refused || matches!(outcome, Outcome::Table { .. })),
-            (LimitKind::Timeout, matches!(outcome, Outcome::Deadline { .. }) || self.waiter.has_warned()),
-            (LimitKind::ProcessorTime, matches!(outcome, Outcome::ProcessorTime { .. })),
-            (LimitKind::Output, matches!(outcome, Outcome::OutputLimit { .. })),
+        // Those with which a run can go on, and what was told of one that did not end
+        // at them.
+        let noticed = [
+            (LimitKind::Memory, usage.memory_refused),
+            (LimitKind::Table, usage.table_refused),
+            (LimitKind::Timeout, self.waiter.has_warned()),
             (LimitKind::FileSpace, short.file_space),
             (LimitKind::ControllerMemory, self.system.meter().has_refused()),
             (LimitKind::OpenFiles, short.open_files),
-            (LimitKind::Calls, matches!(outcome, Outcome::CallLimit { .. })),
             (LimitKind::CallsPerSecond, self.pace.has_slowed()),
-            (LimitKind::Sleep, matches!(outcome, Outcome::SleepLimit { .. })),
         ];
-        met.into_iter().filter_map(|(kind, is_met)| is_met.then_some(kind)).collect()
+        let is_met = |kind: &LimitKind| outcome.limit() == Some(*kind) || noticed.contains(&(*kind, true));
+        LimitKind::ALL.iter().copied().filter(is_met).collect()
     }
 
     /// The outcome of a run whose time is over.
     pub(crate) fn deadline(&self) -> Outcome {
-        Outcome::Deadline { timeout: self.limits.timeout.unwrap_or_default() }
+        Outcome::Limit(LimitKind::Timeout.after(self.limits.timeout.unwrap_or_default()))
     }
 
     /// The outcome of a run that a handler stopped.
@@ -151,11 +152,7 @@ impl Answers {
         match stop {
             Stop::Deadline => self.deadline(),
             Stop::Killed => Outcome::Killed,
-            Stop::OutputLimit { limit } => Outcome::OutputLimit { limit },
-            Stop::ControllerMemory { limit } => Outcome::ControllerMemory { limit },
-            Stop::ProcessorTime { limit } => Outcome::ProcessorTime { limit },
-            Stop::CallLimit { limit } => Outcome::CallLimit { limit },
-            Stop::SleepLimit { limit } => Outcome::SleepLimit { limit },
+            Stop::Limit(reached) => Outcome::Limit(reached),
             Stop::Refused { reason } => Outcome::Refused { reason },
             Stop::Failed { reason } => Outcome::Failed { reason },
             other => Outcome::Refused { reason: other.to_string() },

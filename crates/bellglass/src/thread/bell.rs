@@ -1,6 +1,7 @@
 //! What the rest of the process wants of one guest in a thread.
 
 use super::ThreadTime;
+use crate::LimitKind;
 use bellglass_engine::{Attention, Program, Watch};
 use bellglass_system::{Stop, Waiter};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -81,7 +82,7 @@ impl Bell {
     pub(crate) fn spent(&self) -> Option<Stop> {
         let asked = self.look.load(Ordering::SeqCst) && self.look.swap(false, Ordering::SeqCst);
         let Budget { time, limit, .. } = self.budget.get().filter(|_| asked)?;
-        (time.used() >= *limit).then_some(Stop::ProcessorTime { limit: *limit })
+        (time.used() >= *limit).then_some(Stop::Limit(LimitKind::ProcessorTime.after(*limit)))
     }
 
     fn is_spent(&self) -> bool {

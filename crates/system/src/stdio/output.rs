@@ -5,7 +5,7 @@ use super::pump::WritePump;
 use super::{CHUNK, Readiness};
 use crate::meter::{Charge, Meter};
 use crate::wait::HostDescriptor;
-use crate::{Errno, Fault, Stop, Waiter};
+use crate::{Errno, Fault, LimitKind, Stop, Waiter};
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -73,7 +73,7 @@ impl Capture {
     }
 
     fn write(&self, from: &[u8], meter: &Arc<Meter>) -> Result<(), Stop> {
-        let too_much = |_| Stop::ControllerMemory { limit: meter.limit() };
+        let too_much = |_| Stop::Limit(LimitKind::ControllerMemory.at(meter.limit()));
         let charge = meter.hold(from.len() as u64).map_err(too_much)?;
         let mut captured = self.lock();
         captured.bytes.extend_from_slice(from);
@@ -179,7 +179,7 @@ impl OutputStream {
             }
         }
         match self.budget.limit {
-            Some(limit) if allowed < from.len() => Err(Stop::OutputLimit { limit }.into()),
+            Some(limit) if allowed < from.len() => Err(Stop::Limit(LimitKind::Output.at(limit)).into()),
             _ => Ok(done),
         }
     }

@@ -5,7 +5,9 @@
 use super::archives::zip_of;
 use super::fake::{FakeGuest, RESULT};
 use crate::files::{Creation, MemoryTree, OpenOptions, Quota};
-use crate::{Access, Capture, Errno, Identity, Mount, Output, RealClock, System, SystemBuilder, SystemError};
+use crate::{
+    Access, Capture, Errno, Identity, LimitKind, Mount, Output, RealClock, System, SystemBuilder, SystemError,
+};
 use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
@@ -213,7 +215,7 @@ const WAYS: [(&str, fn()); 25] = [
                 guest.put(&[(address as u32).to_le_bytes(), (length as u32).to_le_bytes()].concat()).0;
             let ended =
                 (0..1000).find_map(|_| guest.call("fd_write", &[1, iovec, 1, u64::from(RESULT)]).err());
-            assert_eq!(ended, Some(crate::Stop::ControllerMemory { limit: LIMIT }.into()));
+            assert_eq!(ended, Some(crate::Stop::Limit(LimitKind::ControllerMemory.at(LIMIT)).into()));
         });
     }),
     ("zip_entries", || {

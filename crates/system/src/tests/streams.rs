@@ -1,7 +1,7 @@
 //! Standard input, output and error.
 
 use super::fake::{FakeGuest, RESULT};
-use crate::{Capture, Ending, Errno, Input, Output, Stop, System, Waiter};
+use crate::{Capture, Ending, Errno, Input, LimitKind, Output, Stop, System, Waiter};
 use std::io::{Read, Write};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -165,7 +165,7 @@ fn the_output_limit_is_met_to_the_byte() {
     assert_eq!(guest.write(2, &[b'e'; 40]), Ok(40));
     assert_eq!(guest.write(1, &[b'o'; 60]), Ok(60));
     assert_eq!(guest.write(1, b""), Ok(0));
-    assert_eq!(write(&mut guest, 1), Err(Ending::Stop(Stop::OutputLimit { limit: 100 })));
+    assert_eq!(write(&mut guest, 1), Err(Ending::Stop(Stop::Limit(LimitKind::Output.at(100)))));
     assert_eq!((out.take().len(), err.take().len()), (60, 40));
     let capture = Capture::new();
     let system = System::builder()
@@ -174,7 +174,7 @@ fn the_output_limit_is_met_to_the_byte() {
         .build()
         .expect("a system");
     let mut guest = FakeGuest::new(system);
-    assert_eq!(write(&mut guest, 500), Err(Ending::Stop(Stop::OutputLimit { limit: 100 })));
+    assert_eq!(write(&mut guest, 500), Err(Ending::Stop(Stop::Limit(LimitKind::Output.at(100)))));
     assert_eq!(capture.bytes().len(), 100);
 }
 

@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::stage::{ENTRY, Ended, LEVELS, Numbers, PATIENCE, Place, Stage, Verdict, finish, limits, toy};
-use bellglass::{Access, Answer, Limits, Mount, Outcome, Sandbox, Signal};
+use bellglass::{Access, Answer, LimitKind, Limits, Mount, Outcome, Reached, Sandbox, Signal};
 use bellglass_testkit::ToyImage;
 use rustix::process::{Pid, PidfdFlags, Signal as HostSignal, pidfd_open, pidfd_send_signal};
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ const SHORT: Duration = Duration::from_millis(500);
 const LONGER: Duration = Duration::from_secs(3);
 
 fn is_deadline(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Deadline { .. })
+    matches!(outcome, Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }))
 }
 
 impl Ended {
@@ -76,14 +76,19 @@ fn memory(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     let limits = Limits { memory_bytes: 96 << 20, ..limits(PATIENCE) };
     let ended = finish(stage.python(place, code), limits)?;
     let is_error = ended.report.outcome == Outcome::Exited { code: 1 } && ended.error.contains("MemoryError");
-    ended.check(is_error || matches!(ended.report.outcome, Outcome::Memory { .. }))
+    ended.check(
+        is_error || matches!(ended.report.outcome, Outcome::Limit(Reached { kind: LimitKind::Memory, .. })),
+    )
 }
 
 fn output(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     let code = "import os\nwhile True: os.write(1, b'x' * 65000)";
     let ended = finish(stage.python(place, code), limits(PATIENCE))?;
     let limit = 1 << 20;
-    ended.check(ended.report.outcome == Outcome::OutputLimit { limit } && ended.out.len() as u64 == limit)
+    ended.check(
+        ended.report.outcome == Outcome::Limit(LimitKind::Output.at(limit))
+            && ended.out.len() as u64 == limit,
+    )
 }
 
 fn files(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
@@ -169,7 +174,8 @@ fn recursion(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
         && (ended.error.contains("RecursionError") || ended.error.contains("MemoryError"));
     let outcome = &ended.report.outcome;
     let is_limit =
-        matches!(outcome, Outcome::Crashed { .. } | Outcome::Memory { .. }) || is_deadline(outcome);
+        matches!(outcome, Outcome::Crashed { .. } | Outcome::Limit(Reached { kind: LimitKind::Memory, .. }))
+            || is_deadline(outcome);
     ended.check(is_error || is_limit)
 }
 
@@ -195,7 +201,7 @@ fn processor_time(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     let limit = Duration::from_millis(100);
     let limits = Limits { processor_time: Some(limit), ..limits(PATIENCE) };
     let ended = finish(stage.python(place, "while True: pass"), limits)?;
-    ended.check(ended.report.outcome == Outcome::ProcessorTime { limit })
+    ended.check(ended.report.outcome == Outcome::Limit(LimitKind::ProcessorTime.after(limit)))
 }
 
 fn sleep(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
@@ -248,7 +254,7 @@ fn random(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
 fn calls(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     let limits = Limits { calls: Some(20_000), ..limits(PATIENCE) };
     let ended = finish(stage.python(place, "import os\nwhile True: os.stat('/tmp')"), limits)?;
-    ended.check(ended.report.outcome == Outcome::CallLimit { limit: 20_000 })
+    ended.check(ended.report.outcome == Outcome::Limit(LimitKind::Calls.at(20_000)))
 }
 
 /// Signals from another thread, many of them, while it computes and while it waits.
@@ -371,7 +377,7 @@ fn liar(_: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
     let ended = finish(guest, limits(timeout)).map_err(|reason| format!("{script:?}: {reason}"))?;
     let told = match ended.report.outcome {
         Outcome::Breach { .. } => Some(Lie::Breach),
-        Outcome::Deadline { .. } => Some(Lie::Deadline),
+        Outcome::Limit(Reached { kind: LimitKind::Timeout, .. }) => Some(Lie::Deadline),
         _ => None,
     };
     ended.check(told == Some(lie)).map_err(|reason| format!("{script:?}: {reason}"))
