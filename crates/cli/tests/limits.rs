@@ -67,7 +67,7 @@ fn endless_recursion_without_a_limit() {
     // The recursion takes a second. Then CPython formats each of the hundreds of
     // thousands of frames, of which it prints three, at 50 us each (33 us natively):
     // less memory means fewer of them.
-    ends_well_within("128M", "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()");
+    ends_well_within("96M", "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()");
 }
 
 #[test]
