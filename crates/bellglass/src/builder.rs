@@ -1,10 +1,11 @@
 //! What a sandbox is to be, and how it is made ready.
 
 use crate::ending::{explain, no_process};
+use crate::holder::CellGuest;
 use crate::launch::{CellProcess, find_cell};
 use crate::monitor::{Answers, Handle, Monitor, Next, Observation, Observe, Routes, Unsupported};
 use crate::pool::{Pool, Stock};
-use crate::sandbox::{Guest, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::thread::{ThreadGuest, ThreadTime};
 use crate::{
     Answer, Call, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Output, Start, shared,
@@ -290,7 +291,7 @@ impl SandboxBuilder {
         walls::require(&required_walls, &monitor.walls)?;
         monitor.answers.routes = route(&image, signatures.into(), handlers, observers, unsupported)?;
         Ok(Sandbox {
-            guest: Guest::Process { monitor: Box::new(monitor), process },
+            guest: Box::new(CellGuest { monitor, process }),
             waiter,
             image,
             start,
@@ -343,7 +344,7 @@ impl SandboxBuilder {
             ringer.interrupt(signal.number());
             true
         }));
-        Ok(Sandbox { guest: Guest::Thread(Box::new(guest)), waiter, image, start, limits, time_from, set_up })
+        Ok(Sandbox { guest: Box::new(guest), waiter, image, start, limits, time_from, set_up })
     }
 }
 

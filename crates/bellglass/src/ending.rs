@@ -1,26 +1,19 @@
 //! What became of a run: what is left of its guest, as the report tells it.
 
+use crate::holder::Run;
 use crate::launch::{CellProcess, CellUsage};
+use crate::monitor::Answers;
 use crate::monitor::link::Link;
-use crate::monitor::{Answers, Ending};
 use crate::{Error, Image, LimitKind, Outcome, Report, Start, Wall};
 use rustix::process::Signal as HostSignal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a process gets that has used more processor time than it may.
 const CPU_TIME_SIGNAL: i32 = HostSignal::XCPU.as_raw();
 
-/// What is known of a run beside what its calls tell.
-#[derive(Default)]
-pub(crate) struct Run {
-    pub(crate) wall_time: Duration,
-    pub(crate) used: CellUsage,
-    pub(crate) round_trips: u64,
-    pub(crate) walls: Vec<Wall>,
-}
-
-pub(crate) fn report(image: &Image, start: Start, answers: &Answers, ending: Ending, run: Run) -> Report {
-    let used = &run.used;
+/// The report of a run that has begun at that time.
+pub(crate) fn report(image: &Image, start: Start, begun: Instant, answers: &Answers, run: Run) -> Report {
+    let (ending, used) = (run.ending, &run.used);
     let beyond = beyond(answers.limits.processor_time, used);
     let outcome = match ending.outcome {
         Outcome::Breach { reason } => match (ended_by_signal(used), beyond) {
@@ -66,7 +59,7 @@ pub(crate) fn report(image: &Image, start: Start, answers: &Answers, ending: End
         start,
         calls: answers.routes.counts(),
         unsupported: answers.routes.unsupported(),
-        wall_time: run.wall_time,
+        wall_time: run.ended.saturating_duration_since(begun),
         cpu_time: run.used.cpu,
         peak_memory_bytes: ending.usage.peak_memory_bytes,
         peak_resident_bytes: run.used.peak_resident_bytes,

@@ -30,6 +30,7 @@ mod error;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod holder;
 mod isolation;
 mod launch;
 mod limits;
@@ -39,6 +40,8 @@ mod probe;
 mod report;
 mod sandbox;
 mod shared;
+#[doc(hidden)]
+pub mod snapshot;
 mod thread;
 pub mod walls;
 mod watchdog;

@@ -1,26 +1,22 @@
 //! The sandbox: one guest, ready to run.
 
 use crate::builder::SandboxBuilder;
-use crate::ending::{Run, end, no_process, report};
-use crate::launch::{CellProcess, CellUsage, Signaller};
-use crate::monitor::{Monitor, Orders};
-use crate::thread::{Ended, Ringer, ThreadGuest};
+use crate::ending::report;
+use crate::holder::{Control, Holder};
+use crate::monitor::Orders;
 use crate::watchdog::Watched;
-use crate::{Image, LimitKind, Limits, Outcome, Report, Signal, Start, Stop, Wall};
+use crate::{Image, LimitKind, Limits, Report, Signal, Start, Stop, Wall};
 use bellglass_fork::FileSizeSignal;
 use bellglass_system::Waiter;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The least time between two looks at a guest's processor time.
 const LEAST_LOOK: Duration = Duration::from_millis(2);
 
-/// How often a guest in a thread is asked about its processor time once that may be
-/// used up, in parts of the limit.
-const LOOKS: u32 = 20;
-
 /// One guest, ready to run. Dropping it ends it.
 pub struct Sandbox {
-    pub(crate) guest: Guest,
+    pub(crate) guest: Box<dyn Holder>,
     pub(crate) waiter: Waiter,
     pub(crate) image: Image,
     pub(crate) start: Start,
@@ -28,12 +24,6 @@ pub struct Sandbox {
     pub(crate) time_from: Option<Instant>,
     /// What it took to look through what is mounted: of the time that the run may take.
     pub(crate) set_up: Duration,
-}
-
-/// Where the guest is; see [`Isolation`].
-pub(crate) enum Guest {
-    Process { monitor: Box<Monitor>, process: CellProcess },
-    Thread(Box<ThreadGuest>),
 }
 
 impl Sandbox {
@@ -45,20 +35,13 @@ impl Sandbox {
 
     /// What interrupts or ends the run from another thread.
     pub fn controls(&self) -> Controls {
-        let holder = match &self.guest {
-            Guest::Process { process, .. } => Holder::Process(process.signaller()),
-            Guest::Thread(guest) => Holder::Thread(guest.ringer()),
-        };
-        Controls { waiter: self.waiter.clone(), holder }
+        Controls { waiter: self.waiter.clone(), control: self.guest.control() }
     }
 
     /// What the operating system adds to the isolation of this guest, and what not;
     /// see [`walls`].
     pub fn walls(&self) -> Vec<Wall> {
-        match &self.guest {
-            Guest::Process { monitor, .. } => monitor.walls.clone(),
-            Guest::Thread(_) => vec![no_process()],
-        }
+        self.guest.walls()
     }
 
     /// Runs the program to its end. Whatever it does, this returns: at the
@@ -73,39 +56,17 @@ impl Sandbox {
         let warning = limits.timeout.and_then(|timeout| time_from.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
         let waiter = waiter.with_deadline(deadline);
-        let _watched = watch(&guest, &waiter, &limits, begun, warning);
+        let _watched = watch(guest.control(), &waiter, &limits, begun, warning);
         let manifest = image.manifest();
         let orders =
             Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(start).to_vec() };
-        match guest {
-            Guest::Process { mut monitor, mut process } => {
-                monitor.answers.waiter = waiter;
-                let ending = monitor.converse(orders, deadline);
-                let wall_time = begun.elapsed();
-                let used = match ending.outcome {
-                    Outcome::Exited { .. } | Outcome::Crashed { .. } => process.leave(),
-                    _ => end(&mut monitor.link, &mut process),
-                };
-                let Monitor { link, answers, walls, .. } = *monitor;
-                let run = Run { wall_time, used, round_trips: link.round_trips, walls };
-                report(&image, start, &answers, ending, run)
-            }
-            Guest::Thread(mut guest) => {
-                guest.answers.waiter = waiter.clone();
-                let Ended { ending, answering, cpu } = guest.run(orders, deadline);
-                waiter.disconnect();
-                let wall_time = begun.elapsed();
-                let used = CellUsage { cpu, ..CellUsage::default() };
-                let run = Run { wall_time, used, round_trips: 0, walls: vec![no_process()] };
-                answering.with(|answers| report(&image, start, answers, ending, run))
-            }
-        }
+        guest.run(orders, waiter, &mut |answers, run| report(&image, start, begun, answers, run))
     }
 }
 
 /// Sees to what becomes due while the guest computes, until it is dropped.
 fn watch(
-    guest: &Guest,
+    control: Arc<dyn Control>,
     waiter: &Waiter,
     limits: &Limits,
     begun: Instant,
@@ -113,33 +74,16 @@ fn watch(
 ) -> Watched {
     let ticking = waiter.clone();
     let limit = limits.processor_time;
-    let watched = match guest {
-        Guest::Process { process, .. } => {
-            let (signaller, used) = (process.signaller(), process.processor_time());
-            process.limit_processor_time(limit);
-            Watched::new(move || {
-                ticking.tick();
-                let limit = limit?;
-                let left = limit.saturating_sub(used());
-                if left.is_zero() {
-                    ticking.stop(Stop::Limit(LimitKind::ProcessorTime.after(limit)));
-                    signaller.kill();
-                    return None;
-                }
-                // One thread of a cell computes, so this is the earliest.
-                Instant::now().checked_add(left.max(LEAST_LOOK))
-            })
-        }
-        Guest::Thread(guest) => {
-            let ringer = guest.ringer();
-            Watched::new(move || {
-                ticking.tick();
-                // Only the guest's own thread knows how much it has used.
-                ringer.look();
-                Instant::now().checked_add((limit? / LOOKS).max(LEAST_LOOK))
-            })
-        }
-    };
+    let watched = Watched::new(move || {
+        ticking.tick();
+        let limit = limit?;
+        let Some(next) = control.look(limit) else {
+            ticking.stop(Stop::Limit(LimitKind::ProcessorTime.after(limit)));
+            control.kill();
+            return None;
+        };
+        Instant::now().checked_add(next.max(LEAST_LOOK))
+    });
     // Without a thread alarm clocks ring only while the guest waits, and only the
     // second wall holds its processor time.
     let reminder = watched.reminder();
@@ -161,14 +105,7 @@ fn watch(
 #[derive(Clone, Debug)]
 pub struct Controls {
     waiter: Waiter,
-    holder: Holder,
-}
-
-/// What holds the guest.
-#[derive(Clone, Debug)]
-enum Holder {
-    Process(Signaller),
-    Thread(Ringer),
+    control: Arc<dyn Control>,
 }
 
 impl Controls {
@@ -192,9 +129,6 @@ impl Controls {
     /// Ends the run now; its outcome is [`Outcome::Killed`].
     pub fn kill(&self) {
         self.waiter.kill();
-        match &self.holder {
-            Holder::Process(signaller) => signaller.kill(),
-            Holder::Thread(ringer) => ringer.kill(),
-        }
+        self.control.kill();
     }
 }

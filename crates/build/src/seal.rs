@@ -5,7 +5,7 @@ use crate::error::BuildError;
 use crate::recipe::{Recipe, SnapshotRecipe};
 use crate::{bounds, module, snapshot};
 use bellglass_driver::launcher;
-use bellglass_engine::{Interruption, Program, compatibility_key};
+use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_image::{
     Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Module,
     Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
@@ -31,8 +31,6 @@ pub(crate) struct Parts {
     staging: Staging,
     imports: Vec<bellglass_wire::Signature>,
     wasm: Vec<u8>,
-    /// The module as a snapshot starts it.
-    program: Program,
     module: Module,
     files: Part,
     snapshot: Option<Snapshot>,
@@ -62,23 +60,23 @@ impl Seal<'_> {
         writer.directory("", folder, &mut |_| true)?;
         let files = write_part(&staging, FILES_FILE, |into| writer.finish(into))?;
         let module = write_module(&staging, Start::Fresh, &wasm, &Interruption::ALL, self.compiler)?;
-        // A snapshot runs what is compiled for processes.
-        let code = staging.part(Start::Fresh.compiled_file(Interruption::Kill));
-        let code = File::open(&code).map_err(BuildError::io("open", code))?;
-        let program = Program::load_own(code, Interruption::Kill).map_err(snapshot::SnapshotError::from)?;
-        Ok(Parts { imports: found.imports, wasm, program, module, files, snapshot: None, staging })
+        Ok(Parts { imports: found.imports, wasm, module, files, snapshot: None, staging })
     }
 
     /// Adds a snapshot of the started interpreter.
     pub fn snapshot(&self, recipe: &SnapshotRecipe, parts: &mut Parts) -> Result<(), BuildError> {
         let path = parts.staging.part(FILES_FILE);
         let files = File::open(&path).map_err(BuildError::io("open", path))?;
-        let started = snapshot::take(self.recipe, recipe, &parts.wasm, &parts.program, &files)?;
+        // The guest runs in this process, and must end in time even if it only computes.
+        let compiled = |start: Start| {
+            let path = parts.staging.part(start.compiled_file(Interruption::Epoch));
+            File::open(&path).map_err(BuildError::io("open", path))
+        };
+        let trial = snapshot::Trial { recipe: self.recipe, files: &files, time: snapshot::TIME };
+        let started = trial.start(recipe, &parts.wasm, compiled(Start::Fresh)?)?;
         let module =
             write_module(&parts.staging, Start::Snapshot, &started.wasm, &Interruption::ALL, self.compiler)?;
-        let code = parts.staging.part(Start::Snapshot.compiled_file(Interruption::Kill));
-        let code = File::open(&code).map_err(BuildError::io("open", code))?;
-        let written = snapshot::rehearse(self.recipe, recipe, code, &files)?;
+        let written = trial.rehearse(recipe, compiled(Start::Snapshot)?)?;
         parts.snapshot = Some(Snapshot {
             written,
             module,

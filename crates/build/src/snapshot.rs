@@ -8,49 +8,41 @@
 
 use crate::module::global_exports;
 use crate::recipe::{Recipe, SnapshotRecipe};
-use bellglass_engine::{
-    Ending, EngineError, External, GlobalValue, GuestMemory, Interruption, NATIVE_STACK_BYTES, Program,
-    Settings, State, StopGuest,
-};
+use bellglass::Outcome;
+use bellglass::snapshot::{End, Trial as Guest};
+use bellglass_engine::{GlobalValue, State};
 use bellglass_pack::{Pack, PackError};
-use bellglass_system::{
-    Answer, Call, Capture, FixedClock, Memory, MemoryError, Output, SeededRandom, System, SystemError, Waiter,
-};
-use bellglass_wire::{GuestLimits, Hooks, Signature};
+use bellglass_system::{Capture, FixedClock, Output, SeededRandom, System};
+use bellglass_wire::Hooks;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 /// Memory that a guest may take while it is started; a snapshot of so much would
 /// serve nobody.
 const MEMORY_BYTES: u64 = 512 << 20;
 
-/// How long a guest may wait for anything while it is started.
-const WAITING_TIME: Duration = Duration::from_secs(60);
+/// Elements that its function tables may have.
+const TABLE_ELEMENTS: u64 = 1 << 20;
 
-/// Native stack beside the guest's own.
-const OWN_STACK_BYTES: usize = 4 << 20;
+/// What its start, and the rehearsal of a run, may take each. CPython's take less than
+/// a second on a quiet machine.
+pub(crate) const TIME: Duration = Duration::from_secs(60);
 
 /// Why no snapshot can be made of a guest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// The compiled module cannot be loaded or run.
+    /// The compiled module cannot be loaded, or its virtual system not be set up.
     #[error("cannot start the interpreter for its snapshot: {0}")]
-    Engine(#[from] EngineError),
-    /// The virtual system cannot be set up.
-    #[error("cannot start the interpreter for its snapshot: {0}")]
-    System(#[from] SystemError),
+    Run(#[from] bellglass::Error),
     /// The base files are damaged.
     #[error("cannot start the interpreter for its snapshot: {0}")]
     Files(#[from] PackError),
-    /// The operating system gives no thread or descriptor.
-    #[error("cannot start the interpreter for its snapshot: the system refuses what it needs ({0})")]
-    Resource(#[source] std::io::Error),
     /// The start export did not return normally.
     #[error(
         "the export '{export}' did not start the interpreter ({reason}): correct the entry or the [snapshot] of the recipe"
@@ -84,230 +76,113 @@ pub(crate) struct Started {
     pub memory_bytes: u64,
 }
 
-/// Starts the interpreter of which `wasm` is the module and `program` what was
-/// compiled of it, and makes a module of what it then is.
-pub(crate) fn take(
-    recipe: &Recipe,
-    snapshot: &SnapshotRecipe,
-    wasm: &[u8],
-    program: &Program,
-    files: &File,
-) -> Result<Started, SnapshotError> {
-    // A recipe's check has seen that there is one.
-    let export = recipe.entry.start.clone().unwrap_or_default();
-    let state = in_a_thread(|| start(recipe, snapshot, &export, program, files))?;
-    let memory_bytes = state.memory.len() as u64;
-    Ok(Started { wasm: rewrite(wasm, &export, state)?, memory_bytes })
+/// What runs an image's guest while the image is built.
+pub(crate) struct Trial<'a> {
+    pub recipe: &'a Recipe,
+    /// The image's base files.
+    pub files: &'a File,
+    /// What each run may take.
+    pub time: Duration,
 }
 
-/// Runs the recipe's rehearsal in what was compiled of the snapshot, and gives the
-/// pages that it wrote to: the first one's number and how many follow.
-pub(crate) fn rehearse(
-    recipe: &Recipe,
-    snapshot: &SnapshotRecipe,
-    code: File,
-    files: &File,
-) -> Result<Vec<(u32, u32)>, SnapshotError> {
-    if snapshot.rehearsal.is_empty() {
-        return Ok(Vec::new());
+impl Trial<'_> {
+    /// Starts the interpreter of which `wasm` is the module and `compiled` what was
+    /// compiled of it for guests in threads, and makes a module of what it then is.
+    pub fn start(
+        &self,
+        snapshot: &SnapshotRecipe,
+        wasm: &[u8],
+        compiled: File,
+    ) -> Result<Started, SnapshotError> {
+        let entry = &self.recipe.entry;
+        // A recipe's check has seen that there is one.
+        let export = entry.start.clone().unwrap_or_default();
+        let exports = entry.initialize.iter().cloned().chain([export.clone()]);
+        let (guest, written) = self.guest(&snapshot.arguments, compiled, exports)?;
+        let tried = guest.keep_state()?;
+        let words = String::from_utf8_lossy(&written.bytes()).trim().to_owned();
+        let reason = match (tried.end, tried.kept) {
+            // Nobody would ever read what it says in each run.
+            (End::Returned, _) if !words.is_empty() => "it wrote".to_owned(),
+            // A run's own system would not know them.
+            (End::Returned, _) if tried.left_open > 0 => "it left files open".to_owned(),
+            (End::Returned, Some(state)) => {
+                let memory_bytes = state.memory.len() as u64;
+                return Ok(Started { wasm: rewrite(wasm, &export, state)?, memory_bytes });
+            }
+            _ => reason(&tried.outcome),
+        };
+        let reason = if words.is_empty() { reason } else { format!("{reason}: {words}") };
+        Err(SnapshotError::Start { export, reason })
     }
-    let program = Program::load_own(code, Interruption::Kill)?;
-    let (ending, pages) = in_a_thread(|| {
-        let machine = Machine::build(recipe, &snapshot.rehearsal, &program, files)?;
-        let settings = settings(recipe, [recipe.entry.run.clone()]);
-        Ok(program.run_and_see_pages(&settings, Box::new(machine.answers))?)
-    })?;
-    match ending {
-        Ending::Returned { .. } | Ending::Ended => {
-            Ok(pages.into_iter().map(|pages| (pages.first, pages.count)).collect())
+
+    /// Runs the recipe's rehearsal in what was compiled of the snapshot, and gives the
+    /// pages that it wrote to: the first one's number and how many follow.
+    pub fn rehearse(
+        &self,
+        snapshot: &SnapshotRecipe,
+        compiled: File,
+    ) -> Result<Vec<(u32, u32)>, SnapshotError> {
+        if snapshot.rehearsal.is_empty() {
+            return Ok(Vec::new());
         }
-        other => Err(SnapshotError::Rehearsal { reason: format!("{other:?}") }),
-    }
-}
-
-/// Does something with a stack that is large enough for a guest.
-fn in_a_thread<T: Send>(work: impl FnOnce() -> Result<T, SnapshotError> + Send) -> Result<T, SnapshotError> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(NATIVE_STACK_BYTES + OWN_STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(SnapshotError::Resource)?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-fn start(
-    recipe: &Recipe,
-    snapshot: &SnapshotRecipe,
-    export: &str,
-    program: &Program,
-    files: &File,
-) -> Result<State, SnapshotError> {
-    let Machine { answers, system, failure, written } =
-        Machine::build(recipe, &snapshot.arguments, program, files)?;
-    let open =
-        |system: &Mutex<System>| system.lock().unwrap_or_else(PoisonError::into_inner).open_descriptors();
-    let before = open(&system);
-    let exports = recipe.entry.initialize.iter().map(String::as_str).chain([export]).map(str::to_owned);
-    let (ending, state) = program.run_and_keep(&settings(recipe, exports), Box::new(answers))?;
-
-    let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let words = String::from_utf8_lossy(&written.bytes()).trim().to_owned();
-    let fault = match (ending, failure) {
-        (_, Some(reason)) => Some(reason),
-        (Ending::Trapped { message, backtrace, .. }, None) => {
-            Some(format!("{message}, in {}", backtrace.join(" < ")))
-        }
-        (Ending::Ended | Ending::Interrupted { .. }, None) => Some("it ended the guest".to_owned()),
-        // Nobody would ever read what it says in each run.
-        (Ending::Returned { .. }, None) if !words.is_empty() => Some("it wrote".to_owned()),
-        // A run's own system would not know them.
-        (Ending::Returned { .. }, None) if open(&system) != before => Some("it left files open".to_owned()),
-        (Ending::Returned { .. }, None) => None,
-    };
-    match fault {
-        None => Ok(state),
-        Some(reason) => {
-            let reason = if words.is_empty() { reason } else { format!("{reason}: {words}") };
-            Err(SnapshotError::Start { export: export.to_owned(), reason })
+        let (guest, _) = self.guest(&snapshot.rehearsal, compiled, [self.recipe.entry.run.clone()])?;
+        let tried = guest.see_pages()?;
+        match (tried.outcome, tried.kept) {
+            (Outcome::Exited { .. }, Some(pages)) => {
+                Ok(pages.into_iter().map(|pages| (pages.first, pages.count)).collect())
+            }
+            (outcome, _) => Err(SnapshotError::Rehearsal { reason: reason(&outcome) }),
         }
     }
-}
 
-/// What to call, with no more limits and hooks than it takes.
-fn settings(recipe: &Recipe, exports: impl IntoIterator<Item = String>) -> Settings {
-    Settings {
-        limits: GuestLimits { memory_bytes: MEMORY_BYTES, table_elements: 1 << 20 },
-        hooks: Hooks { errno_address: recipe.entry.errno.clone(), ..Hooks::default() },
-        exports: exports.into_iter().collect(),
-        watch: None,
-        interrupts: None,
-    }
-}
-
-/// The virtual machine in which an image's guest runs while the image is built.
-struct Machine {
-    answers: Answers,
-    system: Arc<Mutex<System>>,
-    /// Why it ended the guest, if it did.
-    failure: Arc<Mutex<Option<String>>>,
-    /// What the guest has written.
-    written: Capture,
-}
-
-impl Machine {
-    fn build(
-        recipe: &Recipe,
+    /// A guest in a virtual machine with nothing of this one in it, and what it will
+    /// have written.
+    fn guest(
+        &self,
         arguments: &[String],
-        program: &Program,
-        files: &File,
-    ) -> Result<Self, SnapshotError> {
+        compiled: File,
+        exports: impl IntoIterator<Item = String>,
+    ) -> Result<(Guest, Capture), SnapshotError> {
+        let recipe = self.recipe;
         let written = Capture::new();
         let mut system = System::builder()
-            .base(Arc::new(Pack::open(files)?))
+            .base(Arc::new(Pack::open(self.files)?))
             .arguments(std::iter::once(&recipe.program).chain(arguments).map(String::as_str))
             .clock(Arc::new(FixedClock::new(Duration::from_secs(recipe.time()))))
             .random(Box::new(SeededRandom::new(0)))
             .processor_time(|| Duration::ZERO)
-            .memory_limit(MEMORY_BYTES)
             .stdout(Output::Capture(written.clone()))
             .stderr(Output::Capture(written.clone()));
         for (name, value) in &recipe.environment {
             system = system.environment(name.as_str(), value.as_str());
         }
-        let system = Arc::new(Mutex::new(system.build()?));
-        let failure = Arc::new(Mutex::new(None));
-        let answers = Answers {
-            signatures: program.signatures().to_vec(),
-            system: Arc::clone(&system),
-            waiter: Waiter::new(Instant::now().checked_add(WAITING_TIME)).map_err(SnapshotError::Resource)?,
-            failure: Arc::clone(&failure),
+        let guest = Guest {
+            compiled,
+            system,
+            memory_bytes: MEMORY_BYTES,
+            table_elements: TABLE_ELEMENTS,
+            time: self.time,
+            // No allocator: what a handler allocates in a snapshot would be there in
+            // each run.
+            hooks: Hooks { errno_address: recipe.entry.errno.clone(), ..Hooks::default() },
+            exports: exports.into_iter().collect(),
         };
-        Ok(Self { answers, system, failure, written })
+        Ok((guest, written))
     }
 }
 
-/// Answers the calls of a guest that is being started.
-struct Answers {
-    signatures: Vec<Signature>,
-    system: Arc<Mutex<System>>,
-    waiter: Waiter,
-    failure: Arc<Mutex<Option<String>>>,
-}
-
-impl Answers {
-    fn stop(&self, reason: String) -> StopGuest {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
-        StopGuest::End
-    }
-}
-
-impl External for Answers {
-    fn call(
-        &mut self,
-        import: usize,
-        arguments: &[u64],
-        results: &mut [u64],
-        memory: &mut dyn GuestMemory,
-    ) -> Result<(), StopGuest> {
-        let signature = &self.signatures[import];
-        let mut memory = GuestBytes(memory);
-        let answer = {
-            let mut call = Call { signature, arguments, memory: &mut memory, waiter: &self.waiter };
-            self.system.lock().unwrap_or_else(PoisonError::into_inner).answer(&mut call)
-        };
-        match answer {
-            Ok(Answer::Return { results: values, errno }) if values.len() == results.len() => {
-                results.copy_from_slice(&values);
-                if let Some(errno) = errno {
-                    memory.0.set_errno(i32::from(errno.number()));
-                }
-                Ok(())
-            }
-            Ok(Answer::Return { .. }) => {
-                Err(self.stop(format!("the handler of {signature} gave a wrong number of results")))
-            }
-            Ok(Answer::Exit(code)) => Err(self.stop(format!("it exited with code {code}"))),
-            Err(ending) => Err(self.stop(format!("the call {signature} ended it: {ending:?}"))),
+/// Why a guest did not do what its recipe has it do.
+fn reason(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited { code } => format!("it exited with code {code}"),
+        Outcome::Limit(reached) => format!("it {}", reached.cause(|limit| limit.to_string())),
+        Outcome::Crashed { message, backtrace } if backtrace.is_empty() => message.clone(),
+        Outcome::Crashed { message, backtrace } => format!("{message}, in {}", backtrace.join(" < ")),
+        Outcome::Refused { reason } | Outcome::Failed { reason } | Outcome::Breach { reason } => {
+            reason.clone()
         }
-    }
-}
-
-/// The memory of a guest in this process, as handlers see it.
-struct GuestBytes<'a>(&'a mut dyn GuestMemory);
-
-impl GuestBytes<'_> {
-    fn range(&self, address: u32, length: usize) -> Result<std::ops::Range<usize>, MemoryError> {
-        let (start, size) = (address as usize, self.0.bytes().len());
-        match start.checked_add(length) {
-            Some(end) if end <= size => Ok(start..end),
-            _ => Err(MemoryError::OutOfBounds { address, length: length as u64, size: size as u64 }),
-        }
-    }
-}
-
-impl Memory for GuestBytes<'_> {
-    fn size(&self) -> u64 {
-        self.0.bytes().len() as u64
-    }
-
-    fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), MemoryError> {
-        let range = self.range(address, into.len())?;
-        into.copy_from_slice(&self.0.bytes()[range]);
-        Ok(())
-    }
-
-    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), MemoryError> {
-        let range = self.range(address, bytes.len())?;
-        self.0.bytes_mut()[range].copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn allocate(&mut self, _size: u32) -> Result<u32, MemoryError> {
-        // What a handler allocates in a snapshot would be there in each run.
-        Err(MemoryError::Unsupported)
-    }
-
-    fn free(&mut self, _address: u32) -> Result<(), MemoryError> {
-        Err(MemoryError::Unsupported)
+        other => format!("it was ended: {other:?}"),
     }
 }
 
@@ -371,9 +246,11 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellglass_engine::Interruption;
     use bellglass_pack::Writer;
     use std::io::{Seek, Write};
     use std::path::Path;
+    use std::time::Instant;
 
     /// Fills its memory with all that could differ from one start to the next.
     const CURIOUS: &str = r#"(module
@@ -419,24 +296,63 @@ mod tests {
         needs = ["source:data"]
     "#;
 
-    #[test]
-    fn the_same_image_gives_the_same_snapshot() {
-        let recipe = Recipe::parse(RECIPE, Path::new("curious.toml")).expect("a recipe");
-        let wasm = wat::parse_str(CURIOUS).expect("a module");
+    /// Computes for ever in one export, and is done at once in the other.
+    const BUSY: &str = r#"(module
+        (memory (export "memory") 1)
+        (func (export "ready"))
+        (func (export "begin") (loop $again (br $again)))
+        (func (export "run") (result i32) (loop $again (br $again)) unreachable))"#;
+
+    /// What is compiled of a module, and a pack with nothing in it.
+    fn parts(text: &str) -> (Vec<u8>, impl Fn() -> File, File) {
+        let wasm = wat::parse_str(text).expect("a module");
         let mut code = tempfile::NamedTempFile::new().expect("a file");
-        code.write_all(&bellglass_engine::compile(&wasm, Interruption::Kill).expect("code"))
-            .expect("written");
-        let code = File::open(code.path()).expect("opened");
-        let program = Program::load_own(code, Interruption::Kill).expect("a program");
+        let compiled = bellglass_engine::compile(&wasm, Interruption::Epoch).expect("code");
+        code.write_all(&compiled).expect("written");
         let mut files = tempfile::tempfile().expect("a file");
         Writer::new(0).finish(&mut files).expect("a pack");
         files.rewind().expect("its beginning");
-        let snapshot = recipe.snapshot.as_ref().expect("a snapshot");
-        let take = || take(&recipe, snapshot, &wasm, &program, &files).expect("a snapshot").wasm;
+        (wasm, move || File::open(code.path()).expect("opened"), files)
+    }
+
+    fn recipe(text: &str) -> (Recipe, SnapshotRecipe) {
+        let recipe = Recipe::parse(text, Path::new("curious.toml")).expect("a recipe");
+        let snapshot = recipe.snapshot.clone().expect("a snapshot");
+        (recipe, snapshot)
+    }
+
+    #[test]
+    fn the_same_image_gives_the_same_snapshot() {
+        let (recipe, snapshot) = recipe(RECIPE);
+        let (wasm, compiled, files) = parts(CURIOUS);
+        let trial = Trial { recipe: &recipe, files: &files, time: TIME };
+        let take = || trial.start(&snapshot, &wasm, compiled()).expect("a snapshot").wasm;
         let first = take();
         let has = |text: &[u8]| first.windows(text.len()).any(|part| part == text);
         assert!(has(b"one argument") && has(b"HOME=/home/user"), "the guest has asked");
         std::thread::sleep(Duration::from_millis(2));
         assert!(first == take(), "the bytes differ");
+    }
+
+    #[test]
+    fn a_guest_that_computes_for_ever_is_no_snapshot_and_no_rehearsal() {
+        let time = Duration::from_millis(200);
+        let (wasm, compiled, files) = parts(BUSY);
+        let begun = Instant::now();
+        let (looping, snapshot) = recipe(RECIPE);
+        let trial = Trial { recipe: &looping, files: &files, time };
+        let error = trial.start(&snapshot, &wasm, compiled()).err().expect("it never starts").to_string();
+        assert_eq!(
+            error,
+            "the export 'begin' did not start the interpreter (it took longer than 200ms): \
+             correct the entry or the [snapshot] of the recipe"
+        );
+        let (recipe, mut snapshot) = recipe(&RECIPE.replace("\"begin\"", "\"ready\""));
+        let trial = Trial { recipe: &recipe, files: &files, time };
+        assert!(trial.start(&snapshot, &wasm, compiled()).is_ok(), "it starts");
+        snapshot.rehearsal = vec!["whatever".to_owned()];
+        let error = trial.rehearse(&snapshot, compiled()).err().expect("it never ends").to_string();
+        assert!(error.contains("rehearsal") && error.contains("not done after 200ms"), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 }

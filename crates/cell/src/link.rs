@@ -190,7 +190,8 @@ impl Link {
             }
             match ToCell::decode(frame)? {
                 ToCell::Read { address, length } => {
-                    let bytes = range(memory.bytes(), address, length as usize)?.to_vec();
+                    let bytes = memory.at(address, length as usize);
+                    let bytes = bytes.ok_or(LinkError::Refused("a read beyond the guest's memory"))?.to_vec();
                     self.send(&FromCell::Data { bytes })?;
                 }
                 ToCell::Write(change) => apply(memory, change.address, &change.bytes)?,
@@ -280,17 +281,8 @@ impl Read for Exact<'_> {
     }
 }
 
-fn range(memory: &[u8], address: u32, length: usize) -> Result<&[u8], LinkError> {
-    let start = address as usize;
-    start
-        .checked_add(length)
-        .and_then(|end| memory.get(start..end))
-        .ok_or(LinkError::Refused("a read beyond the guest's memory"))
-}
-
 fn apply(memory: &mut dyn GuestMemory, address: u32, bytes: &[u8]) -> Result<(), LinkError> {
-    let start = address as usize;
-    let target = start.checked_add(bytes.len()).and_then(|end| memory.bytes_mut().get_mut(start..end));
+    let target = memory.at_mut(address, bytes.len());
     target.ok_or(LinkError::Refused("a write beyond the guest's memory"))?.copy_from_slice(bytes);
     Ok(())
 }

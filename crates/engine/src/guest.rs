@@ -5,7 +5,7 @@ use crate::limiter::Limiter;
 use crate::program::Ended;
 use crate::stack::Stack;
 use crate::{EngineError, StopGuest};
-use bellglass_wire::{Hooks, Usage};
+use bellglass_wire::{Hooks, Usage, range};
 use std::sync::Arc;
 use wasmtime::{AsContext, AsContextMut, Caller, Instance, Memory, Store, StoreContextMut, TypedFunc};
 
@@ -35,6 +35,19 @@ pub trait GuestMemory {
 
     /// All of it, to change.
     fn bytes_mut(&mut self) -> &mut [u8];
+
+    /// `length` bytes from `address` on; `None` if not all of them are inside.
+    fn at(&self, address: u32, length: usize) -> Option<&[u8]> {
+        let bytes = self.bytes();
+        bytes.get(range(bytes.len(), address, length)?)
+    }
+
+    /// The same, to change.
+    fn at_mut(&mut self, address: u32, length: usize) -> Option<&mut [u8]> {
+        let bytes = self.bytes_mut();
+        let range = range(bytes.len(), address, length)?;
+        bytes.get_mut(range)
+    }
 
     /// Calls the guest's malloc. `Ok(None)` if the image has none; an address
     /// of 0 means that no memory is left.
@@ -244,9 +257,8 @@ impl GuestMemory for OpenCall<'_, '_> {
 
     fn set_errno(&mut self, errno: i32) {
         let Some(address) = self.links.errno_address else { return };
-        let start = address as usize;
         // A guest that lies about where its errno is harms only itself.
-        if let Some(word) = self.bytes_mut().get_mut(start..start.saturating_add(4)) {
+        if let Some(word) = self.at_mut(address, 4) {
             word.copy_from_slice(&errno.to_le_bytes());
         }
     }

@@ -11,6 +11,7 @@
 //! memory.
 
 use crate::guest::Place;
+use bellglass_wire::range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Numbers of interrupts: 0 to 63.
@@ -247,15 +248,14 @@ pub(crate) struct Own<'a>(pub(crate) &'a mut [u8]);
 
 impl Words for Own<'_> {
     fn load(&self, address: u32) -> Option<u32> {
-        let start = address as usize;
-        let bytes = self.0.get(start..start.checked_add(4)?)?;
+        let bytes = self.0.get(range(self.0.len(), address, 4)?)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
     }
 
     fn set(&mut self, address: u32, mask: u32) {
         let Some(old) = self.load(address) else { return };
-        let start = address as usize;
-        if let Some(word) = self.0.get_mut(start..start.saturating_add(4)) {
+        let word = range(self.0.len(), address, 4).and_then(|range| self.0.get_mut(range));
+        if let Some(word) = word {
             word.copy_from_slice(&(old | mask).to_le_bytes());
         }
     }
@@ -276,9 +276,7 @@ impl Words for Place {
 impl Place {
     fn word(&self, address: u32) -> Option<&AtomicU32> {
         let start = address as usize;
-        if !start.is_multiple_of(4) || start.checked_add(4)? > self.memory_bytes {
-            return None;
-        }
+        range(self.memory_bytes, address, 4).filter(|_| start.is_multiple_of(4))?;
         // SAFETY: the address is aligned and inside the part of the guest's
         // memory that was there when it started; that never moves and never
         // shrinks, and it is not unmapped while somebody uses it (`Connected`). The

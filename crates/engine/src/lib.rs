@@ -25,9 +25,9 @@ mod trap;
 
 #[cfg(feature = "compiler")]
 mod compile;
-#[cfg(feature = "compiler")]
+#[cfg(any(feature = "compiler", feature = "fibers"))]
 mod state;
-#[cfg(feature = "compiler")]
+#[cfg(any(feature = "compiler", feature = "fibers"))]
 mod written;
 
 pub use bellglass_wire::Interruption;
@@ -39,5 +39,5 @@ pub use guest::{External, GuestMemory};
 pub use interrupt::{Attention, EndsGuest, Interrupts, Watch};
 pub use program::{Ending, Program, Settings, StopGuest};
 pub use ready::ReadyGuest;
-#[cfg(feature = "compiler")]
+#[cfg(any(feature = "compiler", feature = "fibers"))]
 pub use state::{GlobalValue, State};

@@ -2,6 +2,7 @@
 
 use crate::guest::MEMORY;
 use crate::{Ending, EngineError, External, Program, Settings};
+use bellglass_wire::Usage;
 use std::collections::BTreeMap;
 use wasmtime::{Extern, Val};
 
@@ -38,10 +39,11 @@ impl Program {
         &self,
         settings: &Settings,
         external: Box<dyn External>,
-    ) -> Result<(Ending, State), EngineError> {
+    ) -> Result<(Ending, Usage, State), EngineError> {
         let (mut store, instance, ending) = self.execute(&self.linked, settings, external)?;
+        let usage = store.data().usage();
         let Some(instance) = instance else {
-            return Ok((ending, State { memory: Vec::new(), globals: BTreeMap::new() }));
+            return Ok((ending, usage, State { memory: Vec::new(), globals: BTreeMap::new() }));
         };
         let memory = instance.get_memory(&mut store, MEMORY);
         let memory = memory.map_or_else(Vec::new, |memory| memory.data(&store).to_vec());
@@ -60,6 +62,6 @@ impl Program {
             };
             globals.insert(name, value);
         }
-        Ok((ending, State { memory, globals }))
+        Ok((ending, usage, State { memory, globals }))
     }
 }

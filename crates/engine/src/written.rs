@@ -2,7 +2,7 @@
 
 use crate::guest::MEMORY;
 use crate::{Ending, EngineError, External, Program, Settings};
-use bellglass_wire::{PAGE_BYTES, Pages};
+use bellglass_wire::{PAGE_BYTES, Pages, Usage};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -22,11 +22,12 @@ impl Program {
         &self,
         settings: &Settings,
         external: Box<dyn External>,
-    ) -> Result<(Ending, Vec<Pages>), EngineError> {
+    ) -> Result<(Ending, Usage, Vec<Pages>), EngineError> {
         let (mut store, instance, ending) = self.execute(&self.linked, settings, external)?;
+        let usage = store.data().usage();
         let memory = instance.and_then(|instance| instance.get_memory(&mut store, MEMORY));
         let written = memory.map(|memory| written(memory.data(&store)));
-        Ok((ending, written.and_then(Result::ok).unwrap_or_default()))
+        Ok((ending, usage, written.and_then(Result::ok).unwrap_or_default()))
     }
 }
 

@@ -243,7 +243,7 @@ fn what_a_guest_leaves_is_kept() {
         watch: None,
         interrupts: None,
     };
-    let (ending, state) =
+    let (ending, _, state) =
         program.run_and_keep(&settings, Box::new(Recorder(Seen::default()))).expect("a guest that starts");
     assert_eq!(ending, Ending::Returned { results: vec![] });
     assert_eq!(state.globals.into_iter().collect::<Vec<_>>(), [("g".to_owned(), GlobalValue::I32(7))]);

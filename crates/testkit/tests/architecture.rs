@@ -33,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     (
         "bellglass-build",
         &[
+            "bellglass",
             "bellglass-wire",
             "bellglass-cage",
             "bellglass-fork",

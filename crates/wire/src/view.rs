@@ -1,7 +1,7 @@
 //! Views: what of the guest's memory a call brings with it.
 
 use crate::codec::{Reader, Writer};
-use crate::{WireError, caps};
+use crate::{WireError, caps, range};
 
 /// A declarative description of guest memory that a handler will need. The cell
 /// evaluates it on the arguments of a call and sends those bytes along, which
@@ -101,10 +101,7 @@ impl View {
         piece: &mut impl FnMut(u32, &[u8]),
     ) {
         let argument = |index: u8| arguments.get(usize::from(index)).map(|value| *value as u32);
-        let at = |address: u32, length: usize| {
-            let start = address as usize;
-            memory.get(start..start.checked_add(length)?)
-        };
+        let at = |address: u32, length: usize| memory.get(range(memory.len(), address, length)?);
         match *self {
             Self::Fixed { pointer, size } => {
                 let Some(address) = argument(pointer) else { return };

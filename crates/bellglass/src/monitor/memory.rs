@@ -2,7 +2,7 @@
 
 use super::link::{Link, LinkError};
 use bellglass_system::{Memory, MemoryError};
-use bellglass_wire::{FromCell, OpenReturn, Pieces, Sent, ToCell, caps};
+use bellglass_wire::{FromCell, OpenReturn, Pieces, Sent, ToCell, caps, range};
 
 /// Places that a call may write to before none of its views is believed in any
 /// more: a handler that writes more than that seldom reads.
@@ -102,11 +102,9 @@ impl<'a> RemoteMemory<'a> {
     }
 
     fn check(&self, address: u32, length: usize) -> Result<(), MemoryError> {
-        let end = u64::from(address).checked_add(length as u64);
-        if end.is_some_and(|end| end <= self.size) {
-            return Ok(());
-        }
-        Err(MemoryError::OutOfBounds { address, length: length as u64, size: self.size })
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let outside = MemoryError::OutOfBounds { address, length: length as u64, size: self.size };
+        range(size, address, length).map(|_| ()).ok_or(outside)
     }
 
     /// Makes frames of their own of the waiting writes, so that what is asked next

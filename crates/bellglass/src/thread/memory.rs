@@ -33,23 +33,16 @@ impl Memory for OwnMemory<'_> {
     }
 
     fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), MemoryError> {
-        let start = address as usize;
-        let bytes = start.checked_add(into.len()).and_then(|end| self.memory.bytes().get(start..end));
-        match bytes {
-            Some(bytes) => into.copy_from_slice(bytes),
-            None => return Err(self.out_of_bounds(address, into.len())),
-        }
+        let bytes = self.memory.at(address, into.len());
+        into.copy_from_slice(bytes.ok_or_else(|| self.out_of_bounds(address, into.len()))?);
         Ok(())
     }
 
     fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), MemoryError> {
-        let start = address as usize;
-        let target =
-            start.checked_add(bytes.len()).and_then(|end| self.memory.bytes_mut().get_mut(start..end));
-        match target {
-            Some(target) => target.copy_from_slice(bytes),
-            None => return Err(self.out_of_bounds(address, bytes.len())),
-        }
+        let Some(target) = self.memory.at_mut(address, bytes.len()) else {
+            return Err(self.out_of_bounds(address, bytes.len()));
+        };
+        target.copy_from_slice(bytes);
         Ok(())
     }
 

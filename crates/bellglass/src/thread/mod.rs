@@ -1,7 +1,7 @@
 //! Guests in the controller's own process: no cell, one wall less, and a call
 //! that costs no more than a function's. The guest runs in the thread that calls
-//! [`run`](ThreadGuest::run), on a stack of its own; the same answers serve it as
-//! serve a cell.
+//! [`run`](Holder::run), on a stack of its own; the same answers serve it as serve a
+//! cell.
 
 mod alarm;
 mod answering;
@@ -9,14 +9,18 @@ mod bell;
 mod memory;
 mod time;
 
+use crate::ending::no_process;
+use crate::holder::{Control, Holder, Run, Tell};
+use crate::launch::CellUsage;
 use crate::monitor::{Answers, Ending, Orders};
-use crate::report::Outcome;
+use crate::report::{Outcome, Report, Wall};
 use crate::watchdog::Watched;
 use alarm::Alarm;
 use answering::Answering;
 use bell::Bell;
-use bellglass_engine::{Ending as GuestEnding, EngineError, Program, Settings, Watch};
+use bellglass_engine::{Ending as GuestEnding, EngineError, External, Program, Settings, Watch};
 use bellglass_fork::FaultSignals;
+use bellglass_system::Waiter;
 use bellglass_wire::{GuestLimits, Usage};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,13 +38,19 @@ pub(crate) struct ThreadGuest {
 }
 
 /// A guest that has ended.
-pub(crate) struct Ended {
+pub(crate) struct Ended<T> {
     pub(crate) ending: Ending,
     /// What answered it.
     pub(crate) answering: Answering,
     /// Processor time of the thread while it ran.
     pub(crate) cpu: Duration,
+    /// How its own code ended, and what was kept of it; nothing if it did not start.
+    pub(crate) kept: Option<(GuestEnding, T)>,
 }
+
+/// How often a guest is asked about its processor time once that may be used up, in
+/// parts of the limit.
+const LOOKS: u32 = 20;
 
 /// Interrupts or ends a guest from another thread.
 #[derive(Clone, Debug)]
@@ -52,17 +62,40 @@ impl Ringer {
         self.0.bell().interrupt(number);
         self.0.ring();
     }
+}
 
-    /// Has the guest see whether its processor time is used up.
-    pub(crate) fn look(&self) {
-        self.0.bell().look();
+impl Control for Ringer {
+    fn kill(&self) {
+        self.0.bell().kill();
         self.0.ring();
     }
 
-    /// Ends the guest.
-    pub(crate) fn kill(&self) {
-        self.0.bell().kill();
+    fn look(&self, limit: Duration) -> Option<Duration> {
+        // Only the guest's own thread knows how much it has used, and ends it.
+        self.0.bell().look();
         self.0.ring();
+        Some(limit / LOOKS)
+    }
+}
+
+impl Holder for ThreadGuest {
+    fn control(&self) -> Arc<dyn Control> {
+        Arc::new(self.ringer())
+    }
+
+    fn walls(&self) -> Vec<Wall> {
+        vec![no_process()]
+    }
+
+    fn run(self: Box<Self>, orders: Orders, waiter: Waiter, tell: &mut Tell<'_>) -> Report {
+        let Ended { ending, answering, cpu, .. } =
+            self.run_by(orders, waiter, |program, settings, external| {
+                program.run(settings, external).map(|(ending, usage, _)| (ending, usage, ()))
+            });
+        let ended = Instant::now();
+        let used = CellUsage { cpu, ..CellUsage::default() };
+        let run = Run { ending, ended, used, round_trips: 0, walls: vec![no_process()] };
+        answering.with(|answers| tell(answers, run))
     }
 }
 
@@ -76,9 +109,20 @@ impl ThreadGuest {
         Ringer(self.alarm.clone())
     }
 
-    /// Runs the guest to its end, or to its deadline, in this thread.
-    pub(crate) fn run(self, orders: Orders, deadline: Option<Instant>) -> Ended {
-        let Self { answers, program, alarm, watched: _watched, time } = self;
+    /// Runs the guest to its end, or to the deadline of `waiter`, in this thread: by
+    /// `engine`, which says what is kept of it.
+    pub(crate) fn run_by<T>(
+        self,
+        orders: Orders,
+        waiter: Waiter,
+        engine: impl FnOnce(
+            &Program,
+            &Settings,
+            Box<dyn External>,
+        ) -> Result<(GuestEnding, Usage, T), EngineError>,
+    ) -> Ended<T> {
+        let Self { mut answers, program, alarm, watched: _watched, time } = self;
+        answers.waiter = waiter.clone();
         let bell = alarm.bell();
         // The guest's traps are faults of this thread, which handlers of the engine's make
         // its end, and not that of the process.
@@ -102,22 +146,29 @@ impl ThreadGuest {
             watch: Some(Arc::clone(bell) as Arc<dyn Watch>),
             interrupts: None,
         };
-        let ending = match deadline.map_or(Ok(()), |deadline| alarm.end_at(deadline)) {
-            Ok(()) => end(&program, &settings, &answering, bell),
+        let watching = waiter.deadline().map_or(Ok(()), |deadline| alarm.end_at(deadline));
+        let (ending, kept) = match watching {
+            Ok(()) => end(engine(&program, &settings, Box::new(answering.clone())), &answering, bell),
             Err(error) => {
                 let reason = format!("cannot start the thread that watches the deadline: {error}");
-                Ending { outcome: Outcome::Failed { reason }, usage: Usage::default() }
+                (Ending { outcome: Outcome::Failed { reason }, usage: Usage::default() }, None)
             }
         };
         bell.finish();
-        Ended { ending, answering, cpu: time.used() }
+        waiter.disconnect();
+        Ended { ending, answering, cpu: time.used(), kept }
     }
 }
 
-fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bell) -> Ending {
-    let (ended, usage) = match program.run(settings, Box::new(answering.clone())) {
-        Ok((ended, usage, _)) => (Ok(ended), usage),
-        Err(error) => (Err(error), Usage::default()),
+/// Says how the run has ended of which the engine gives this.
+fn end<T>(
+    ended: Result<(GuestEnding, Usage, T), EngineError>,
+    answering: &Answering,
+    bell: &Bell,
+) -> (Ending, Option<(GuestEnding, T)>) {
+    let (ended, usage, kept) = match ended {
+        Ok((ended, usage, kept)) => (Ok(ended.clone()), usage, Some((ended, kept))),
+        Err(error) => (Err(error), Usage::default(), None),
     };
     // What an answer said comes first, for the guest was ended because of it; and
     // a guest that still came to its end by itself has not missed its deadline.
@@ -144,5 +195,5 @@ fn end(program: &Program, settings: &Settings, answering: &Answering, bell: &Bel
         }
         (None, Err(error)) => Outcome::Failed { reason: error.to_string() },
     };
-    Ending { outcome, usage }
+    (Ending { outcome, usage }, kept)
 }

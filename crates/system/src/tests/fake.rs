@@ -2,7 +2,7 @@
 #![cfg_attr(fuzzing, allow(dead_code, reason = "fuzzing makes calls by their numbers only"))]
 
 use crate::{Answer, Call, Ending, Errno, Memory, MemoryError, System, Waiter};
-use bellglass_wire::Signature;
+use bellglass_wire::{Signature, range};
 
 /// Guest memory that is a plain vector.
 pub(crate) struct FakeMemory {
@@ -11,14 +11,9 @@ pub(crate) struct FakeMemory {
 
 impl FakeMemory {
     fn range(&self, address: u32, length: usize) -> Result<std::ops::Range<usize>, MemoryError> {
-        let start = address as usize;
-        match start.checked_add(length).filter(|end| *end <= self.bytes.len()) {
-            Some(end) => Ok(start..end),
-            None => {
-                let size = self.bytes.len() as u64;
-                Err(MemoryError::OutOfBounds { address, length: length as u64, size })
-            }
-        }
+        let size = self.bytes.len() as u64;
+        let outside = MemoryError::OutOfBounds { address, length: length as u64, size };
+        range(self.bytes.len(), address, length).ok_or(outside)
     }
 }
 
