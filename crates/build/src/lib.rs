@@ -42,7 +42,7 @@ mod tools;
 mod unpack;
 
 pub use build::{BuildRequest, Variant, build, built_in_recipes};
-pub use compiler::{COMPILE_VERB, CompileError, CompileLimits, compile_here};
+pub use compiler::{COMPILE_VERB, CompileError, CompileLimits, SystemCallFilter, compile_here};
 pub use display::Display;
 pub use error::BuildError;
 pub use executable::{Executable, Sealing, prepare, seal};

@@ -23,6 +23,16 @@ pub struct CompilerBounds {
     pub processor_seconds: u64,
 }
 
+/// The walls that a compiler must be behind in any case: without them a module costs
+/// what it likes.
+pub const COMPILER_BOUNDS: &[&str] = &[MEMORY_BOUND, PROCESSOR_TIME];
+
+/// The wall that holds most of what a module may have made of its compiler.
+pub const COMPILER_FILTER: &str = "system_call_filter";
+
+const MEMORY_BOUND: &str = "memory_bound";
+const PROCESSOR_TIME: &str = "processor_time";
+
 /// Where the code goes, and the sentence that says why there is none.
 const CODE_OR_WORDS: &[u64] = &[1, 2];
 
@@ -69,8 +79,8 @@ const COMPILER: &[Rule] = &[
 pub fn enter_compiler(bounds: &CompilerBounds) -> Vec<Wall> {
     let mut walls = enter();
     keep_memory();
-    walls.push(wall("memory_bound", bound_memory(bounds.memory_bytes)));
-    walls.push(wall("processor_time", bound_time(bounds.processor_seconds)));
+    walls.push(wall(MEMORY_BOUND, bound_memory(bounds.memory_bytes)));
+    walls.push(wall(PROCESSOR_TIME, bound_time(bounds.processor_seconds)));
     walls
 }
 
@@ -80,7 +90,7 @@ pub fn enter_compiler(bounds: &CompilerBounds) -> Vec<Wall> {
 pub fn lock_down_compiler() -> Vec<Wall> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let processes = wall("no_processes", setrlimit(Resource::Nproc, none));
-    vec![processes, wall("system_call_filter", filter::install(COMPILER, &(0..0)))]
+    vec![processes, wall(COMPILER_FILTER, filter::install(COMPILER, &(0..0)))]
 }
 
 fn bound_memory(bytes: u64) -> Result<(), Errno> {
@@ -88,12 +98,19 @@ fn bound_memory(bytes: u64) -> Result<(), Errno> {
     limit(Resource::As, bytes.saturating_add(ADDRESS_BYTES))
 }
 
-/// Never above what it is held to already, which only root may go beyond.
-fn bound_time(seconds: u64) -> Result<(), Errno> {
-    let most = getrlimit(Resource::Cpu).maximum.unwrap_or(u64::MAX);
+/// The seconds of processor time that a process gets which asks for so many, or one
+/// that it starts: no more than what it is held to already (`ulimit -t`).
+pub fn processor_seconds(seconds: u64) -> u64 {
+    let held = getrlimit(Resource::Cpu);
     // The signal comes at the first, the end without one at the second.
-    let maximum = seconds.saturating_add(1).min(most);
-    let current = seconds.min(maximum.saturating_sub(1));
+    let most = held.maximum.map_or(u64::MAX, |most| most.saturating_sub(1).max(1));
+    seconds.min(most).min(held.current.unwrap_or(u64::MAX))
+}
+
+fn bound_time(seconds: u64) -> Result<(), Errno> {
+    let current = processor_seconds(seconds);
+    let most = getrlimit(Resource::Cpu).maximum.unwrap_or(u64::MAX);
+    let maximum = current.saturating_add(1).min(most);
     setrlimit(Resource::Cpu, Rlimit { current: Some(current), maximum: Some(maximum) })
 }
 

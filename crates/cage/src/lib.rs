@@ -33,7 +33,9 @@ mod walls;
 mod window;
 
 #[cfg(target_os = "linux")]
-pub use compiler::{CompilerBounds, enter_compiler, lock_down_compiler};
+pub use compiler::{
+    COMPILER_BOUNDS, COMPILER_FILTER, CompilerBounds, enter_compiler, lock_down_compiler, processor_seconds,
+};
 #[cfg(target_os = "linux")]
 pub use walls::{enter, enter_forked, lock_down};
 
@@ -60,6 +62,19 @@ mod elsewhere {
         pub processor_seconds: u64,
     }
 
+    /// The walls that a compiler must be behind in any case: there are none here.
+    pub const COMPILER_BOUNDS: &[&str] = &[];
+
+    /// The wall that holds most of what a module may have made of its compiler; there is
+    /// none here.
+    pub const COMPILER_FILTER: &str = "system_call_filter";
+
+    /// The seconds of processor time that a process gets which asks for so many: they
+    /// are not counted here.
+    pub fn processor_seconds(seconds: u64) -> u64 {
+        seconds
+    }
+
     /// Puts up the walls that a compiler can live behind: there are none here.
     pub fn enter_compiler(_bounds: &CompilerBounds) -> Vec<Wall> {
         Vec::new()
@@ -81,4 +96,7 @@ mod elsewhere {
     }
 }
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{CompilerBounds, enter, enter_compiler, lock_down, lock_down_compiler, policy};
+pub use elsewhere::{
+    COMPILER_BOUNDS, COMPILER_FILTER, CompilerBounds, enter, enter_compiler, lock_down, lock_down_compiler,
+    policy, processor_seconds,
+};

@@ -1,8 +1,8 @@
 //! The command line: what was typed, checked, nothing done yet.
 
 use crate::units::{parse_size, parse_time};
-use bellglass::{Identity, Limits, Signal};
-use bellglass_build::CompileLimits;
+use bellglass::{Identity, Limits, Signal, walls};
+use bellglass_build::{CompileLimits, SystemCallFilter};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -170,8 +170,8 @@ pub(crate) struct Options {
 
     /// With --limits service, run without a word also where these walls are not up
     ///
-    /// Without this --limits service refuses to run where the wall system_call_filter is not
-    /// up, and says which others are not.
+    /// Without this --limits service refuses to run, and to compile a module, where the wall
+    /// system_call_filter is not up, and says which others are not.
     #[arg(long, value_name = "WALL,...", value_delimiter = ',')]
     pub(crate) waive_walls: Vec<String>,
 
@@ -288,9 +288,26 @@ impl Options {
     /// Whether this wall is wanted because the program is a stranger's. Who chooses to
     /// run it in a thread has chosen to do without any.
     pub(crate) fn wants(&self, wall: &str) -> bool {
-        let is_waived = self.waive_walls.iter().any(|waived| waived == wall || waived == "all");
+        let is_waived = names(&self.waive_walls, wall);
         self.limits.base == LimitSet::Service && self.isolation == Where::Process && !is_waived
     }
+
+    /// What compiling a module may use whose run has begun at this moment. The compiler
+    /// is a process of its own wherever the program is to run.
+    pub(crate) fn compile_limits(&self, begun: Instant) -> CompileLimits {
+        let mut limits = self.limits.compile_limits(begun);
+        if names(&self.require_walls, walls::FILTER) {
+            limits.filter = SystemCallFilter::Required;
+        } else if names(&self.waive_walls, walls::FILTER) {
+            limits.filter = SystemCallFilter::Waived;
+        }
+        limits
+    }
+}
+
+/// Whether words of the command line name this wall.
+pub(crate) fn names(words: &[String], wall: &str) -> bool {
+    words.iter().any(|word| word == wall || word == "all")
 }
 
 impl LimitOptions {
@@ -326,8 +343,7 @@ impl LimitOptions {
 }
 
 impl LimitOptions {
-    /// What compiling a module may use whose run has begun at this moment.
-    pub(crate) fn compile_limits(&self, begun: Instant) -> CompileLimits {
+    fn compile_limits(&self, begun: Instant) -> CompileLimits {
         let mut limits = match self.base {
             LimitSet::None => CompileLimits::large(),
             LimitSet::Service => CompileLimits::default(),
@@ -436,6 +452,9 @@ pub(crate) enum ImageCommand {
         /// Seal it although nothing answers this call, for a reason
         #[arg(long, value_name = "CALL=REASON", value_parser = variable)]
         allow_unknown: Vec<(String, String)>,
+        /// Compile it also where these walls around the compiler are not up
+        #[arg(long, value_name = "WALL,...", value_delimiter = ',')]
+        waive_walls: Vec<String>,
     },
     /// Remove an image
     Remove {

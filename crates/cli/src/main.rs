@@ -27,6 +27,8 @@ fn main() -> std::process::ExitCode {
     if words.nth(1).is_some_and(|word| word == bellglass_build::COMPILE_VERB) {
         return bellglass_build::compile_here(words).into();
     }
+    // Whoever started this may ignore how what it starts ends; this does not.
+    bellglass_fork::keep_ends_of_children();
     // A configure script starts the compiler hundreds of times, and what follows
     // is not ours to read.
     if let Some(code) = commands::tools::run_if_named(std::env::args_os()) {

@@ -4,6 +4,7 @@ use crate::harness::process::{self, Stdin};
 use crate::harness::{Place, tests_folder};
 use rustix::process::Signal;
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 /// What Rust made of `modules/hello.rs`: `rustc --target wasm32-wasi -C opt-level=z
@@ -214,4 +215,40 @@ fn sealing_compiles_as_running_does() {
     let mut command = place.bellglass(["image", "seal", "large.wasm", "-o", "large.bgi"]);
     process::finish(&mut command, Stdin::Nothing).expect(137).says("it has 4097 imports");
     assert!(!place.work().join("large.bgi").exists());
+}
+
+/// The command with these words, as a shell starts it by what stands `before` it.
+/// What it compiles it keeps for itself.
+fn started(place: &Place, before: &str, words: &[&str]) -> Command {
+    let own = place.bellglass::<&str>([]);
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(format!("{before} \"$0\" \"$@\"")).arg(own.get_program()).args(words);
+    command.current_dir(place.work()).env_clear();
+    command.envs(own.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+    command
+}
+
+#[test]
+fn who_starts_the_command_may_ignore_the_ends_of_children() {
+    let place = place_with_hello();
+    let ignoring = |words: &[&str]| started(&place, "exec env --ignore-signal=CHLD", words);
+    let mut run = ignoring(&["run", "--wasm", "hello.wasm"]);
+    run.env("BELLGLASS_CACHE", place.home().join("cache"));
+    process::finish(&mut run, Stdin::Bytes(b"one\n".to_vec())).expect(0);
+    place.write("program.c", "int main(void) { return 9; }\n");
+    let mut compile = ignoring(&["cc", "-o", "program", "program.c"]);
+    process::finish(&mut compile, Stdin::Nothing).expect(0);
+    process::finish(&mut ignoring(&["exec", "program"]), Stdin::Nothing).expect(9);
+}
+
+#[test]
+fn a_compiler_has_no_more_processor_time_than_the_command() {
+    let place = Place::new();
+    place.write("hard.wasm", hard());
+    for seconds in [2, 1] {
+        let words = ["run", "--limits", "service", "--wasm", "hard.wasm"];
+        let mut command = started(&place, &format!("ulimit -t {seconds}; exec"), &words);
+        let finished = process::finish(&mut command, Stdin::Nothing).expect(137);
+        finished.says("had used 1 s of processor time");
+    }
 }

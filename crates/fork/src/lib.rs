@@ -16,4 +16,7 @@ mod signals;
 pub use child::{Child, Reaped};
 #[cfg(target_os = "linux")]
 pub use sibling::{Side, fork};
-pub use signals::{FaultSignals, FileSizeSignal, take_all_signals};
+pub use signals::{
+    FaultSignals, FileSizeSignal, is_ignored, keep_ends_of_children, leave_at_processor_time,
+    take_all_signals,
+};

@@ -5,6 +5,7 @@
 
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 /// Keeps SIGXFSZ from the calling thread, and the threads that it starts, until this
 /// is dropped: a write beyond the limit fails with EFBIG then and nothing else happens.
@@ -112,20 +113,68 @@ impl Drop for FaultSignals {
 pub fn take_all_signals() {
     let ends = FAULTS.into_iter().chain([libc::SIGABRT, libc::SIGSYS, libc::SIGXCPU]);
     let none = set([]);
-    // SAFETY: the pointers are to sets and actions of ours, and a zeroed action is a valid
-    // one, the default. Nothing is changed that has a handler.
+    for signal in ends {
+        take_if_ignored(signal);
+    }
+    // SAFETY: the pointer is to a set of ours.
     unsafe {
-        for signal in ends {
-            let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-            let known = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0;
-            let mut action = action.assume_init();
-            if known && action.sa_sigaction == libc::SIG_IGN {
-                action.sa_sigaction = libc::SIG_DFL;
-                libc::sigaction(signal, &action, std::ptr::null_mut());
-            }
-        }
         libc::pthread_sigmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
     }
+}
+
+/// What is said when the processor time is used up, and the exit code.
+static AT_PROCESSOR_TIME: OnceLock<(&[u8], u8)> = OnceLock::new();
+
+/// From now on the end of this process's processor time (SIGXCPU) writes `words` to
+/// descriptor 2 and ends it with this exit code, from any thread and without another
+/// system call. What was said first stays.
+pub fn leave_at_processor_time(words: &'static [u8], code: u8) {
+    extern "C" fn leave(_signal: libc::c_int) {
+        let (words, code) = AT_PROCESSOR_TIME.get().copied().unwrap_or((&[], 1));
+        // SAFETY: both calls may be made in a handler of a signal; the pointer is to as
+        // many bytes, which are never written to.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len());
+            libc::_exit(code.into());
+        }
+    }
+    AT_PROCESSOR_TIME.get_or_init(|| (words, code));
+    let handler: extern "C" fn(libc::c_int) = leave;
+    // SAFETY: a zeroed action is a valid one, and the handler does what a handler may.
+    unsafe {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+        action.sa_sigaction = handler as libc::sighandler_t;
+        libc::sigaction(libc::SIGXCPU, &action, std::ptr::null_mut());
+    }
+}
+
+/// Gives SIGCHLD its default action if it is ignored, as a process may inherit it: how
+/// its children ended would be lost on it.
+pub fn keep_ends_of_children() {
+    take_if_ignored(libc::SIGCHLD);
+}
+
+/// Whether this process ignores a signal.
+pub fn is_ignored(signal: libc::c_int) -> bool {
+    action_of(signal).is_some_and(|action| action.sa_sigaction == libc::SIG_IGN)
+}
+
+/// Gives a signal its default action if it is ignored.
+fn take_if_ignored(signal: libc::c_int) {
+    let Some(mut action) = action_of(signal).filter(|action| action.sa_sigaction == libc::SIG_IGN) else {
+        return;
+    };
+    action.sa_sigaction = libc::SIG_DFL;
+    // SAFETY: the pointer is to an action of ours, the default one.
+    unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
+}
+
+fn action_of(signal: libc::c_int) -> Option<libc::sigaction> {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: the pointer is to an action of ours; nothing is changed.
+    let known = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } == 0;
+    // SAFETY: a zeroed action is a valid one, and the call has filled it in.
+    known.then(|| unsafe { action.assume_init() })
 }
 
 /// The set of SIGXFSZ alone.

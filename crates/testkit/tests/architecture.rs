@@ -51,6 +51,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "bellglass-build",
             "bellglass-driver",
             "bellglass-engine",
+            "bellglass-fork",
             "bellglass-image",
             "bellglass-system",
         ],

@@ -361,6 +361,65 @@ fn programs_of_strangers_are_not_run_without_the_filter() {
     assert_eq!((output.status.code(), &*said(&output)), (Some(0), ""));
 }
 
+#[test]
+fn modules_of_strangers_are_not_compiled_without_walls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("module.wasm");
+    let wasm = br#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+    std::fs::write(&module, wat::parse_bytes(wasm).expect("a module")).expect("a file");
+    let on = |error: i32, calls: &[libc::c_long], words: &[&str]| {
+        let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
+        let command = folder.path().join(format!("command-refusing-{error}-{}", calls.join("-")));
+        let _ = std::os::unix::fs::symlink(CAGED, &command);
+        // What is kept there has been compiled by this very run.
+        let cache = tempfile::tempdir().expect("a folder");
+        let output = Command::new(command)
+            .args(words)
+            .arg(&module)
+            .env("BELLGLASS_CACHE", cache.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("run the tests with `cargo xtask test`");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let refuses = |(code, said): (Option<i32>, String), wall: &str| {
+        assert_eq!(code, Some(125), "{wall}: {said}");
+        let sentence = format!("the module is not compiled, because the wall '{wall}' around the compiler");
+        assert!(said.contains(&sentence) && said.lines().count() == 1, "{wall}: {said}");
+        said
+    };
+    let filter = "system_call_filter";
+    let run = ["run", "--limits", "service", "--wasm"];
+    let output = folder.path().join("module.bgi");
+    let output = output.to_str().expect("text");
+    for error in [libc::EPERM, libc::ENOSYS] {
+        for call in [libc::SYS_seccomp, libc::SYS_prctl] {
+            let said = refuses(on(error, &[call], &run), filter);
+            assert!(said.contains("only with --waive-walls system_call_filter"), "{said}");
+        }
+        let seccomp = [libc::SYS_seccomp];
+        let thread = ["run", "--limits", "service", "--isolation", "thread", "--wasm"];
+        refuses(on(error, &seccomp, &thread), filter);
+        refuses(on(error, &seccomp, &["run", "--require-walls", filter, "--wasm"]), filter);
+        let said = refuses(on(error, &seccomp, &["image", "seal", "-o", output]), filter);
+        assert!(said.contains("only with --waive-walls system_call_filter"), "{said}");
+        // Told otherwise, or with nobody to protect from.
+        let waived =
+            ["run", "--limits", "service", "--waive-walls", "system_call_filter,no_processes", "--wasm"];
+        for words in [&waived[..], &["run", "--wasm"]] {
+            assert_eq!(on(error, &seccomp, words), (Some(0), String::new()), "{words:?}");
+        }
+        let (code, said) = on(error, &seccomp, &["image", "seal", "--waive-walls", filter, "-o", output]);
+        assert_eq!(code, Some(0), "{said}");
+        std::fs::remove_dir_all(output).expect("it is there");
+        // What bounds it is never waived.
+        let limits = [libc::SYS_prlimit64, libc::SYS_setrlimit];
+        for words in [&["run", "--wasm"][..], &["run", "--waive-walls", "all", "--wasm"]] {
+            refuses(on(error, &limits, words), "memory_bound");
+        }
+    }
+}
+
 /// Lets the program `cell` do all that a cell ever does; whether the filter ended
 /// it on the way.
 fn is_refused_something(cell: &Path) -> bool {

@@ -7,31 +7,49 @@
 //! pipe for the sentence that says why there is none.
 
 mod child;
+mod ending;
+mod error;
 mod find;
+mod process;
 
 pub use child::{COMPILE_VERB, compile_here};
+pub use error::CompileError;
 pub(crate) use find::find_command;
 
-use crate::bounds::TooMuch;
 use bellglass_engine::Interruption;
+use ending::{Ending, split_wall};
+use process::{Ended, Process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use std::fs::File;
-use std::io::{self, PipeReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Bytes of the compiler's last words that are kept.
-const LAST_WORDS_BYTES: u64 = 4096;
+/// Whether a module is compiled where the compiler cannot be behind its system call
+/// filter, which is the wall that holds most. Without its bounds on memory and processor
+/// time none is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemCallFilter {
+    /// It is not: [`CompileError::NoWall`].
+    Required,
+    /// It is, for it is no stranger's, or whoever asks for it knows what that means.
+    Waived,
+}
 
-/// How long a compiler that has written its last may take to be gone.
-const LEAVE_TIME: Duration = Duration::from_secs(1);
+impl SystemCallFilter {
+    const ALL: [Self; 2] = [Self::Required, Self::Waived];
 
-/// How often it is looked at until then.
-const LOOK: Duration = Duration::from_millis(1);
+    /// The word for it that the compiler is given.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Required => "filter-required",
+            Self::Waived => "filter-waived",
+        }
+    }
+}
 
 /// What compiling one module may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +66,8 @@ pub struct CompileLimits {
     pub deadline: Option<Instant>,
     /// Bytes of the code.
     pub code_bytes: u64,
+    /// Whether it is compiled without the system call filter.
+    pub filter: SystemCallFilter,
 }
 
 impl Default for CompileLimits {
@@ -60,6 +80,7 @@ impl Default for CompileLimits {
             wall_time: Duration::from_secs(300),
             deadline: None,
             code_bytes: 512 << 20,
+            filter: SystemCallFilter::Required,
         }
     }
 }
@@ -75,7 +96,14 @@ impl CompileLimits {
             wall_time: hour,
             deadline: None,
             code_bytes: 2 << 30,
+            filter: SystemCallFilter::Waived,
         }
+    }
+
+    /// Seconds of processor time that a compiler gets: no more than this process may have
+    /// itself.
+    fn processor_seconds(&self) -> u64 {
+        bellglass_cage::processor_seconds(self.processor_time.as_secs().max(1))
     }
 
     /// When what begins now must be done, and what it has met then.
@@ -101,108 +129,6 @@ impl CompileLimits {
 pub(crate) struct End {
     pub moment: Instant,
     is_deadline: bool,
-}
-
-/// Why a module was not compiled.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CompileError {
-    /// [`CompileLimits::deadline`].
-    #[error("the module was not compiled by the deadline: give it more time")]
-    Deadline,
-    /// [`CompileLimits::wall_time`].
-    #[error("compiling the module was stopped after {} s: compile a smaller one", limit.as_secs())]
-    WallTime {
-        /// The limit.
-        limit: Duration,
-    },
-    /// [`CompileLimits::processor_time`].
-    #[error("compiling the module was stopped when it had used {} s of processor time: allow it more", limit.as_secs())]
-    ProcessorTime {
-        /// The limit.
-        limit: Duration,
-    },
-    /// [`CompileLimits::memory_bytes`].
-    #[error("compiling the module was stopped: it takes more than {} MiB of memory, so allow it more", limit >> 20)]
-    Memory {
-        /// The limit.
-        limit: u64,
-    },
-    /// [`CompileLimits::code_bytes`].
-    #[error("compiling the module was stopped: it makes more than {} MiB of code", limit >> 20)]
-    Code {
-        /// The limit.
-        limit: u64,
-    },
-    /// It has more of something than any module may.
-    #[error("the module is not compiled: {reason}")]
-    TooLarge {
-        /// What it has too much of.
-        reason: String,
-    },
-    /// It is not a valid module.
-    #[error("the module cannot be compiled: {reason}")]
-    Invalid {
-        /// The engine's own words.
-        reason: String,
-    },
-    /// The bellglass command is not there.
-    #[error(
-        "the program bellglass, in which modules are compiled, was not found (looked for {}): install it beside the running program",
-        list(tried)
-    )]
-    NoCommand {
-        /// Where it was looked for.
-        tried: Vec<PathBuf>,
-    },
-    /// It cannot be started.
-    #[error("the compiler {} cannot be started: {source}", program.display())]
-    Start {
-        /// The program.
-        program: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It could not do its work.
-    #[error("the compiler failed: {reason}")]
-    Failed {
-        /// Its own words.
-        reason: String,
-    },
-    /// It ended in a way that it should not.
-    #[error("the compiler ended before its time ({reason}): the module may be made to break compilers")]
-    Broken {
-        /// How, and what it said.
-        reason: String,
-    },
-    /// The code could not be kept.
-    #[error("cannot keep the compiled code ({0}): check that the disk is not full")]
-    Write(#[source] io::Error),
-}
-
-impl From<TooMuch> for CompileError {
-    fn from(error: TooMuch) -> Self {
-        Self::TooLarge { reason: error.to_string() }
-    }
-}
-
-impl CompileError {
-    /// Whether it is a limit that the module has met, other than the deadline.
-    pub fn is_limit(&self) -> bool {
-        matches!(
-            self,
-            Self::WallTime { .. }
-                | Self::ProcessorTime { .. }
-                | Self::Memory { .. }
-                | Self::Code { .. }
-                | Self::TooLarge { .. }
-        )
-    }
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    shown.join(", ")
 }
 
 /// What compiles modules.
@@ -233,31 +159,13 @@ impl Compiler {
         into: &mut dyn Write,
     ) -> Result<(), CompileError> {
         let end = self.limits.end();
-        let mut process = self.start(wasm, interruption)?;
+        let mut process = Process::start(self, wasm, interruption)?;
         self.receive(&mut process, end, into)?;
-        let Some(status) = process.leave(end) else { return Err(self.limits.too_late(end)) };
-        self.judge(status, &process.last_words())
-    }
-
-    fn start(&self, wasm: File, interruption: Interruption) -> Result<Process, CompileError> {
-        let refused = |source| CompileError::Start { program: self.program.clone(), source };
-        let (code, code_end) = io::pipe().map_err(refused)?;
-        let (words, words_end) = io::pipe().map_err(refused)?;
-        let seconds = self.limits.processor_time.as_secs().max(1);
-        let child = Command::new(&self.program)
-            .arg(COMPILE_VERB)
-            .arg(interruption.name())
-            .args([self.limits.memory_bytes, seconds].map(|number| number.to_string()))
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(wasm))
-            .stdout(Stdio::from(code_end))
-            .stderr(Stdio::from(words_end))
-            // A Ctrl-C at the terminal is for this process; the other ends with it.
-            .process_group(0)
-            .spawn()
-            .map_err(refused)?;
-        Ok(Process { child, code, words: Some(words) })
+        let ended = process.leave(end.moment);
+        if ended.is_nothing_known() && Instant::now() >= end.moment {
+            return Err(self.limits.too_late(end));
+        }
+        self.judge(&ended)
     }
 
     /// Passes the code on, until the compiler has closed its end.
@@ -291,77 +199,49 @@ impl Compiler {
         }
     }
 
-    fn judge(&self, status: ExitStatus, words: &str) -> Result<(), CompileError> {
+    /// What the code is worth that has come.
+    fn judge(&self, ended: &Ended) -> Result<(), CompileError> {
         const OUT_OF_MEMORY: &str = "memory allocation of";
-        let reason = || words.to_owned();
-        // To send itself the signal of an abort is refused to it.
-        let is_abort = |signal| [Signal::ABORT.as_raw(), Signal::SYS.as_raw()].contains(&signal);
-        match (status.code(), status.signal()) {
-            (Some(0), _) => Ok(()),
-            (Some(child::TOO_LARGE), _) => Err(CompileError::TooLarge { reason: reason() }),
-            (Some(child::INVALID), _) => Err(CompileError::Invalid { reason: reason() }),
-            (Some(child::FAILED), _) => Err(CompileError::Failed { reason: reason() }),
-            (_, Some(signal)) if signal == Signal::XCPU.as_raw() => {
-                Err(CompileError::ProcessorTime { limit: self.limits.processor_time })
-            }
-            (code, signal)
-                if code == Some(child::NO_MEMORY)
-                    || signal.is_some_and(is_abort) && words.contains(OUT_OF_MEMORY) =>
-            {
-                Err(CompileError::Memory { limit: self.limits.memory_bytes })
-            }
-            _ => {
-                let words = if words.is_empty() { String::new() } else { format!(", {words}") };
-                Err(CompileError::Broken { reason: format!("{status}{words}") })
-            }
-        }
-    }
-}
-
-/// A compiler at work. Dropping it ends it.
-struct Process {
-    child: Child,
-    code: PipeReader,
-    words: Option<PipeReader>,
-}
-
-impl Process {
-    /// How it has left, once it has closed the pipe for its code; nothing if it is
-    /// still there at `end`, or after a moment.
-    fn leave(&mut self, end: End) -> Option<ExitStatus> {
-        let until = end.moment.min(Instant::now() + LEAVE_TIME);
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
-                _ => return None,
-            }
-        }
-    }
-
-    /// What it has said, on one line. Not before it has left: its pipe signals it at
-    /// each read.
-    fn last_words(&mut self) -> String {
-        let mut bytes = Vec::new();
-        if let Some(words) = self.words.take() {
-            // It is gone, and has started no other process, so this does not wait.
-            // BOUND: so much is kept.
-            let _ = words.take(LAST_WORDS_BYTES).read_to_end(&mut bytes);
-        }
-        // What a terminal would obey must not reach one: it has read a stranger's names.
-        let safe = |one: char| match one {
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
-            one if one.is_control() => ' ',
-            one => one,
+        let status = ended.reaped.map(|reaped| reaped.status);
+        let signal = status.and_then(|status| status.signal());
+        // Its own word counts where nothing is known of its end.
+        let ending = match status {
+            Some(status) => status.code().and_then(Ending::of),
+            None => ended.ending,
         };
-        String::from_utf8_lossy(&bytes).trim().chars().map(safe).collect()
+        let reason = ended.words.clone();
+        let no_time =
+            || CompileError::ProcessorTime { limit: Duration::from_secs(self.limits.processor_seconds()) };
+        match ending {
+            Some(Ending::Done) => return Ok(()),
+            Some(Ending::TooLarge) => return Err(CompileError::TooLarge { reason }),
+            Some(Ending::Invalid) => return Err(CompileError::Invalid { reason }),
+            Some(Ending::Failed) => return Err(CompileError::Failed { reason }),
+            Some(Ending::NoMemory) => return Err(CompileError::Memory { limit: self.limits.memory_bytes }),
+            Some(Ending::NoWall) => {
+                let (wall, reason) = split_wall(&ended.words);
+                return Err(CompileError::NoWall { wall: wall.to_owned(), reason: reason.to_owned() });
+            }
+            Some(Ending::NoTime) => return Err(no_time()),
+            None => {}
+        }
+        // The kernel was first, where the limit is a second.
+        let used = ended.reaped.map_or(Duration::ZERO, |reaped| reaped.cpu);
+        let is_late = used >= Duration::from_secs(self.limits.processor_seconds());
+        if signal == Some(Signal::XCPU.as_raw()) || signal == Some(Signal::KILL.as_raw()) && is_late {
+            return Err(no_time());
+        }
+        // To send itself the signal of an abort is refused to it.
+        let may_be_abort =
+            signal.is_none_or(|signal| [Signal::ABORT.as_raw(), Signal::SYS.as_raw()].contains(&signal));
+        if may_be_abort && ended.words.contains(OUT_OF_MEMORY) {
+            return Err(CompileError::Memory { limit: self.limits.memory_bytes });
+        }
+        let how = status.map_or_else(|| "it is not known how".to_owned(), |status| status.to_string());
+        let words = if reason.is_empty() { String::new() } else { format!(", {reason}") };
+        Err(CompileError::Broken { reason: format!("{how}{words}") })
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // That it has gone already is no error.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+#[cfg(test)]
+mod tests;

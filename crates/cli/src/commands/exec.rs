@@ -1,11 +1,11 @@
 //! `bellglass exec`, and `bellglass run --wasm`: programs that are one file.
 
-use crate::arguments::{Payload, RunArguments, Where};
+use crate::arguments::{Payload, RunArguments, Where, names};
 use crate::commands::run::{sandbox_of, start};
 use crate::program::View;
 use anyhow::bail;
-use bellglass::{Input, Output};
-use bellglass_build::{Executable, prepare};
+use bellglass::{Input, Output, walls};
+use bellglass_build::{BuildError, CompileError, Executable, prepare};
 use bellglass_engine::Interruption;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Instant;
@@ -25,9 +25,13 @@ pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
         Where::Process => Interruption::Kill,
         Where::Thread => Interruption::Epoch,
     };
-    program.limits = options.limits.compile_limits(begun);
+    program.limits = options.compile_limits(begun);
     let view = View::new(&options.directories, options.cwd.as_deref())?;
-    let (builder, overlays) = sandbox_of(prepare(&program)?, options, &view)?;
+    let image = prepare(&program).map_err(|error| match names(&options.require_walls, walls::FILTER) {
+        true => error.into(),
+        false => with_way(error, "--limits service compiles a module"),
+    })?;
+    let (builder, overlays) = sandbox_of(image, options, &view)?;
     let builder = builder
         .time_from(begun)
         .argument_zero(file.as_bytes())
@@ -36,4 +40,16 @@ pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
         .stdout(Output::Inherit)
         .stderr(Output::Inherit);
     start(builder, options, &overlays)
+}
+
+/// Adds to the error of a compiler that would be without its filter how `who` has it work
+/// all the same.
+pub(crate) fn with_way(error: BuildError, who: &str) -> anyhow::Error {
+    let way = match &error {
+        BuildError::Compile(CompileError::NoWall { wall, .. }) if wall == walls::FILTER => {
+            format!("{who} without it only with --waive-walls {wall}")
+        }
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(way)
 }

@@ -1,9 +1,13 @@
 //! `bellglass image`
 
-use crate::arguments::ImageCommand;
+use crate::arguments::{ImageCommand, names};
+use crate::commands::exec::with_way;
 use crate::say::{Lines, escaped, say};
 use crate::units::size;
-use bellglass_build::{BuildRequest, Display, Executable, Sealing, build, built_in_recipes, recompile, seal};
+use bellglass::walls;
+use bellglass_build::{
+    BuildRequest, Display, Executable, Sealing, SystemCallFilter, build, built_in_recipes, recompile, seal,
+};
 use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,9 +21,12 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
             let image = build(&request, &Display::new())?;
             say!("{} is in {}", image.manifest().full_name(), image.path().display());
         }
-        ImageCommand::Seal { file, output, files, environment, name, entry, allow_unknown } => {
+        ImageCommand::Seal { file, output, files, environment, name, entry, allow_unknown, waive_walls } => {
             let mut program = Executable::new(&file);
             program.entry = entry;
+            if names(&waive_walls, walls::FILTER) {
+                program.limits.filter = SystemCallFilter::Waived;
+            }
             let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
             let name = name.or_else(stem).unwrap_or_default();
             let (name, version) = name.split_once('@').unwrap_or((&name, "1"));
@@ -27,7 +34,8 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
             sealing.files = files;
             sealing.environment = environment.into_iter().collect();
             sealing.allow_unknown = allow_unknown.into_iter().collect();
-            let image = seal(&program, &sealing, &output)?;
+            let sealed = seal(&program, &sealing, &output);
+            let image = sealed.map_err(|error| with_way(error, "a module is sealed"))?;
             say!("{} is in {}", image.manifest().full_name(), image.path().display());
         }
         ImageCommand::List => list()?,

@@ -10,6 +10,8 @@
 //!                                     lacks the rule of that name
 //! refusing-ERROR-NUMBER-...           (as its own name) a real cell, on a system that
 //!                                     answers these system calls with that error number
+//! command-refusing-ERROR-NUMBER-...   (as its own name) the bellglass command there, with
+//!                                     these words
 //! ```
 //!
 //! It prints to stderr what the call returned. Arguments may be hexadecimal (0x), `text:`
@@ -40,8 +42,10 @@ fn main() -> ExitCode {
         return bellglass_cell::run(rules.leak());
     }
     if let Some(numbers) = own.strip_prefix("refusing-") {
-        let numbers: Vec<i64> = numbers.split('-').map(|number| number.parse().expect("a number")).collect();
-        return become_cell(&numbers);
+        return become_refused(numbers, "bellglass-cell", &[]);
+    }
+    if let Some(numbers) = own.strip_prefix("command-refusing-") {
+        return become_refused(numbers, "bellglass", &words[1..]);
     }
     let walls = bellglass_cage::enter();
     // Like the cell: the guest has a thread of its own, and the first one waits in a
@@ -54,9 +58,10 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Starts the real cell in its place, where some calls are refused.
-fn become_cell(numbers: &[i64]) -> ExitCode {
+/// Starts a program in its place, where some calls are refused.
+fn become_refused(numbers: &str, name: &str, words: &[String]) -> ExitCode {
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+    let numbers: Vec<i64> = numbers.split('-').map(|number| number.parse().expect("a number")).collect();
     let (error, calls) = numbers.split_first().expect("an error number");
     let refused = SeccompAction::Errno(u32::try_from(*error).expect("an error number"));
     let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
@@ -64,9 +69,10 @@ fn become_cell(numbers: &[i64]) -> ExitCode {
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture);
     let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a filter");
     apply_filter(&program).expect("it holds");
-    let cell = std::env::current_exe().expect("a path").with_file_name("bellglass-cell");
-    let error = std::os::unix::process::CommandExt::exec(&mut std::process::Command::new(cell));
-    eprintln!("the cell cannot be started: {error}");
+    let program = std::env::current_exe().expect("a path").with_file_name(name);
+    let mut command = std::process::Command::new(program);
+    let error = std::os::unix::process::CommandExt::exec(command.args(words));
+    eprintln!("{name} cannot be started: {error}");
     ExitCode::FAILURE
 }
 
