@@ -21,6 +21,7 @@ use crate::stamp::{StampFolder, Stamps, dependents, file_name};
 use crate::step::Surroundings;
 use crate::tools;
 use crate::unpack::{TopFolder, unpack};
+use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
     FolderLock, Image, Sha256Digest, Store, cache_directory, digest_of_bytes, make_folder,
 };
@@ -92,6 +93,7 @@ pub fn built_in_recipes() -> Result<Vec<String>, BuildError> {
 /// # Errors
 /// [`BuildError`]; what was done until then is kept for the next try.
 pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, BuildError> {
+    let _kept = FileSizeSignal::keep_away();
     let Found { guests, file, mut recipe } = Guests::find(&request.recipe)?;
     if let Some(variant) = &request.variant {
         recipe = recipe.varied(&variant.name, &variant.options, &file)?;

@@ -12,6 +12,7 @@ use crate::programs::{LOCK, NAME, make_room};
 use crate::seal::{now, read_capped, recompile_by, write_module, write_part};
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
+use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
     Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, MANIFEST_FILE, Manifest, Origin, Start,
     Store, cache_directory, digest_of_bytes,
@@ -101,6 +102,7 @@ impl Sealing {
 /// # Errors
 /// [`BuildError`] if the file is no program, or cannot be compiled or kept.
 pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
+    let _kept = FileSizeSignal::keep_away();
     let wasm = read_module(&program.file, &program.limits)?;
     let cache = match &program.cache {
         Some(cache) => cache.clone(),
@@ -136,6 +138,7 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
 /// # Errors
 /// [`BuildError`], and `output` is then as it was.
 pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Image, BuildError> {
+    let _kept = FileSizeSignal::keep_away();
     let wasm = read_module(&program.file, &program.limits)?;
     let output = std::path::absolute(output).map_err(BuildError::io("find", output))?;
     let parent = output.parent().unwrap_or(Path::new("/"));
@@ -271,5 +274,42 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
     {
         let _ = metadata;
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    /// The limit is the process's, and so this test runs in one of its own.
+    #[test]
+    fn a_file_that_may_not_grow_does_not_end_who_compiles() {
+        let output = std::process::Command::new(std::env::current_exe().expect("a path"))
+            .args(["--exact", "executable::tests::full_files", "--ignored", "--nocapture"])
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    }
+
+    #[test]
+    #[ignore = "limits its whole process: see above"]
+    fn full_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let module = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+        let file = folder.path().join("program.wasm");
+        fs::write(&file, wat::parse_str(module).expect("a module")).expect("a file");
+        let mut program = Executable::new(&file);
+        program.cache = Some(folder.path().join("cache"));
+        let image = prepare(&program).expect("run the tests with `cargo xtask test`");
+        let store = Store::new(folder.path().join("store"));
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        setrlimit(Resource::Fsize, Rlimit { current: Some(16), maximum }).expect("less is allowed");
+        program.cache = Some(folder.path().join("other"));
+        assert!(prepare(&program).is_err());
+        let output = folder.path().join("program.bgi");
+        assert!(seal(&program, &Sealing::new("program", "1"), &output).is_err() && !output.exists());
+        assert!(crate::recompile(&image, &store).is_err());
     }
 }

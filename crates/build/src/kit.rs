@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::recipe::{RecipeError, Toolchain};
 use crate::stamp::toolchain_digest;
 use bellglass_driver::{Kit, library_without, make_library};
+use bellglass_fork::FileSizeSignal;
 use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, trusted_folder};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ const SIGNALS: (&str, &str) = ("libwasi-emulated-signal.a", "signal.o");
 /// # Errors
 /// [`BuildError`]; what was done until then is kept for the next try.
 pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildError> {
+    let _kept = FileSizeSignal::keep_away();
     let cache = match cache {
         Some(cache) => std::path::absolute(cache).map_err(BuildError::io("find", cache))?,
         None => cache_directory()?,

@@ -6,6 +6,7 @@ use crate::recipe::{Recipe, SnapshotRecipe};
 use crate::{bounds, module, snapshot};
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
+use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
     Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Module,
     Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
@@ -134,6 +135,7 @@ impl Seal<'_> {
 /// # Errors
 /// [`BuildError`], if a part is damaged, or the system refuses something.
 pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
+    let _kept = FileSizeSignal::keep_away();
     recompile_by(&Compiler::new(None, CompileLimits::large())?, image, store)
 }
 

@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         "bellglass-cell",
         &["bellglass-channel", "bellglass-fork", "bellglass-wire", "bellglass-cage", "bellglass-engine"],
     ),
-    ("bellglass-system", &["bellglass-wire", "bellglass-pack"]),
+    ("bellglass-system", &["bellglass-fork", "bellglass-wire", "bellglass-pack"]),
     (
         "bellglass",
         &[

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 struct Watched {
     inner: Arc<dyn Directory>,
     lookups: Arc<AtomicUsize>,
-    /// Who is stopped when `stop` is made or removed here.
+    /// Who is stopped when `stop` is made or removed here. At `full` a file grows that may
+    /// not.
     waiter: Waiter,
 }
 
@@ -24,8 +25,10 @@ const NAME: usize = 100;
 
 impl Watched {
     fn stop_at(&self, name: &[u8]) {
-        if name == b"stop" {
-            self.waiter.kill();
+        match name {
+            b"stop" => self.waiter.kill(),
+            b"full" => write_too_much(),
+            _ => {}
         }
     }
 }
@@ -70,6 +73,7 @@ impl Directory for Watched {
     }
 
     fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.stop_at(to_name);
         self.inner.link(name, to.innermost().unwrap_or(to), to_name)
     }
 
@@ -311,4 +315,37 @@ fn a_directory_of_the_kernel_within_is_refused_before_anything_is_written() {
     let Err(ApplyError::Refused { refusals }) = applied else { panic!("{applied:?}") };
     assert!(refusals.len() == 1 && refusals[0].path == b"proc", "{refusals:?}");
     assert!(refusals[0].reason.contains("it cannot be opened: EACCES"), "{refusals:?}");
+}
+
+/// Writes to a file what `ulimit -f` forbids since a moment ago.
+fn write_too_much() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let mut file = tempfile::tempfile().expect("a file");
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(16), maximum }).expect("less is allowed");
+    std::io::Write::write_all(&mut file, &[1; 16]).expect("so much is allowed");
+    let full = std::io::Write::write_all(&mut file, &[1]).expect_err("it is full");
+    assert_eq!(full.kind(), std::io::ErrorKind::FileTooLarge);
+}
+
+/// The limit is the process's, and so this test runs in one of its own.
+#[test]
+fn a_file_that_may_not_grow_does_not_end_who_writes_changes() {
+    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "tests::applying::full_files", "--ignored", "--nocapture"])
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+}
+
+#[test]
+#[ignore = "limits its whole process: see above"]
+fn full_files() {
+    let laid = laid(|_| {});
+    laid.upper.open(b"full", &NEW).map(drop).expect("made");
+    laid.overlay.changes().expect("told").apply_within(&laid.waiter).expect("written");
+    laid.lower.metadata_of(b"full").expect("there");
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    assert_eq!(limit, Some(16), "it was full");
 }

@@ -16,6 +16,7 @@ use super::{Change, Changes, File, Kind, MemoryTree, Origin, Source, Version};
 use crate::files::{FileType, NewTimes};
 use crate::pieces::{Steps, go_on, work_for};
 use crate::{Errno, Stop, Waiter};
+use bellglass_fork::FileSizeSignal;
 use put::Allowed;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -163,6 +164,9 @@ impl Changes {
     }
 
     fn apply_by(&self, waiter: Option<&Waiter>) -> Result<(), ApplyError> {
+        // A file that may not grow (`ulimit -f`) is an error and not the application's end:
+        // no run of the library is around this.
+        let _kept = FileSizeSignal::keep_away();
         let Some((tree, root)) = &self.target else { return Ok(()) };
         let mut target = Target {
             tree,

@@ -65,7 +65,7 @@ pub(super) fn check<'c>(
         if after.file_type != FileType::RegularFile {
             continue;
         }
-        // Else the kernel would tell this process by a signal (SIGXFSZ), which ends it.
+        // Else the writing would end half-way.
         if after.size > most_of_a_file {
             return Err(Errno::FBIG.into());
         }
