@@ -10,6 +10,7 @@ use crate::error::BuildError;
 use crate::module::{Module, ModuleError, check_calls};
 use crate::programs::{LOCK, NAME, make_room};
 use crate::seal::{now, read_capped, recompile_by, write_module, write_part};
+use crate::staged::Staged;
 use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_fork::FileSizeSignal;
@@ -142,8 +143,7 @@ pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Im
     let wasm = read_module(&program.file, &program.limits)?;
     let output = std::path::absolute(output).map_err(BuildError::io("find", output))?;
     let parent = output.parent().unwrap_or(Path::new("/"));
-    let staging = tempfile::Builder::new().prefix(".bellglass-seal-").tempdir_in(parent);
-    let staging = staging.map_err(BuildError::io("make a folder in", parent))?;
+    let staging = Staged::beside(parent)?;
     let store = Store::new(staging.path());
     let compiler = Compiler::new(program.command.clone(), program.limits)?;
     check_calls(&Module::read(&wasm)?.imports, &sealing.allow_unknown)?;

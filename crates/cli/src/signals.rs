@@ -20,6 +20,24 @@ pub(crate) fn outlive_full_files() -> std::io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
+/// From now on a signal that ends this program while it seals an image lets nothing
+/// unfinished stay.
+///
+/// # Errors
+/// When the operating system refuses to install the handlers.
+pub(crate) fn leave_nothing_unfinished() -> std::io::Result<()> {
+    // Who has been told to go on when its terminal is gone does (`nohup`).
+    let ends = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !bellglass_fork::is_ignored(*signal));
+    let mut signals = Signals::new(ends)?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            let _nothing_more = bellglass_build::remove_unfinished();
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
+}
+
 /// What a signal does now.
 #[derive(Debug)]
 enum Does {

@@ -4,8 +4,9 @@ use crate::harness::process::{self, Stdin};
 use crate::harness::{Place, tests_folder};
 use rustix::process::Signal;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What Rust made of `modules/hello.rs`: `rustc --target wasm32-wasi -C opt-level=z
 /// -C strip=symbols -C panic=abort`, by Rust 1.63.
@@ -251,4 +252,42 @@ fn a_compiler_has_no_more_processor_time_than_the_command() {
         let finished = process::finish(&mut command, Stdin::Nothing).expect(137);
         finished.says("had used 1 s of processor time");
     }
+}
+
+/// The folders in which images are made, beside what they become.
+fn unfinished(place: &Place) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place.work()).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.to_string_lossy().contains(".bellglass")).collect()
+}
+
+#[test]
+fn nothing_is_left_of_an_image_whose_sealing_is_ended() {
+    let place = Place::new();
+    place.write("hard.wasm", hard());
+    place.write("easy.wasm", command(0, &[vec![0]]));
+    let seal = |module: &str| place.bellglass(["image", "seal", module, "-o", "image.bgi"]);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
+        let running = process::start(&mut seal("hard.wasm"), Stdin::Nothing);
+        process::eventually("it compiles", || !process::children(running.id()).is_empty());
+        assert_eq!(unfinished(&place).len(), 1);
+        running.signal(signal);
+        running.wait().expect(128 + signal.as_raw());
+        assert_eq!(unfinished(&place).len(), usize::from(signal == Signal::KILL), "{signal:?}");
+    }
+    // What could not be removed then is by the next one.
+    let long_ago = SystemTime::now() - Duration::from_secs(60);
+    for left in unfinished(&place) {
+        fs::File::open(left).and_then(|folder| folder.set_modified(long_ago)).expect("its owner");
+    }
+    process::finish(&mut seal("easy.wasm"), Stdin::Nothing).expect(0);
+    assert_eq!(unfinished(&place), Vec::<PathBuf>::new());
+    // Who has told it to go on without a terminal means it.
+    let mut stays = started(&place, "trap '' HUP; exec", &["image", "seal", "hard.wasm", "-o", "other.bgi"]);
+    let running = process::start(&mut stays, Stdin::Nothing);
+    process::eventually("it compiles", || !process::children(running.id()).is_empty());
+    running.signal(Signal::HUP);
+    std::thread::sleep(Duration::from_millis(200));
+    running.signal(Signal::TERM);
+    running.wait().expect(128 + Signal::TERM.as_raw());
+    assert_eq!(unfinished(&place), Vec::<PathBuf>::new());
 }

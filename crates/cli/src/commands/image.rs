@@ -3,7 +3,9 @@
 use crate::arguments::{ImageCommand, names};
 use crate::commands::exec::with_way;
 use crate::say::{Lines, escaped, say};
+use crate::signals;
 use crate::units::size;
+use anyhow::Context;
 use bellglass::walls;
 use bellglass_build::{
     BuildRequest, Display, Executable, Sealing, SystemCallFilter, build, built_in_recipes, recompile, seal,
@@ -34,6 +36,7 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
             sealing.files = files;
             sealing.environment = environment.into_iter().collect();
             sealing.allow_unknown = allow_unknown.into_iter().collect();
+            signals::leave_nothing_unfinished().context("cannot listen for Ctrl-C")?;
             let sealed = seal(&program, &sealing, &output);
             let image = sealed.map_err(|error| with_way(error, "a module is sealed"))?;
             say!("{} is in {}", image.manifest().full_name(), image.path().display());
