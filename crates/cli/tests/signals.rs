@@ -35,49 +35,67 @@ fn command(place: &Place, program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs a line of the shell with two lines of input, one late and one later.
-fn feed(place: &Place, line: &str) -> Finished {
-    let line = format!("{{ sleep 0.4; echo one; sleep 0.4; echo two; }} | {line}");
+/// What a program finds on its stdin.
+#[derive(Clone, Copy)]
+enum Lines {
+    None,
+    /// Two, one late and one later, counted from when it has made the file `ready`: it may
+    /// take long to begin.
+    Two,
+}
+
+/// Runs a line of the shell, in which the program is told where to make `ready`.
+fn feed(place: &Place, lines: Lines, line: &str) -> Finished {
+    let line = match lines {
+        Lines::None => line.to_owned(),
+        Lines::Two => format!(
+            "rm -f ready; {{ tries=0; until [ -e ready ] || [ $tries = 1000 ]; do sleep 0.05; tries=$((tries + 1)); done
+             sleep 0.4; echo one; sleep 0.4; echo two; }} | {line}"
+        ),
+    };
     process::finish(command(place, "sh").arg("-c").arg(line), Stdin::Nothing)
 }
 
 /// What a program does natively; nothing without a compiler.
-fn native(place: &Place, source: &Path) -> Option<Finished> {
+fn native(place: &Place, source: &Path, lines: Lines) -> Option<Finished> {
     let mut compiler = Command::new("gcc");
     compiler.args(["-O1", "-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-o", "native"]).arg(source);
     let output = compiler.current_dir(place.work()).output().ok()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(feed(place, "./native"))
+    Some(feed(place, lines, "./native ready"))
 }
 
-fn runs_as_natively(name: &str, code: i32) {
+fn runs_as_natively(name: &str, lines: Lines, code: i32) {
     let place = Place::new();
     let (source, recording) = (source(name), tests_folder().join("signals").join(format!("{name}.out")));
-    let native = native(&place, &source);
+    let native = native(&place, &source, lines);
     assert!(native.is_some() || !blessing(), "recording needs gcc");
     if let Some(native) = native {
         compare(&format!("{name}.c, natively"), &native.expect(code).out(), &recording);
     }
     let expected = std::fs::read_to_string(&recording).expect("a recording");
     let check = |how: &str, line: &str| {
-        let actual = feed(&place, line).expect(code).out();
+        let actual = feed(&place, lines, line).expect(code).out();
         assert!(actual == expected, "{name}.c {how}\n{}", difference(&expected, &actual));
     };
     for optimisation in ["-O0", "-O2"] {
         compile(&place, &source, optimisation);
-        check(&format!("with {optimisation}"), "./program");
+        check(&format!("with {optimisation}"), "./program /work/ready");
     }
-    check("in a thread", "BELLGLASS_OPTIONS='--timeout 60s --isolation thread' ./program");
+    check(
+        "in a thread",
+        "BELLGLASS_OPTIONS='--timeout 60s --isolation thread --dir .:/work:rw' ./program /work/ready",
+    );
 }
 
 #[test]
 fn handlers_run_where_they_do_natively() {
-    runs_as_natively("deliveries", 128 + 14);
+    runs_as_natively("deliveries", Lines::None, 128 + 14);
 }
 
 #[test]
 fn calls_begin_again_where_they_do_natively() {
-    runs_as_natively("restarts", 128 + 15);
+    runs_as_natively("restarts", Lines::Two, 128 + 15);
 }
 
 /// Runs a program that makes the file /work/ready, and sends it Ctrl-C then.
