@@ -1,7 +1,7 @@
 //! Making a system: what the user allows, and the tree that comes of it.
 
 use crate::clock::{Clock, RealClock};
-use crate::descriptors::{Description, Descriptor, Descriptors, Object};
+use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
     Access, ArchiveDirectory, ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found,
     Graft, Handles, Held, HostDirectory, HostFile, KernelFileSystem, KernelFiles, MemoryTree, OpenNumbers,
@@ -9,6 +9,7 @@ use crate::files::{
 };
 use crate::information::{Information, Texts};
 use crate::meter::{BESIDE_FILES, Meter};
+use crate::object::Object;
 use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
@@ -421,12 +422,12 @@ impl SystemBuilder {
             error: output(self.error, rustix::stdio::stderr()),
         };
         let mut descriptors = Descriptors::new(self.open_files.max(4), numbers, &meter);
-        let standard = [
-            (Object::Input(Arc::clone(&streams.input)), true, false),
-            (Object::Output(Arc::clone(&streams.output)), false, true),
-            (Object::Output(Arc::clone(&streams.error)), false, true),
+        let standard: [(Arc<dyn Object>, bool, bool); 4] = [
+            (Arc::clone(&streams.input) as _, true, false),
+            (Arc::clone(&streams.output) as _, false, true),
+            (Arc::clone(&streams.error) as _, false, true),
             // The one directory that WASI calls preopened.
-            (Object::Directory(Place::root(Arc::clone(&root))), true, false),
+            (Arc::new(Place::root(Arc::clone(&root))), true, false),
         ];
         for (number, (object, readable, writable)) in (0..).zip(standard) {
             // The table has room for at least four.

@@ -1,11 +1,10 @@
 //! The table of open files.
 
 use crate::Errno;
-use crate::files::{Device, File, FileType, OpenNumbers, Place};
+use crate::files::OpenNumbers;
 use crate::meter::{Charge, Meter};
-use crate::pipe::{PipeReader, PipeWriter};
+use crate::object::{Blocking, Object, Position};
 use crate::rights::Rights;
-use crate::stdio::{InputStream, OutputStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Flags of an open file, as WASI numbers them.
@@ -23,97 +22,14 @@ pub(crate) mod flags {
 /// for it.
 const OPEN_BYTES: u64 = 768;
 
-/// Bytes for each directory above an open one, which holds them.
-const ABOVE_BYTES: u64 = 256;
-
 /// Bytes of one place of the table.
 const SLOT_BYTES: u64 = size_of::<Option<Descriptor>>() as u64;
 
-/// What a descriptor stands for.
-pub(crate) enum Object {
-    File(Arc<dyn File>),
-    Directory(Place),
-    /// A device that is no stream: null, zero, full, random.
-    Device(Device),
-    Input(Arc<InputStream>),
-    Output(Arc<OutputStream>),
-    /// The terminal, both ways.
-    Terminal(Arc<InputStream>, Arc<OutputStream>),
-    PipeReader(PipeReader),
-    PipeWriter(PipeWriter),
-    Socket {
-        incoming: PipeReader,
-        outgoing: PipeWriter,
-    },
-}
-
-impl Object {
-    pub(crate) fn file_type(&self) -> Result<FileType, Errno> {
-        Ok(match self {
-            Self::File(file) => file.metadata()?.file_type,
-            Self::Directory(_) => FileType::Directory,
-            // WASI has no type for a pipe. What reads and writes in order and is
-            // not a file is nearest to a character device.
-            Self::Device(_)
-            | Self::Input(_)
-            | Self::Output(_)
-            | Self::Terminal(..)
-            | Self::PipeReader(_)
-            | Self::PipeWriter(_) => FileType::CharacterDevice,
-            Self::Socket { .. } => FileType::SocketStream,
-        })
-    }
-
-    /// What can be done with it at all.
-    ///
-    /// wasi-libc takes for a terminal what is a character device that can not be
-    /// sought in, so what is no terminal has that right, and fails with ESPIPE.
-    pub(crate) fn rights(&self) -> Rights {
-        match self {
-            Self::File(_) | Self::Device(_) => Rights::FILE,
-            Self::Directory(_) => Rights::DIRECTORY,
-            Self::Socket { .. } => Rights::STREAM,
-            _ if self.is_terminal() => Rights::STREAM,
-            _ => Rights(Rights::STREAM.0 | Rights::FD_SEEK.0 | Rights::FD_TELL.0),
-        }
-    }
-
-    /// The same thing, opened once more; ENXIO for a pipe and a socket, whose ends
-    /// are counted.
-    pub(crate) fn again(&self) -> Result<Self, Errno> {
-        Ok(match self {
-            Self::File(file) => Self::File(Arc::clone(file)),
-            Self::Directory(place) => Self::Directory(place.clone()),
-            Self::Device(device) => Self::Device(*device),
-            Self::Input(stream) => Self::Input(Arc::clone(stream)),
-            Self::Output(stream) => Self::Output(Arc::clone(stream)),
-            Self::Terminal(input, output) => Self::Terminal(Arc::clone(input), Arc::clone(output)),
-            Self::PipeReader(_) | Self::PipeWriter(_) | Self::Socket { .. } => return Err(Errno::NXIO),
-        })
-    }
-
-    /// Bytes that it takes while it is open, beside [`OPEN_BYTES`] and what is charged
-    /// elsewhere.
-    fn cost(&self) -> u64 {
-        match self {
-            Self::Directory(place) => ABOVE_BYTES * place.depth() as u64,
-            _ => 0,
-        }
-    }
-
-    pub(crate) fn is_terminal(&self) -> bool {
-        match self {
-            Self::Input(stream) => stream.is_terminal(),
-            Self::Output(stream) => stream.is_terminal(),
-            Self::Terminal(..) => true,
-            _ => false,
-        }
-    }
-}
-
 /// An open file: what dup shares.
 pub(crate) struct Description {
-    pub object: Object,
+    pub object: Arc<dyn Object>,
+    /// What the object says of it, which does not change.
+    pub position: Option<Position>,
     pub readable: bool,
     pub writable: bool,
     state: Mutex<State>,
@@ -138,31 +54,25 @@ impl Description {
 
     /// An open file, with its [`charge`](Self::charge); ENOMEM if it takes more.
     pub(crate) fn new(
-        object: Object,
+        object: Arc<dyn Object>,
         readable: bool,
         writable: bool,
         flags: u16,
         mut charge: Charge,
     ) -> Result<Arc<Self>, Errno> {
-        charge.grow(object.cost())?;
+        charge.grow(object.kept_bytes())?;
         let state = Mutex::new(State { position: 0, flags });
-        Ok(Arc::new(Self { object, readable, writable, state, _charge: charge }))
+        let position = object.position().ok();
+        Ok(Arc::new(Self { object, position, readable, writable, state, _charge: charge }))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn nonblocking(&self) -> bool {
-        self.state().flags & flags::NONBLOCK != 0
-    }
-
-    /// The file, if it is one with content.
-    pub(crate) fn file(&self) -> Option<&Arc<dyn File>> {
-        match &self.object {
-            Object::File(file) => Some(file),
-            _ => None,
-        }
+    /// Whether reads and writes wait.
+    pub(crate) fn blocking(&self) -> Blocking {
+        if self.state().flags & flags::NONBLOCK == 0 { Blocking::Wait } else { Blocking::DoNotWait }
     }
 }
 
@@ -184,11 +94,13 @@ impl Descriptor {
         if !description.writable {
             rights &= !Rights::FD_WRITE.0;
         }
-        let inheriting = match description.object {
-            Object::Directory(_) => Rights::ALL,
-            _ => Rights::NONE,
-        };
+        let inheriting = description.object.inheriting();
         Self { description, rights: Rights(rights), inheriting }
+    }
+
+    /// The open file, if it may be read; EBADF, or what the object says in its place.
+    pub(crate) fn to_read(&self) -> Result<&Arc<Description>, Errno> {
+        self.with(Rights::FD_READ).map_err(|_| self.description.object.unreadable())
     }
 
     /// The open file, if all of `needed` may be done.
@@ -310,6 +222,7 @@ impl Descriptors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::Device;
 
     fn meter() -> Arc<Meter> {
         Arc::new(Meter::new(1 << 20))
@@ -317,7 +230,7 @@ mod tests {
 
     fn null(meter: &Arc<Meter>) -> Descriptor {
         let charge = Description::charge(meter).expect("it fits");
-        let description = Description::new(Object::Device(Device::Null), true, true, 0, charge);
+        let description = Description::new(Arc::new(Device::Null), true, true, 0, charge);
         Descriptor::full(description.expect("it fits"))
     }
 

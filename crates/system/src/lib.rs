@@ -7,8 +7,9 @@
 //! number that a guest chose is checked before anything is sized by it.
 //!
 //! From the outside in: `wasi` and `posix` unpack arguments, call a core and pack
-//! the answer; the cores (`files`, `stdio`, `pipe`, `clock`, `random`) know no
-//! call by name.
+//! the answer; the cores (`files`, `stdio`, `pipe`, `socket`, `clock`,
+//! `random`) know no call by name. Between them stands the table of `descriptors`,
+//! each of which is an `Object`: one trait, which each kind implements in its core.
 //!
 //! ```
 //! use bellglass_system::{Input, Output, Capture, System};
@@ -40,6 +41,7 @@ mod guest;
 mod information;
 mod limit;
 mod meter;
+mod object;
 mod pieces;
 mod pipe;
 mod posix;
@@ -47,6 +49,7 @@ mod random;
 mod results;
 mod rights;
 mod signal;
+mod socket;
 mod stdio;
 mod streams;
 mod system;

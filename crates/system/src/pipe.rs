@@ -1,7 +1,10 @@
-//! Pipes and socket pairs: both ends are in the same guest, in memory.
+//! Pipes: both ends are in the same guest, in memory.
 
-use crate::Errno;
 use crate::meter::{Charge, Meter};
+use crate::object::{Interest, Object, Taking, Transfer};
+use crate::stdio::Readiness;
+use crate::streams::or_wait;
+use crate::{Errno, Fault};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,22 +33,22 @@ pub(crate) fn pipe(meter: &Arc<Meter>) -> Result<(PipeReader, PipeWriter), Errno
     Ok((PipeReader(Arc::clone(&pipe)), PipeWriter(pipe)))
 }
 
-/// Whether a read of a pipe also takes the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taking {
-    /// They are gone then.
-    Take,
-    /// They stay.
-    Peek,
-}
-
 fn lock(pipe: &Mutex<Pipe>) -> MutexGuard<'_, Pipe> {
     pipe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The other end is of the same guest, which has one thread: what is not so now will
+/// not be while it waits.
+fn readiness(bytes: usize, hangup: bool) -> Readiness {
+    match bytes > 0 || hangup {
+        true => Readiness::Now { bytes: bytes as u64, hangup },
+        false => Readiness::Never,
+    }
+}
+
 impl PipeReader {
     /// Reads what is there; EAGAIN if that is nothing, 0 if nothing will come.
-    pub(crate) fn read(&self, into: &mut [u8], taking: Taking) -> Result<usize, Errno> {
+    pub(crate) fn try_read(&self, into: &mut [u8], taking: Taking) -> Result<usize, Errno> {
         let mut pipe = lock(&self.0);
         if into.is_empty() || pipe.reader_closed {
             return Ok(0);
@@ -63,10 +66,10 @@ impl PipeReader {
         Ok(count)
     }
 
-    /// How many bytes are there, and whether no more will come.
-    pub(crate) fn state(&self) -> (usize, bool) {
+    /// What polling for bytes finds.
+    pub(crate) fn readable(&self) -> Readiness {
         let pipe = lock(&self.0);
-        (pipe.bytes.len(), pipe.writer_closed || pipe.reader_closed)
+        readiness(pipe.bytes.len(), pipe.writer_closed || pipe.reader_closed)
     }
 
     /// Ends reading.
@@ -80,7 +83,7 @@ impl PipeReader {
 impl PipeWriter {
     /// Writes what there is room for; EAGAIN if there is none, EPIPE if no one
     /// reads any more.
-    pub(crate) fn write(&self, from: &[u8]) -> Result<usize, Errno> {
+    pub(crate) fn try_write(&self, from: &[u8]) -> Result<usize, Errno> {
         let mut pipe = lock(&self.0);
         if pipe.reader_closed || pipe.writer_closed {
             return Err(Errno::PIPE);
@@ -97,15 +100,35 @@ impl PipeWriter {
         Ok(count)
     }
 
-    /// How many bytes there is room for, and whether no one reads any more.
-    pub(crate) fn state(&self) -> (usize, bool) {
+    /// What polling for room finds.
+    pub(crate) fn writable(&self) -> Readiness {
         let pipe = lock(&self.0);
-        (CAPACITY.saturating_sub(pipe.bytes.len()), pipe.reader_closed || pipe.writer_closed)
+        readiness(CAPACITY.saturating_sub(pipe.bytes.len()), pipe.reader_closed || pipe.writer_closed)
     }
 
     /// Ends writing.
     pub(crate) fn close(&self) {
         lock(&self.0).writer_closed = true;
+    }
+}
+
+impl Object for PipeReader {
+    fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        or_wait(self.try_read(into, Taking::Take), transfer.blocking, transfer.waiter)
+    }
+
+    fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
+        Ok(self.readable())
+    }
+}
+
+impl Object for PipeWriter {
+    fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        or_wait(self.try_write(from), transfer.blocking, transfer.waiter)
+    }
+
+    fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
+        Ok(self.writable())
     }
 }
 
@@ -133,23 +156,23 @@ mod tests {
     fn bytes_go_through_in_order_until_the_end() {
         let (reader, writer) = new_pipe();
         let mut bytes = [0; 4];
-        assert_eq!(reader.read(&mut bytes, Taking::Take), Err(Errno::AGAIN));
-        assert_eq!(writer.write(b"abcdef"), Ok(6));
-        assert_eq!(reader.read(&mut bytes, Taking::Peek), Ok(4));
-        assert_eq!(reader.read(&mut bytes, Taking::Take), Ok(4));
+        assert_eq!(reader.try_read(&mut bytes, Taking::Take), Err(Errno::AGAIN));
+        assert_eq!(writer.try_write(b"abcdef"), Ok(6));
+        assert_eq!(reader.try_read(&mut bytes, Taking::Peek), Ok(4));
+        assert_eq!(reader.try_read(&mut bytes, Taking::Take), Ok(4));
         assert_eq!(&bytes, b"abcd");
         drop(writer);
-        assert_eq!(reader.read(&mut bytes, Taking::Take), Ok(2));
-        assert_eq!(reader.read(&mut bytes, Taking::Take), Ok(0));
+        assert_eq!(reader.try_read(&mut bytes, Taking::Take), Ok(2));
+        assert_eq!(reader.try_read(&mut bytes, Taking::Take), Ok(0));
     }
 
     #[test]
     fn a_full_pipe_takes_no_more_and_a_closed_one_breaks() {
         let (reader, writer) = new_pipe();
-        assert_eq!(writer.write(&vec![0; CAPACITY + 1]), Ok(CAPACITY));
-        assert_eq!(writer.write(&[0]), Err(Errno::AGAIN));
-        assert_eq!(writer.state(), (0, false));
+        assert_eq!(writer.try_write(&vec![0; CAPACITY + 1]), Ok(CAPACITY));
+        assert_eq!(writer.try_write(&[0]), Err(Errno::AGAIN));
+        assert!(matches!(writer.writable(), Readiness::Never));
         drop(reader);
-        assert_eq!(writer.write(&[0]), Err(Errno::PIPE));
+        assert_eq!(writer.try_write(&[0]), Err(Errno::PIPE));
     }
 }

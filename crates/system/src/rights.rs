@@ -2,7 +2,7 @@
 
 /// A set of WASI rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rights(pub u64);
+pub struct Rights(pub u64);
 
 impl Rights {
     pub(crate) const FD_DATASYNC: Self = Self(1 << 0);

@@ -1,8 +1,8 @@
-//! Reading and writing whatever a descriptor stands for.
+//! Reading and writing whatever a descriptor stands for: where, and what holds until
+//! when.
 
-use crate::descriptors::{Description, Object, flags};
-use crate::files::{Device, File};
-use crate::pipe::Taking;
+use crate::descriptors::{Description, State, flags};
+use crate::object::{Blocking, Object, Position, Transfer};
 use crate::random::Random;
 use crate::wait::wait_for_ever;
 use crate::{Errno, Fault, Waiter};
@@ -14,83 +14,95 @@ pub(crate) fn read(
     random: &mut dyn Random,
     waiter: &Waiter,
 ) -> Result<usize, Fault> {
-    let wait = !description.nonblocking();
-    match &description.object {
-        Object::File(file) => {
-            let mut state = description.state();
-            let count = file.read_at(state.position, into)?;
-            state.position = state.position.saturating_add(count as u64);
-            Ok(count)
-        }
-        Object::Directory(_) => Err(Errno::ISDIR.into()),
-        Object::Device(device) => Ok(read_device(*device, into, random)?),
-        Object::Input(stream) | Object::Terminal(stream, _) => stream.read(into, wait, waiter),
-        Object::PipeReader(pipe) | Object::Socket { incoming: pipe, .. } => {
-            or_wait(pipe.read(into, Taking::Take), wait, waiter)
-        }
-        Object::Output(_) | Object::PipeWriter(_) => Err(Errno::BADF.into()),
+    if description.position != Some(Position::Kept) {
+        let mut transfer = Transfer { blocking: description.blocking(), waiter, random };
+        return description.object.read(into, &mut transfer);
     }
+    let mut state = description.state();
+    let count = read_at(description, state.position, into, random, waiter)?;
+    state.position = state.position.saturating_add(count as u64);
+    Ok(count)
 }
 
-pub(crate) fn read_device(device: Device, into: &mut [u8], random: &mut dyn Random) -> Result<usize, Errno> {
-    match device {
-        Device::Null => return Ok(0),
-        Device::Zero | Device::Full => into.fill(0),
-        Device::Random => random.fill(into)?,
-        // These are opened as the streams that they stand for.
-        Device::Terminal | Device::Standard(_) | Device::Descriptor(_) | Device::Information(_) => {
-            return Err(Errno::IO);
-        }
-    }
-    Ok(into.len())
-}
-
-pub(crate) fn write_device(device: Device, from: &[u8]) -> Result<usize, Errno> {
-    match device {
-        Device::Full => Err(Errno::NOSPC),
-        _ => Ok(from.len()),
-    }
+/// Reads at `offset`; ESPIPE.
+pub(crate) fn read_at(
+    description: &Description,
+    offset: u64,
+    into: &mut [u8],
+    random: &mut dyn Random,
+    waiter: &Waiter,
+) -> Result<usize, Fault> {
+    // What has positions has all that it will have.
+    let mut transfer = Transfer { blocking: Blocking::DoNotWait, waiter, random };
+    description.object.read_at(offset, into, &mut transfer)
 }
 
 /// Writes at the current position, or at the end, and moves it.
-pub(crate) fn write(description: &Description, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
-    let wait = !description.nonblocking();
-    match &description.object {
-        Object::File(file) => {
-            let mut state = description.state();
-            let (count, position) = if state.flags & flags::APPEND != 0 {
-                file.append(from)?
-            } else {
-                let count = file.write_at(state.position, from)?;
-                (count, state.position.saturating_add(count as u64))
-            };
-            state.position = position;
-            drop(state);
-            settle(description, file.as_ref())?;
-            Ok(count)
-        }
-        Object::Directory(_) => Err(Errno::BADF.into()),
-        Object::Device(device) => Ok(write_device(*device, from)?),
-        Object::Output(stream) | Object::Terminal(_, stream) => stream.write(from, waiter),
-        Object::PipeWriter(pipe) | Object::Socket { outgoing: pipe, .. } => {
-            or_wait(pipe.write(from), wait, waiter)
-        }
-        Object::Input(_) | Object::PipeReader(_) => Err(Errno::BADF.into()),
+pub(crate) fn write(
+    description: &Description,
+    from: &[u8],
+    random: &mut dyn Random,
+    waiter: &Waiter,
+) -> Result<usize, Fault> {
+    let object = &*description.object;
+    if description.position != Some(Position::Kept) {
+        let mut transfer = Transfer { blocking: description.blocking(), waiter, random };
+        return object.write(from, &mut transfer);
     }
+    let mut state = description.state();
+    let (count, position) = match appends(&state) {
+        true => object.append(from)?,
+        false => {
+            let count = object.write_at(state.position, from)?;
+            (count, state.position.saturating_add(count as u64))
+        }
+    };
+    state.position = position;
+    let is_synchronous = is_synchronous(&state);
+    drop(state);
+    settle(object, is_synchronous)?;
+    Ok(count)
+}
+
+/// Writes at `offset`; ESPIPE. To what appends it appends even here, as on Linux, which
+/// says so under BUGS in pwrite(2).
+pub(crate) fn write_at(description: &Description, offset: u64, from: &[u8]) -> Result<usize, Errno> {
+    let object = &*description.object;
+    if description.position != Some(Position::Kept) {
+        return object.write_at(offset, from);
+    }
+    let (appends, is_synchronous) = {
+        let state = description.state();
+        (appends(&state), is_synchronous(&state))
+    };
+    let count = if appends { object.append(from)?.0 } else { object.write_at(offset, from)? };
+    settle(object, is_synchronous)?;
+    Ok(count)
+}
+
+fn appends(state: &State) -> bool {
+    state.flags & flags::APPEND != 0
+}
+
+fn is_synchronous(state: &State) -> bool {
+    state.flags & (flags::DSYNC | flags::SYNC) != 0
 }
 
 /// What was written to a file that was opened so lasts before the call returns.
-pub(crate) fn settle(description: &Description, file: &dyn File) -> Result<(), Errno> {
-    let set = description.state().flags;
-    if set & (flags::DSYNC | flags::SYNC) == 0 { Ok(()) } else { file.synchronize() }
+fn settle(object: &dyn Object, is_synchronous: bool) -> Result<(), Errno> {
+    if is_synchronous { object.inode()?.synchronize() } else { Ok(()) }
 }
 
 /// EAGAIN becomes waiting, where the descriptor waits. Both ends of a pipe are
 /// this guest's, which has one thread: what would block blocks until the run
 /// ends or is interrupted.
-pub(crate) fn or_wait(result: Result<usize, Errno>, wait: bool, waiter: &Waiter) -> Result<usize, Fault> {
+pub(crate) fn or_wait(
+    result: Result<usize, Errno>,
+    blocking: Blocking,
+    waiter: &Waiter,
+) -> Result<usize, Fault> {
     match result {
-        Err(Errno::AGAIN) if wait => match wait_for_ever(waiter)? {},
+        Err(Errno::AGAIN) if blocking == Blocking::Wait => match wait_for_ever(waiter)? {},
         result => Ok(result?),
     }
 }

@@ -1,13 +1,14 @@
 //! The virtual machine of one run.
 
 use crate::clock::Clock;
-use crate::descriptors::{Descriptors, Object};
+use crate::descriptors::Descriptors;
 use crate::files::{Device, Directory, Place};
 use crate::information::Texts;
 use crate::meter::Meter;
+use crate::object::{Object, Position};
 use crate::posix::SavedTerminal;
 use crate::random::Random;
-use crate::stdio::{Budget, InputStream, OutputStream};
+use crate::stdio::{Budget, InputStream, OutputStream, Terminal};
 use crate::table::{self, Ending, Row, Support};
 use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
 use std::sync::Arc;
@@ -194,7 +195,7 @@ impl System {
 
     fn is_device(&self, descriptor: u32) -> bool {
         let descriptor = self.descriptors.get(descriptor);
-        descriptor.is_ok_and(|descriptor| matches!(descriptor.description.object, Object::Device(_)))
+        descriptor.is_ok_and(|descriptor| descriptor.description.position == Some(Position::Ignored))
     }
 
     /// What was refused because a limit was reached.
@@ -218,25 +219,27 @@ impl System {
     }
 
     /// Opens a device.
-    pub(crate) fn open_device(&self, device: Device) -> Result<Object, Errno> {
+    pub(crate) fn open_device(&self, device: Device) -> Result<Arc<dyn Object>, Errno> {
         let Streams { input, output, error } = &self.streams;
         Ok(match device {
-            Device::Standard(0) => Object::Input(Arc::clone(input)),
-            Device::Standard(1) => Object::Output(Arc::clone(output)),
-            Device::Standard(_) => Object::Output(Arc::clone(error)),
+            Device::Standard(0) => Arc::clone(input) as Arc<dyn Object>,
+            Device::Standard(1) => Arc::clone(output) as Arc<dyn Object>,
+            Device::Standard(_) => Arc::clone(error) as Arc<dyn Object>,
             Device::Terminal => {
                 let output = [output, error].into_iter().find(|stream| stream.is_terminal());
                 match output {
                     Some(output) if input.is_terminal() => {
-                        Object::Terminal(Arc::clone(input), Arc::clone(output))
+                        Arc::new(Terminal { input: Arc::clone(input), output: Arc::clone(output) })
                     }
                     // As Linux answers a process without a terminal.
                     _ => return Err(Errno::NXIO),
                 }
             }
-            Device::Descriptor(number) => self.descriptors.get(number)?.description.object.again()?,
-            Device::Information(information) => Object::File(crate::information::open(self, information)?),
-            device => Object::Device(device),
+            Device::Descriptor(number) => {
+                Arc::clone(&self.descriptors.get(number)?.description.object).reopen()?
+            }
+            Device::Information(information) => crate::information::open(self, information)?.into_object(),
+            device => Arc::new(device),
         })
     }
 }

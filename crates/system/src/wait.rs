@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A descriptor of the host that something waits for.
 #[derive(Clone, Debug)]
-pub(crate) enum HostDescriptor {
+pub enum HostDescriptor {
     /// One of the controller's own standard streams.
     Inherited(BorrowedFd<'static>),
     /// One that was given to this system.

@@ -4,7 +4,12 @@
 use super::composite::Graft;
 use super::{FileType, Metadata};
 use crate::information::Information;
+use crate::object::{Interest, Object, Position, Transfer};
+use crate::rights::Rights;
+use crate::stdio::Readiness;
+use crate::{Errno, Fault};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A character device of the virtual machine.
@@ -60,6 +65,57 @@ impl Device {
             modified: Duration::ZERO,
             changed: Duration::ZERO,
         }
+    }
+}
+
+/// The devices of which this file has the content: the others are opened as the streams
+/// and files that they stand for, and give EIO.
+impl Object for Device {
+    fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
+        Ok(Device::metadata(*self, 3))
+    }
+
+    fn rights(&self) -> Rights {
+        Rights::FILE
+    }
+
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(self)
+    }
+
+    fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        match self {
+            Self::Null => return Ok(0),
+            Self::Zero | Self::Full => into.fill(0),
+            Self::Random => transfer.random.fill(into)?,
+            Self::Terminal | Self::Standard(_) | Self::Descriptor(_) | Self::Information(_) => {
+                return Err(Errno::IO.into());
+            }
+        }
+        Ok(into.len())
+    }
+
+    fn write(&self, from: &[u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Ok(self.write_at(0, from)?)
+    }
+
+    fn position(&self) -> Result<Position, Errno> {
+        Ok(Position::Ignored)
+    }
+
+    fn read_at(&self, _offset: u64, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        self.read(into, transfer)
+    }
+
+    fn write_at(&self, _offset: u64, from: &[u8]) -> Result<usize, Errno> {
+        match self {
+            Self::Full => Err(Errno::NOSPC),
+            _ => Ok(from.len()),
+        }
+    }
+
+    fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
+        Ok(Readiness::Now { bytes: 1, hangup: false })
     }
 }
 

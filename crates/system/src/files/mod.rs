@@ -16,6 +16,7 @@ mod holes;
 mod host;
 mod links;
 mod memory;
+mod object;
 mod overlay;
 mod pack;
 mod pages;
@@ -41,6 +42,7 @@ pub(crate) use single::HostFile;
 pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to_parent};
 
 use crate::Errno;
+use object::IntoObject;
 use std::any::Any;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -396,7 +398,7 @@ fn refuse_new(taken: Result<Found, Errno>) -> Result<(), Errno> {
 /// checked by the descriptor. The methods that change something refuse with
 /// EROFS unless they are overridden. As with a [`Directory`], what may take long asks
 /// [`go_on`](crate::go_on).
-pub trait File: Any + Send + Sync {
+pub trait File: Any + Send + Sync + IntoObject {
     /// Its metadata.
     fn metadata(&self) -> Result<Metadata, Errno>;
 

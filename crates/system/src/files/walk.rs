@@ -18,7 +18,7 @@ const DEPTH: usize = 4096;
 /// A directory and those above it, up to the root: what a walk starts from and
 /// what an open directory is.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub struct Place {
     root: Arc<dyn Directory>,
     below: Vec<Arc<dyn Directory>>,
 }

@@ -1,9 +1,10 @@
 //! Copies of descriptors, pipes, locks.
 
 use super::{ok, unsigned};
-use crate::descriptors::{Description, Descriptor, Object, flags};
+use crate::descriptors::{Description, Descriptor, flags};
 use crate::pipe::pipe as make_pipe;
 use crate::{Answer, Call, Errno, Fault, System};
+use std::sync::Arc;
 
 pub(super) fn dup(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?.clone();
@@ -42,8 +43,8 @@ pub(super) fn pipe2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
 fn add_pipe(system: &mut System, call: &mut Call<'_>, flags: u16) -> Result<Answer, Fault> {
     let (reader, writer) = make_pipe(&system.meter)?;
     let charge = || Description::charge(&system.meter);
-    let reader = Description::new(Object::PipeReader(reader), true, false, flags, charge()?)?;
-    let writer = Description::new(Object::PipeWriter(writer), false, true, flags, charge()?)?;
+    let reader = Description::new(Arc::new(reader), true, false, flags, charge()?)?;
+    let writer = Description::new(Arc::new(writer), false, true, flags, charge()?)?;
     add_two(system, call, call.u32(0), [Descriptor::full(reader), Descriptor::full(writer)])
 }
 

@@ -5,7 +5,6 @@
 //! should hand over absolute ones, or a descriptor and the rest.
 
 use super::{layout, ok, same_or, unsigned};
-use crate::descriptors::Object;
 use crate::files::{Last, Place, Resolved, Space, walk};
 use crate::{Answer, Call, Errno, Fault, System};
 
@@ -18,10 +17,7 @@ const NO_FOLLOW: u32 = 1;
 /// Where a path starts: at the directory of this descriptor.
 fn start(system: &System, descriptor: u32) -> Result<Place, Fault> {
     if descriptor != WORKING_DIRECTORY {
-        return match &system.descriptors.get(descriptor)?.description.object {
-            Object::Directory(place) => Ok(place.clone()),
-            _ => Err(Errno::NOTDIR.into()),
-        };
+        return Ok(system.descriptors.get(descriptor)?.description.object.directory()?.clone());
     }
     let root = system.root_place();
     match walk(&root, &system.working_directory, Last::Follow) {
@@ -78,12 +74,8 @@ fn last(flags: u32) -> Result<Last, Errno> {
 }
 
 pub(super) fn fchmod(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let permissions = call.u32(1);
-    match &system.descriptors.get(call.u32(0))?.description.object {
-        Object::File(file) => file.set_permissions(permissions)?,
-        Object::Directory(place) => place.directory().set_permissions(permissions)?,
-        _ => return Err(Errno::ROFS.into()),
-    }
+    let inode = system.descriptors.get(call.u32(0))?.description.object.inode();
+    inode.map_err(|_| Errno::ROFS)?.set_permissions(call.u32(1))?;
     ok(0)
 }
 
@@ -124,10 +116,8 @@ pub(super) fn sync(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer,
 }
 
 pub(super) fn syncfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    match &system.descriptors.get(call.u32(0))?.description.object {
-        Object::File(file) => file.synchronize()?,
-        Object::Directory(place) => place.directory().synchronize()?,
-        _ => {}
+    if let Ok(inode) = system.descriptors.get(call.u32(0))?.description.object.inode() {
+        inode.synchronize()?;
     }
     ok(0)
 }
@@ -141,10 +131,9 @@ pub(super) fn statvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer
 }
 
 pub(super) fn fstatvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let space = match &system.descriptors.get(call.u32(0))?.description.object {
-        Object::Directory(place) => place.directory().space()?,
-        Object::File(file) => file.space()?,
-        _ => Space::default(),
+    let space = match system.descriptors.get(call.u32(0))?.description.object.inode() {
+        Ok(inode) => inode.space()?,
+        Err(_) => Space::default(),
     };
     write_space(call, &space)
 }

@@ -3,17 +3,15 @@
 
 use super::descriptor::add_two;
 use super::{layout, ok};
-use crate::descriptors::{Description, Descriptor, Object, flags};
+use crate::descriptors::{Description, Descriptor, flags};
 use crate::guest::{Buffer, total};
-use crate::pipe::{Taking, pipe};
-use crate::streams::or_wait;
+use crate::object::{Blocking, Taking};
+use crate::socket::{STREAM, UNIX, pair};
 use crate::{Answer, Call, Errno, Fault, System};
 use std::sync::Arc;
 
 /// wasi-libc's numbers.
-const UNIX: u32 = 3;
 const DATAGRAM: u32 = 5;
-const STREAM: u32 = 6;
 const NONBLOCK: u32 = 0x4000;
 const CLOSE_ON_EXEC: u32 = 0x2000;
 const SOCKET_LEVEL: u32 = 0x7fff_ffff;
@@ -39,23 +37,20 @@ pub(super) fn socketpair(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     }
     let flags = if kind & NONBLOCK != 0 { flags::NONBLOCK } else { 0 };
     let meter = &system.meter;
-    let ((one_in, other_out), (other_in, one_out)) = (pipe(meter)?, pipe(meter)?);
-    let end = |incoming, outgoing| {
-        let object = Object::Socket { incoming, outgoing };
+    let open = |end| {
         let charge = Description::charge(meter)?;
-        Ok::<_, Errno>(Descriptor::full(Description::new(object, true, true, flags, charge)?))
+        Ok::<_, Errno>(Descriptor::full(Description::new(Arc::new(end), true, true, flags, charge)?))
     };
-    let ends = [end(one_in, one_out)?, end(other_in, other_out)?];
+    let [one, other] = pair(meter)?;
+    let ends = [open(one)?, open(other)?];
     add_two(system, call, call.u32(3), ends)
 }
 
 /// The socket that descriptor argument 0 is; EBADF or ENOTSOCK.
 fn socket(system: &System, call: &Call<'_>) -> Result<Arc<Description>, Errno> {
     let description = &system.descriptors.get(call.u32(0))?.description;
-    match description.object {
-        Object::Socket { .. } => Ok(Arc::clone(description)),
-        _ => Err(Errno::NOTSOCK),
-    }
+    description.object.socket()?;
+    Ok(Arc::clone(description))
 }
 
 /// It is connected.
@@ -82,23 +77,11 @@ pub(super) fn getsockname(system: &mut System, call: &mut Call<'_>) -> Result<An
 }
 
 pub(super) fn getsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    socket(system, call)?;
+    let socket = socket(system, call)?;
     if call.u32(1) != SOCKET_LEVEL {
         return Err(Errno::NOPROTOOPT.into());
     }
-    let value = match call.u32(2) {
-        // Type, domain.
-        3 => STREAM,
-        39 => UNIX,
-        // Buffers.
-        7 | 8 => crate::pipe::CAPACITY as u32,
-        // Low-water marks.
-        18 | 19 => 1,
-        // Address reuse, error, broadcast, keep-alive, whether it listens,
-        // protocol.
-        2 | 4 | 6 | 9 | 30 | 38 => 0,
-        _ => return Err(Errno::NOPROTOOPT.into()),
-    };
+    let value = socket.object.socket()?.option(call.u32(2))?;
     let length_address = call.u32(4);
     let room = call.u32_at(length_address)? as usize;
     let value = value.to_le_bytes();
@@ -108,23 +91,26 @@ pub(super) fn getsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     ok(0)
 }
 
-/// Options that change nothing for a pair are taken.
 pub(super) fn setsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    socket(system, call)?;
-    match (call.u32(1), call.u32(2)) {
-        (SOCKET_LEVEL, 2 | 6 | 7 | 8 | 9 | 15) => ok(0),
-        _ => Err(Errno::NOPROTOOPT.into()),
+    let socket = socket(system, call)?;
+    if call.u32(1) != SOCKET_LEVEL {
+        return Err(Errno::NOPROTOOPT.into());
     }
+    socket.object.socket()?.set_option(call.u32(2))?;
+    ok(0)
+}
+
+/// Whether it waits, where this call may say that it does not.
+fn blocking(socket: &Description, flags: u32) -> Blocking {
+    if flags & DO_NOT_WAIT != 0 { Blocking::DoNotWait } else { socket.blocking() }
 }
 
 fn send(call: &mut Call<'_>, socket: &Description, buffers: &[Buffer], flags: u32) -> Result<Answer, Fault> {
-    let Object::Socket { outgoing, .. } = &socket.object else { return Err(Errno::NOTSOCK.into()) };
     if flags & !(DO_NOT_WAIT | NO_SIGNAL) != 0 {
         return Err(Errno::INVAL.into());
     }
     let bytes = call.gather(buffers)?;
-    let wait = !socket.nonblocking() && flags & DO_NOT_WAIT == 0;
-    let count = or_wait(outgoing.write(&bytes), wait, call.waiter)?;
+    let count = socket.object.socket()?.send(&bytes, blocking(socket, flags), call.waiter)?;
     Ok(Answer::i32(count as i32))
 }
 
@@ -134,15 +120,14 @@ fn receive(
     buffers: &[Buffer],
     flags: u32,
 ) -> Result<Answer, Fault> {
-    let Object::Socket { incoming, .. } = &socket.object else { return Err(Errno::NOTSOCK.into()) };
     if flags & !(DO_NOT_WAIT | NO_SIGNAL | PEEK | WAIT_ALL) != 0 {
         return Err(Errno::INVAL.into());
     }
     call.check(buffers)?;
     let mut bytes = vec![0; total(buffers)];
-    let wait = !socket.nonblocking() && flags & DO_NOT_WAIT == 0;
     let taking = if flags & PEEK != 0 { Taking::Peek } else { Taking::Take };
-    let count = or_wait(incoming.read(&mut bytes, taking), wait, call.waiter)?;
+    let waits = blocking(socket, flags);
+    let count = socket.object.socket()?.receive(&mut bytes, taking, waits, call.waiter)?;
     call.scatter(buffers, &bytes[..count])?;
     Ok(Answer::i32(count as i32))
 }

@@ -1,7 +1,6 @@
 //! The terminal, if the user attached one.
 
 use super::{layout, ok, same_or, unsigned};
-use crate::descriptors::Object;
 use crate::wait::HostDescriptor;
 use crate::{Answer, Call, Errno, Fault, System, pieces};
 use rustix::termios::{
@@ -22,14 +21,7 @@ const CHARACTERS: usize = 19;
 
 /// The terminal's descriptor on the host; ENOTTY.
 fn terminal(system: &System, call: &Call<'_>) -> Result<HostDescriptor, Errno> {
-    let object = &system.descriptors.get(call.u32(0))?.description.object;
-    let host = match object {
-        _ if !object.is_terminal() => None,
-        Object::Input(stream) | Object::Terminal(stream, _) => stream.host(),
-        Object::Output(stream) => stream.host(),
-        _ => None,
-    };
-    host.ok_or(Errno::NOTTY)
+    system.descriptors.get(call.u32(0))?.description.object.terminal()
 }
 
 /// EBADF or ENOTTY, or nothing to do.

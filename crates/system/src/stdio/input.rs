@@ -3,6 +3,7 @@
 use super::host::{HostStream, Way};
 use super::pump::ReadPump;
 use super::{CHUNK, Readiness};
+use crate::object::{Blocking, Interest, Object, Transfer};
 use crate::wait::HostDescriptor;
 use crate::{Errno, Fault, Waiter};
 use rustix::event::PollFlags;
@@ -70,20 +71,14 @@ impl InputStream {
         self.terminal
     }
 
-    /// The descriptor of the host that it is, if it is one.
-    pub(crate) fn host(&self) -> Option<HostDescriptor> {
-        match &*self.source.lock().unwrap_or_else(PoisonError::into_inner) {
-            Source::Host(stream) => Some(stream.host().clone()),
-            _ => None,
-        }
-    }
-
-    /// Reads; 0 is the end. With `wait` false it is EAGAIN where it would wait.
-    pub(crate) fn read(&self, into: &mut [u8], wait: bool, waiter: &Waiter) -> Result<usize, Fault> {
+    /// Reads; 0 is the end.
+    fn read(&self, into: &mut [u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
         if into.is_empty() {
             return Ok(0);
         }
-        if !wait && let Readiness::On(host) = self.readiness()? {
+        if blocking == Blocking::DoNotWait
+            && let Readiness::On(host) = self.readable()?
+        {
             let now = Some(std::time::Instant::now());
             let ready = crate::wait::wait_for_any(waiter, &[(host, PollFlags::IN)], now)?;
             if ready.iter().all(|flags| flags.is_empty()) {
@@ -103,7 +98,7 @@ impl InputStream {
         }
     }
 
-    pub(crate) fn readiness(&self) -> Result<Readiness, Errno> {
+    fn readable(&self) -> Result<Readiness, Errno> {
         match &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner) {
             Source::Bytes { bytes, read } => {
                 let bytes = bytes.len() - *read;
@@ -114,6 +109,27 @@ impl InputStream {
                 Ok(bytes) => Readiness::Now { bytes: bytes.min(CHUNK) as u64, hangup: false },
                 Err(host) => Readiness::On(host),
             }),
+        }
+    }
+}
+
+impl Object for InputStream {
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(self)
+    }
+
+    fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        self.read(into, transfer.blocking, transfer.waiter)
+    }
+
+    fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
+        self.readable()
+    }
+
+    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+        match &*self.source.lock().unwrap_or_else(PoisonError::into_inner) {
+            Source::Host(stream) if self.terminal => Ok(stream.host().clone()),
+            _ => Err(Errno::NOTTY),
         }
     }
 }

@@ -6,11 +6,13 @@ mod host;
 mod input;
 mod output;
 mod pump;
+mod terminal;
 
 pub use input::Input;
 pub(crate) use input::InputStream;
 pub(crate) use output::{Budget, OutputStream};
 pub use output::{Capture, Output};
+pub(crate) use terminal::Terminal;
 
 use crate::wait::HostDescriptor;
 
@@ -19,7 +21,7 @@ use crate::wait::HostDescriptor;
 pub(crate) const CHUNK: usize = 64 << 10;
 
 /// What polling a stream finds.
-pub(crate) enum Readiness {
+pub enum Readiness {
     /// A read or write would go through now, for about so many bytes.
     Now {
         /// How many.

@@ -4,6 +4,7 @@ use super::host::{HostStream, Way};
 use super::pump::WritePump;
 use super::{CHUNK, Readiness};
 use crate::meter::{Charge, Meter};
+use crate::object::{Interest, Object, Transfer};
 use crate::wait::HostDescriptor;
 use crate::{Errno, Fault, LimitKind, Stop, Waiter};
 use std::io::Write;
@@ -151,20 +152,12 @@ impl OutputStream {
         self.terminal
     }
 
-    /// The descriptor of the host that it is, if it is one.
-    pub(crate) fn host(&self) -> Option<HostDescriptor> {
-        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Host(stream) => Some(stream.host().clone()),
-            _ => None,
-        }
-    }
-
     /// Writes all of `from`, or up to where it is interrupted.
     ///
     /// # Errors
     /// EPIPE when no one reads any more; [`Stop::OutputLimit`] once all that the
     /// limit allows is written and more was to be.
-    pub(crate) fn write(&self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
+    fn write(&self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
         let allowed = from.len().min(usize::try_from(self.budget.left()).unwrap_or(usize::MAX));
         let mut done = 0;
         while done < allowed {
@@ -199,11 +192,28 @@ impl OutputStream {
             Target::Host(stream) => stream.write(from, waiter),
         }
     }
+}
 
-    pub(crate) fn readiness(&self) -> Readiness {
-        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+impl Object for OutputStream {
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(self)
+    }
+
+    fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        self.write(from, transfer.waiter)
+    }
+
+    fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
+        Ok(match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Host(stream) => Readiness::On(stream.host().clone()),
             _ => Readiness::Now { bytes: CHUNK as u64, hangup: false },
+        })
+    }
+
+    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
+            Target::Host(stream) if self.terminal => Ok(stream.host().clone()),
+            _ => Err(Errno::NOTTY),
         }
     }
 }

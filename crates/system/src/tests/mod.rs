@@ -10,6 +10,7 @@ pub(crate) mod empty_blocks;
 #[cfg(target_os = "linux")]
 mod growth;
 mod host;
+mod kinds;
 mod libc;
 mod linux;
 mod mounts;

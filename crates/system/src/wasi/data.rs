@@ -1,8 +1,9 @@
 //! Reading and writing through a descriptor, and where it stands.
 
 use super::done;
-use crate::descriptors::{Description, Descriptor, Object, flags};
+use crate::descriptors::{Description, Descriptor};
 use crate::guest::total;
+use crate::object::Position;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System, streams};
 use std::sync::Arc;
@@ -11,10 +12,7 @@ use std::sync::Arc;
 /// [`CALL_BYTES`](crate::guest::CALL_BYTES).
 pub(super) fn fd_read(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    if let Object::Directory(_) = descriptor.description.object {
-        return Err(Errno::ISDIR.into());
-    }
-    let description = descriptor.with(Rights::FD_READ)?;
+    let description = descriptor.to_read()?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
@@ -24,20 +22,13 @@ pub(super) fn fd_read(system: &mut System, call: &mut Call<'_>) -> Result<Answer
 
 pub(super) fn fd_pread(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    if let Object::Directory(_) = descriptor.description.object {
-        return Err(Errno::ISDIR.into());
-    }
-    let description = descriptor.with(Rights::FD_READ)?;
+    let description = descriptor.to_read()?;
     positioned(descriptor)?;
     let offset = offset(call.u64(3))?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let count = match &description.object {
-        Object::File(file) => file.read_at(offset, &mut bytes)?,
-        Object::Device(device) => streams::read_device(*device, &mut bytes, &mut *system.random)?,
-        _ => return Err(Errno::SPIPE.into()),
-    };
+    let count = streams::read_at(description, offset, &mut bytes, &mut *system.random, call.waiter)?;
     finish_read(call, &buffers, &bytes[..count], 4)
 }
 
@@ -58,7 +49,7 @@ pub(super) fn fd_write(system: &mut System, call: &mut Call<'_>) -> Result<Answe
     let description = system.descriptors.get(call.u32(0))?.with(Rights::FD_WRITE)?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = streams::write(description, &bytes, call.waiter)?;
+    let count = streams::write(description, &bytes, &mut *system.random, call.waiter)?;
     call.write_u32(call.u32(3), count as u32)?;
     done()
 }
@@ -70,21 +61,7 @@ pub(super) fn fd_pwrite(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let offset = offset(call.u64(3))?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = match &description.object {
-        // Linux appends even here, and says so under BUGS in pwrite(2).
-        Object::File(file) if description.state().flags & flags::APPEND != 0 => {
-            let written = file.append(&bytes)?.0;
-            streams::settle(description, file.as_ref())?;
-            written
-        }
-        Object::File(file) => {
-            let written = file.write_at(offset, &bytes)?;
-            streams::settle(description, file.as_ref())?;
-            written
-        }
-        Object::Device(device) => streams::write_device(*device, &bytes)?,
-        _ => return Err(Errno::SPIPE.into()),
-    };
+    let count = streams::write_at(description, offset, &bytes)?;
     call.write_u32(call.u32(4), count as u32)?;
     done()
 }
@@ -92,10 +69,8 @@ pub(super) fn fd_pwrite(system: &mut System, call: &mut Call<'_>) -> Result<Answ
 /// Reading and writing at a position need the right to seek too: ESPIPE for what
 /// has no positions, ENOTCAPABLE.
 fn positioned(descriptor: &Descriptor) -> Result<(), Errno> {
-    match descriptor.description.object {
-        Object::File(_) | Object::Device(_) => descriptor.with(Rights::FD_SEEK).map(|_| ()),
-        _ => Err(Errno::SPIPE),
-    }
+    descriptor.description.object.position()?;
+    descriptor.with(Rights::FD_SEEK).map(|_| ())
 }
 
 /// A file offset is signed for the guest.
@@ -105,18 +80,15 @@ fn offset(offset: u64) -> Result<u64, Errno> {
 
 pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let description = match &descriptor.description.object {
-        // What WASI does not let one do with a directory, Linux does only to
-        // start reading it anew, which here the cookie does.
-        Object::Directory(_) => return Err(Errno::BADF.into()),
+    let kind = descriptor.description.object.position()?;
+    let description = match (call.u32(2), call.i64(1)) {
         // To ask where it stands, the lesser right is enough.
-        Object::File(_) | Object::Device(_) if call.u32(2) == 1 && call.i64(1) == 0 => tell(descriptor)?,
-        Object::File(_) | Object::Device(_) => descriptor.with(Rights::FD_SEEK)?,
-        _ => return Err(Errno::SPIPE.into()),
+        (1, 0) => tell(descriptor)?,
+        _ => descriptor.with(Rights::FD_SEEK)?,
     };
-    let size = match description.file() {
-        Some(file) => file.metadata()?.size,
-        None => 0,
+    let size = match kind {
+        Position::Kept => description.object.inode()?.metadata()?.size,
+        Position::Ignored => 0,
     };
     let mut state = description.state();
     let start = match call.u32(2) {
@@ -125,10 +97,9 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
         2 => size,
         _ => return Err(Errno::INVAL.into()),
     };
-    let position = match description.file() {
-        // A device has no position.
-        None => 0,
-        Some(_) => {
+    let position = match kind {
+        Position::Ignored => 0,
+        Position::Kept => {
             let position = start.checked_add_signed(call.i64(1)).ok_or(Errno::INVAL)?;
             i64::try_from(position).map_err(|_| Errno::OVERFLOW)?;
             position
@@ -146,48 +117,32 @@ fn tell(descriptor: &Descriptor) -> Result<&Arc<Description>, Errno> {
 
 pub(super) fn fd_tell(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let description = match &descriptor.description.object {
-        Object::File(_) | Object::Device(_) => tell(descriptor)?,
-        Object::Directory(_) => return Err(Errno::BADF.into()),
-        _ => return Err(Errno::SPIPE.into()),
-    };
-    let position = description.state().position;
+    descriptor.description.object.position()?;
+    let position = tell(descriptor)?.state().position;
     call.write_u64(call.u32(1), position)?;
     done()
 }
 
 pub(super) fn fd_sync(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    system.descriptors.get(call.u32(0)).and_then(|descriptor| match descriptor.description.object {
-        Object::File(_) | Object::Directory(_) => descriptor.with(Rights::FD_SYNC).map(|_| ()),
-        _ => Ok(()),
-    })?;
-    synchronize(system, call)
+    let descriptor = system.descriptors.get(call.u32(0))?;
+    let inode = descriptor.description.object.inode()?;
+    descriptor.with(Rights::FD_SYNC)?;
+    inode.synchronize()?;
+    done()
 }
 
 /// O_RDONLY takes its right away in wasi-libc, but Linux lets fdatasync: so it is
 /// not asked for.
 pub(super) fn fd_datasync(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    synchronize(system, call)
-}
-
-fn synchronize(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let descriptor = system.descriptors.get(call.u32(0))?;
-    match &descriptor.description.object {
-        Object::File(file) => file.synchronize()?,
-        Object::Directory(place) => place.directory().synchronize()?,
-        _ => return Err(Errno::INVAL.into()),
-    }
+    system.descriptors.get(call.u32(0))?.description.object.inode()?.synchronize()?;
     done()
 }
 
 /// It is advice: checked, and not followed.
 pub(super) fn fd_advise(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    match &descriptor.description.object {
-        Object::File(_) | Object::Device(_) => descriptor.with(Rights::FD_ADVISE)?,
-        Object::Directory(_) => return Err(Errno::BADF.into()),
-        _ => return Err(Errno::SPIPE.into()),
-    };
+    descriptor.description.object.position()?;
+    descriptor.with(Rights::FD_ADVISE)?;
     if call.u32(3) > 5 || call.i64(2) < 0 {
         return Err(Errno::INVAL.into());
     }
@@ -202,18 +157,15 @@ pub(super) fn fd_allocate(system: &mut System, call: &mut Call<'_>) -> Result<An
     if length == 0 {
         return Err(Errno::INVAL.into());
     }
-    let file = match &description.object {
-        Object::File(file) => file,
-        Object::Directory(_) => return Err(Errno::BADF.into()),
-        Object::Device(_) => return Err(Errno::NODEV.into()),
-        _ => return Err(Errno::SPIPE.into()),
-    };
+    if description.object.position()? == Position::Ignored {
+        return Err(Errno::NODEV.into());
+    }
     if !description.writable {
         return Err(Errno::BADF.into());
     }
     descriptor.with(Rights::FD_ALLOCATE)?;
     let end = offset.checked_add(length).and_then(|end| i64::try_from(end).ok());
     end.ok_or(Errno::FBIG)?;
-    file.allocate(offset, length)?;
+    description.object.allocate(offset, length)?;
     done()
 }

@@ -1,7 +1,7 @@
 //! Descriptors themselves: closing, flags, rights, renumbering, preopens.
 
 use super::done;
-use crate::descriptors::{Object, flags};
+use crate::descriptors::flags;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 
@@ -61,12 +61,9 @@ pub(super) fn fd_renumber(system: &mut System, call: &mut Call<'_>) -> Result<An
 
 fn preopened(system: &System, number: u32) -> Result<(), Errno> {
     let descriptor = system.descriptors.get(number)?;
-    match descriptor.description.object {
-        // The guest asks from 3 on until it gets this.
-        _ if number != PREOPENED => Err(Errno::BADF),
-        Object::Directory(_) => Ok(()),
-        _ => Err(Errno::BADF),
-    }
+    // The guest asks from 3 on until it gets this.
+    let is_directory = descriptor.description.object.directory().is_ok();
+    if number == PREOPENED && is_directory { Ok(()) } else { Err(Errno::BADF) }
 }
 
 pub(super) fn fd_prestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {

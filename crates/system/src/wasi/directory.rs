@@ -1,7 +1,6 @@
 //! Reading directories.
 
 use super::done;
-use crate::descriptors::Object;
 use crate::files::{DirectoryEntry, FileType};
 use crate::pieces::Steps;
 use crate::rights::Rights;
@@ -18,9 +17,7 @@ const PIECE: usize = 64 << 10;
 /// tells the guest that there may be more.
 pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let Object::Directory(place) = &descriptor.description.object else {
-        return Err(Errno::NOTDIR.into());
-    };
+    let place = descriptor.description.object.directory()?;
     descriptor.with(Rights::FD_READDIR)?;
     let (address, length, cookie) = (call.u32(1), call.u32(2), call.u64(3));
     if u64::from(address) + u64::from(length) > call.memory.size() {

@@ -2,12 +2,14 @@
 
 use super::done;
 use super::stat::{last, metadata_at, new_times, write_filestat};
-use crate::descriptors::{Description, Descriptor, Object, flags};
+use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
     Creation, Last, LastName, OpenOptions, Opened, Place, Resolved, check_name, walk, walk_to_parent,
 };
+use crate::object::Object;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
+use std::sync::Arc;
 
 /// The directory that descriptor argument `index` is, if `needed` may be done.
 fn directory<'a>(
@@ -17,10 +19,8 @@ fn directory<'a>(
     needed: Rights,
 ) -> Result<&'a Place, Errno> {
     let descriptor = system.descriptors.get(call.u32(index))?;
-    match &descriptor.description.object {
-        Object::Directory(place) => descriptor.with(needed).map(|_| place),
-        _ => Err(Errno::NOTDIR),
-    }
+    let place = descriptor.description.object.directory()?;
+    descriptor.with(needed).map(|_| place)
 }
 
 pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
@@ -184,7 +184,7 @@ fn open(
     resolved: Resolved,
     options: &OpenOptions,
     must_be_directory: bool,
-) -> Result<Object, Errno> {
+) -> Result<Arc<dyn Object>, Errno> {
     let (parent, name) = match resolved {
         Resolved::Directory { .. } if options.creation == Creation::New => return Err(Errno::EXIST),
         Resolved::Directory { .. }
@@ -192,7 +192,7 @@ fn open(
         {
             return Err(Errno::ISDIR);
         }
-        Resolved::Directory { place } => return Ok(Object::Directory(place)),
+        Resolved::Directory { place } => return Ok(Arc::new(place)),
         Resolved::Entry { .. } if options.creation == Creation::New => return Err(Errno::EXIST),
         // O_DIRECTORY is looked at first, as on Linux.
         Resolved::Entry { .. } if must_be_directory => return Err(Errno::NOTDIR),
@@ -202,7 +202,7 @@ fn open(
         Resolved::Entry { parent, name, .. } | Resolved::Missing { parent, name, .. } => (parent, name),
     };
     match parent.directory().open(&name, options)? {
-        Opened::File(file) => Ok(Object::File(file)),
+        Opened::File(file) => Ok(file.into_object()),
         Opened::Device(device) => system.open_device(device),
     }
 }

@@ -3,8 +3,7 @@
 use super::clock::ClockId;
 use super::done;
 use crate::clock::Sleep;
-use crate::descriptors::{Description, Object};
-use crate::files::File;
+use crate::object::Interest;
 use crate::rights::Rights;
 use crate::stdio::Readiness;
 use crate::wait::{HostDescriptor, wait_for_any};
@@ -100,35 +99,15 @@ fn decode(system: &System, bytes: &[u8; SUBSCRIPTION_BYTES]) -> Subscription {
 }
 
 /// What a subscription to a descriptor finds.
-fn readiness(system: &System, number: u32, right: Rights) -> Result<Readiness, Errno> {
+fn readiness(system: &System, number: u32, interest: Interest) -> Result<Readiness, Errno> {
     let descriptor = system.descriptors.get(number)?;
     descriptor.with(Rights::POLL_FD_READWRITE)?;
-    let description: &Description = descriptor.with(right)?;
-    let reading = right == Rights::FD_READ;
-    let now = |(bytes, hangup): (usize, bool)| match bytes > 0 || hangup {
-        true => Readiness::Now { bytes: bytes as u64, hangup },
-        false => Readiness::Never,
-    };
-    Ok(match &description.object {
-        Object::File(file) => {
-            let left = if reading { left(file.as_ref(), description.state().position)? } else { 1 };
-            Readiness::Now { bytes: left, hangup: false }
-        }
-        Object::Directory(_) => return Err(Errno::BADF),
-        Object::Device(_) => Readiness::Now { bytes: 1, hangup: false },
-        Object::Input(stream) => stream.readiness()?,
-        Object::Output(stream) => stream.readiness(),
-        Object::Terminal(input, _) if reading => input.readiness()?,
-        Object::Terminal(_, output) => output.readiness(),
-        Object::PipeReader(pipe) => now(pipe.state()),
-        Object::PipeWriter(pipe) => now(pipe.state()),
-        Object::Socket { incoming, .. } if reading => now(incoming.state()),
-        Object::Socket { outgoing, .. } => now(outgoing.state()),
-    })
-}
-
-fn left(file: &dyn File, position: u64) -> Result<u64, Errno> {
-    Ok(file.metadata()?.size.saturating_sub(position))
+    let description = descriptor.with(match interest {
+        Interest::Read => Rights::FD_READ,
+        Interest::Write => Rights::FD_WRITE,
+    })?;
+    let position = description.state().position;
+    description.object.readiness(interest, position)
 }
 
 fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) -> Result<Vec<Event>, Fault> {
@@ -136,7 +115,7 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
     let mut waiting: Vec<(HostDescriptor, PollFlags)> = Vec::new();
     let mut waited_for: Vec<(u64, u8)> = Vec::new();
     for Subscription { user_data, what } in subscriptions {
-        let (number, right, flags, event_type) = match what {
+        let (number, interest, flags, event_type) = match what {
             What::Clock(_) => continue,
             What::Failed(event_type, errno) => {
                 let (user_data, event_type) = (*user_data, *event_type);
@@ -144,11 +123,11 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
                 events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
                 continue;
             }
-            What::Read(number) => (*number, Rights::FD_READ, PollFlags::IN, 1),
-            What::Write(number) => (*number, Rights::FD_WRITE, PollFlags::OUT, 2),
+            What::Read(number) => (*number, Interest::Read, PollFlags::IN, 1),
+            What::Write(number) => (*number, Interest::Write, PollFlags::OUT, 2),
         };
         let user_data = *user_data;
-        match readiness(system, number, right) {
+        match readiness(system, number, interest) {
             Ok(Readiness::Now { bytes, hangup }) => {
                 events.push(Event { user_data, result: Ok(()), event_type, bytes, hangup });
             }

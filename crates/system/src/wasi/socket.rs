@@ -1,11 +1,9 @@
 //! Sockets, of which there are only pairs, inside the guest.
 
 use super::done;
-use crate::descriptors::Object;
 use crate::guest::total;
-use crate::pipe::Taking;
+use crate::object::{Taking, Ways};
 use crate::rights::Rights;
-use crate::streams::or_wait;
 use crate::{Answer, Call, Errno, Fault, System};
 
 /// Looks at the bytes and leaves them.
@@ -15,16 +13,14 @@ const PEEK: u32 = 1;
 const WAIT_ALL: u32 = 2;
 
 pub(super) fn sock_accept(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    match system.descriptors.get(call.u32(0))?.description.object {
-        // A pair's end is connected already.
-        Object::Socket { .. } => Err(Errno::INVAL.into()),
-        _ => Err(Errno::NOTSOCK.into()),
-    }
+    system.descriptors.get(call.u32(0))?.description.object.socket()?;
+    // A pair's end is connected already.
+    Err(Errno::INVAL.into())
 }
 
 pub(super) fn sock_recv(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let description = system.descriptors.get(call.u32(0))?.with(Rights::FD_READ)?;
-    let Object::Socket { incoming, .. } = &description.object else { return Err(Errno::NOTSOCK.into()) };
+    let socket = description.object.socket()?;
     let flags = call.u32(3);
     if flags & !(PEEK | WAIT_ALL) != 0 {
         return Err(Errno::INVAL.into());
@@ -33,8 +29,7 @@ pub(super) fn sock_recv(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let result = incoming.read(&mut bytes, taking);
-    let count = or_wait(result, !description.nonblocking(), call.waiter)?;
+    let count = socket.receive(&mut bytes, taking, description.blocking(), call.waiter)?;
     call.scatter(&buffers, &bytes[..count])?;
     call.write_u32(call.u32(4), count as u32)?;
     // No flags of the answer: nothing was cut off.
@@ -44,13 +39,13 @@ pub(super) fn sock_recv(system: &mut System, call: &mut Call<'_>) -> Result<Answ
 
 pub(super) fn sock_send(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let description = system.descriptors.get(call.u32(0))?.with(Rights::FD_WRITE)?;
-    let Object::Socket { outgoing, .. } = &description.object else { return Err(Errno::NOTSOCK.into()) };
+    let socket = description.object.socket()?;
     if call.u32(3) != 0 {
         return Err(Errno::INVAL.into());
     }
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = or_wait(outgoing.write(&bytes), !description.nonblocking(), call.waiter)?;
+    let count = socket.send(&bytes, description.blocking(), call.waiter)?;
     call.write_u32(call.u32(4), count as u32)?;
     done()
 }
@@ -58,18 +53,12 @@ pub(super) fn sock_send(system: &mut System, call: &mut Call<'_>) -> Result<Answ
 /// Which ways to shut down: 1 reading, 2 writing, 3 both.
 pub(super) fn sock_shutdown(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let description = &system.descriptors.get(call.u32(0))?.description;
-    let Object::Socket { incoming, outgoing } = &description.object else {
-        return Err(Errno::NOTSOCK.into());
-    };
-    let ways = call.u32(1);
-    if !(1..=3).contains(&ways) {
-        return Err(Errno::INVAL.into());
-    }
-    if ways & 1 != 0 {
-        incoming.close();
-    }
-    if ways & 2 != 0 {
-        outgoing.close();
-    }
+    let socket = description.object.socket()?;
+    socket.shut_down(match call.u32(1) {
+        1 => Ways::Receiving,
+        2 => Ways::Sending,
+        3 => Ways::Both,
+        _ => return Err(Errno::INVAL.into()),
+    })?;
     done()
 }

@@ -2,14 +2,11 @@
 
 use super::done;
 use crate::clock::nanoseconds;
-use crate::descriptors::{Description, Object};
 use crate::files::{FileType, Metadata, NewTimes};
+use crate::object::Position;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 use std::time::Duration;
-
-/// The device number of what lies in no tree: pipes and streams.
-const STREAMS_DEVICE: u64 = 4;
 
 /// Writes a `filestat`.
 ///
@@ -31,30 +28,10 @@ pub(super) fn write_filestat(call: &mut Call<'_>, address: u32, metadata: &Metad
     Ok(call.memory.write(address, &bytes)?)
 }
 
-/// The metadata of an open file.
-pub(crate) fn metadata_of(description: &Description, number: u32) -> Result<Metadata, Errno> {
-    match &description.object {
-        Object::File(file) => file.metadata(),
-        Object::Directory(place) => place.directory().metadata(),
-        Object::Device(device) => Ok(device.metadata(3)),
-        _ => Ok(Metadata {
-            device: STREAMS_DEVICE,
-            inode: u64::from(number) + 1,
-            file_type: description.object.file_type()?,
-            links: 1,
-            size: 0,
-            permissions: 0o600,
-            accessed: Duration::ZERO,
-            modified: Duration::ZERO,
-            changed: Duration::ZERO,
-        }),
-    }
-}
-
 pub(super) fn fd_filestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let number = call.u32(0);
     let description = system.descriptors.get(number)?.with(Rights::FD_FILESTAT_GET)?;
-    let metadata = metadata_of(description, number)?;
+    let metadata = description.object.metadata(number)?;
     write_filestat(call, call.u32(1), &metadata)?;
     done()
 }
@@ -63,29 +40,23 @@ pub(super) fn fd_filestat_get(system: &mut System, call: &mut Call<'_>) -> Resul
 pub(super) fn fd_filestat_set_size(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
     let description = &descriptor.description;
-    let Some(file) = description.file().filter(|_| description.writable) else {
+    if description.position != Some(Position::Kept) || !description.writable {
         return Err(Errno::INVAL.into());
-    };
+    }
     descriptor.with(Rights::FD_FILESTAT_SET_SIZE)?;
     if call.i64(1) < 0 {
         return Err(Errno::INVAL.into());
     }
-    file.set_size(call.u64(1))?;
+    description.object.set_size(call.u64(1))?;
     done()
 }
 
 pub(super) fn fd_filestat_set_times(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let times = new_times(system, call.u64(1), call.u64(2), call.u32(3))?;
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let description = match &descriptor.description.object {
-        Object::File(_) | Object::Directory(_) => descriptor.with(Rights::FD_FILESTAT_SET_TIMES)?,
-        _ => &descriptor.description,
-    };
-    match &description.object {
-        Object::File(file) => file.set_times(times)?,
-        Object::Directory(place) => place.directory().set_times(times)?,
-        _ => return Err(Errno::ROFS.into()),
-    }
+    let inode = descriptor.description.object.inode().map_err(|_| Errno::ROFS)?;
+    descriptor.with(Rights::FD_FILESTAT_SET_TIMES)?;
+    inode.set_times(times)?;
     done()
 }
 

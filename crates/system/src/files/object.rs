@@ -1,0 +1,169 @@
+//! Files and directories as open descriptors hold them.
+
+use super::{File, FileType, Metadata, NewTimes, Place, Space};
+use crate::object::{Inode, Interest, Object, Position, Transfer};
+use crate::rights::Rights;
+use crate::stdio::Readiness;
+use crate::{Errno, Fault};
+use std::sync::Arc;
+
+/// Bytes for each directory above an open one, which holds them.
+const ABOVE_BYTES: u64 = 256;
+
+/// Gives a file as the object that it is: the same allocation, called directly.
+pub trait IntoObject {
+    /// The file as an object.
+    fn into_object(self: Arc<Self>) -> Arc<dyn Object>;
+}
+
+impl<F: File> IntoObject for F {
+    fn into_object(self: Arc<Self>) -> Arc<dyn Object> {
+        self
+    }
+}
+
+impl<F: File> Object for F {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(File::metadata(self)?.file_type)
+    }
+
+    fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
+        File::metadata(self)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights::FILE
+    }
+
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(self)
+    }
+
+    fn position(&self) -> Result<Position, Errno> {
+        Ok(Position::Kept)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Ok(File::read_at(self, offset, into)?)
+    }
+
+    fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {
+        File::write_at(self, offset, from)
+    }
+
+    fn append(&self, from: &[u8]) -> Result<(usize, u64), Errno> {
+        File::append(self, from)
+    }
+
+    fn set_size(&self, size: u64) -> Result<(), Errno> {
+        File::set_size(self, size)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        File::allocate(self, offset, length)
+    }
+
+    fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno> {
+        let bytes = match interest {
+            Interest::Read => File::metadata(self)?.size.saturating_sub(position),
+            Interest::Write => 1,
+        };
+        Ok(Readiness::Now { bytes, hangup: false })
+    }
+
+    fn inode(&self) -> Result<&dyn Inode, Errno> {
+        Ok(self)
+    }
+}
+
+impl<F: File> Inode for F {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        File::metadata(self)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        File::set_times(self, times)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        File::set_permissions(self, permissions)
+    }
+
+    fn synchronize(&self) -> Result<(), Errno> {
+        File::synchronize(self)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        File::space(self)
+    }
+}
+
+impl Object for Place {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Directory)
+    }
+
+    fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
+        Inode::metadata(self)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights::DIRECTORY
+    }
+
+    fn inheriting(&self) -> Rights {
+        Rights::ALL
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        ABOVE_BYTES * self.depth() as u64
+    }
+
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(self)
+    }
+
+    fn unreadable(&self) -> Errno {
+        Errno::ISDIR
+    }
+
+    /// What WASI does not let one do with a directory, Linux does only to start
+    /// reading it anew, which here the cookie does.
+    fn position(&self) -> Result<Position, Errno> {
+        Err(Errno::BADF)
+    }
+
+    fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
+        Err(Errno::BADF)
+    }
+
+    fn inode(&self) -> Result<&dyn Inode, Errno> {
+        Ok(self)
+    }
+
+    fn directory(&self) -> Result<&Place, Errno> {
+        Ok(self)
+    }
+}
+
+impl Inode for Place {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        Place::directory(self).metadata()
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        Place::directory(self).set_times(times)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        Place::directory(self).set_permissions(permissions)
+    }
+
+    fn synchronize(&self) -> Result<(), Errno> {
+        Place::directory(self).synchronize()
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Place::directory(self).space()
+    }
+}

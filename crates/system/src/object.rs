@@ -1,0 +1,231 @@
+//! What a descriptor stands for: one trait, which each kind of thing implements in the
+//! file of its subject.
+//!
+//! The calls know no kind. They ask the object, and what a kind does not have is
+//! answered by the trait's own methods, with the errno that Linux gives for it.
+//!
+//! It is `pub`, in a module that is not, because [`File`](crate::files::File) builds on
+//! it: a file is an object without an allocation of its own.
+
+use crate::files::{FileType, Metadata, NewTimes, Place, Space};
+use crate::random::Random;
+use crate::rights::Rights;
+use crate::stdio::Readiness;
+use crate::wait::HostDescriptor;
+use crate::{Errno, Fault, Waiter};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The device number of what lies in no tree: pipes and streams.
+const STREAMS_DEVICE: u64 = 4;
+
+/// What a descriptor stands for.
+pub trait Object: Send + Sync {
+    /// What kind of thing it is.
+    ///
+    /// WASI has no type for a pipe. What reads and writes in order and is not a file
+    /// is nearest to a character device.
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::CharacterDevice)
+    }
+
+    /// What stat tells of it, under the descriptor `number`.
+    fn metadata(&self, number: u32) -> Result<Metadata, Errno> {
+        Ok(Metadata {
+            device: STREAMS_DEVICE,
+            inode: u64::from(number) + 1,
+            file_type: self.file_type()?,
+            links: 1,
+            size: 0,
+            permissions: 0o600,
+            accessed: Duration::ZERO,
+            modified: Duration::ZERO,
+            changed: Duration::ZERO,
+        })
+    }
+
+    /// What can be done with it at all.
+    ///
+    /// wasi-libc takes for a terminal what is a character device that can not be
+    /// sought in, so what is no terminal has that right, and fails with ESPIPE.
+    fn rights(&self) -> Rights {
+        match self.terminal() {
+            Ok(_) => Rights::STREAM,
+            Err(_) => Rights(Rights::STREAM.0 | Rights::FD_SEEK.0 | Rights::FD_TELL.0),
+        }
+    }
+
+    /// What can be done with that which is opened from it.
+    fn inheriting(&self) -> Rights {
+        Rights::NONE
+    }
+
+    /// Bytes that it keeps while it is open, beside those of any open file and what is
+    /// charged elsewhere.
+    fn kept_bytes(&self) -> u64 {
+        0
+    }
+
+    /// The same thing, opened once more; ENXIO for what counts its ends, such as a pipe
+    /// or a socket.
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Err(Errno::NXIO)
+    }
+
+    /// Reads what comes next; 0 is the end. Of what has a position that is kept,
+    /// [`read_at`](Self::read_at) is called.
+    fn read(&self, _into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Err(Errno::BADF.into())
+    }
+
+    /// Writes, and says how much. Of what has a position that is kept,
+    /// [`write_at`](Self::write_at) or [`append`](Self::append) is called.
+    fn write(&self, _from: &[u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Err(Errno::BADF.into())
+    }
+
+    /// What a read of it fails with where it may not be read.
+    fn unreadable(&self) -> Errno {
+        Errno::BADF
+    }
+
+    /// Whether one can seek in it; ESPIPE.
+    fn position(&self) -> Result<Position, Errno> {
+        Err(Errno::SPIPE)
+    }
+
+    /// Reads at `offset`, for what has positions.
+    fn read_at(&self, _offset: u64, _into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Err(Errno::SPIPE.into())
+    }
+
+    /// Writes at `offset`, for what has positions.
+    fn write_at(&self, _offset: u64, _from: &[u8]) -> Result<usize, Errno> {
+        Err(Errno::SPIPE)
+    }
+
+    /// Writes at the end, for what keeps a position. Returns how much, and where the
+    /// end now is.
+    fn append(&self, _from: &[u8]) -> Result<(usize, u64), Errno> {
+        Err(Errno::SPIPE)
+    }
+
+    /// Cuts or grows it.
+    fn set_size(&self, _size: u64) -> Result<(), Errno> {
+        Err(Errno::INVAL)
+    }
+
+    /// Makes sure that it has room for `offset + length` bytes.
+    fn allocate(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::NODEV)
+    }
+
+    /// What polling finds, for one who stands at `position`.
+    fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno>;
+
+    /// What it is in a tree; EINVAL for what lies in none.
+    fn inode(&self) -> Result<&dyn Inode, Errno> {
+        Err(Errno::INVAL)
+    }
+
+    /// The directory that it is, and those above; ENOTDIR.
+    fn directory(&self) -> Result<&Place, Errno> {
+        Err(Errno::NOTDIR)
+    }
+
+    /// The socket that it is; ENOTSOCK.
+    fn socket(&self) -> Result<&dyn Socket, Errno> {
+        Err(Errno::NOTSOCK)
+    }
+
+    /// The terminal that it is; ENOTTY.
+    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+        Err(Errno::NOTTY)
+    }
+}
+
+/// Where reads and writes of an object happen that one can seek in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Each goes on where the last one ended: a file with content.
+    Kept,
+    /// Everywhere is the same: a device such as /dev/zero, which has no end and takes
+    /// no room.
+    Ignored,
+}
+
+/// What a caller wants to do, and polls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    Read,
+    Write,
+}
+
+/// Whether a read or write waits until it can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocking {
+    Wait,
+    /// EAGAIN instead.
+    DoNotWait,
+}
+
+/// How a read or write is carried out.
+pub struct Transfer<'a> {
+    pub blocking: Blocking,
+    pub waiter: &'a Waiter,
+    /// For what gives random bytes.
+    pub random: &'a mut dyn Random,
+}
+
+/// What in a tree something is: a file or a directory.
+pub trait Inode {
+    fn metadata(&self) -> Result<Metadata, Errno>;
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno>;
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno>;
+    /// Makes what was written last.
+    fn synchronize(&self) -> Result<(), Errno>;
+    /// How much its tree holds.
+    fn space(&self) -> Result<Space, Errno>;
+}
+
+/// Whether a read of a pipe or socket also takes the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// They are gone then.
+    Take,
+    /// They stay.
+    Peek,
+}
+
+/// Which ways a socket is shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ways {
+    Receiving,
+    Sending,
+    Both,
+}
+
+/// What only sockets can do.
+pub trait Socket {
+    /// Receives what is there; 0 is the end.
+    fn receive(
+        &self,
+        into: &mut [u8],
+        taking: Taking,
+        blocking: Blocking,
+        waiter: &Waiter,
+    ) -> Result<usize, Fault>;
+
+    /// Sends what there is room for.
+    fn send(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault>;
+
+    fn shut_down(&self, ways: Ways) -> Result<(), Errno>;
+
+    /// The value of an option of the socket level, by wasi-libc's number;
+    /// ENOPROTOOPT.
+    fn option(&self, option: u32) -> Result<u32, Errno>;
+
+    /// Whether an option of the socket level can be set, by wasi-libc's number;
+    /// ENOPROTOOPT.
+    fn set_option(&self, option: u32) -> Result<(), Errno>;
+}

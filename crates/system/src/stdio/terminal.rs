@@ -1,0 +1,38 @@
+//! The terminal of the run, both ways: /dev/tty.
+
+use super::{InputStream, OutputStream, Readiness};
+use crate::object::{Interest, Object, Transfer};
+use crate::wait::HostDescriptor;
+use crate::{Errno, Fault};
+use std::sync::Arc;
+
+/// A standard input and a standard output that are terminals.
+pub(crate) struct Terminal {
+    pub input: Arc<InputStream>,
+    pub output: Arc<OutputStream>,
+}
+
+impl Object for Terminal {
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(self)
+    }
+
+    fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Object::read(&*self.input, into, transfer)
+    }
+
+    fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Object::write(&*self.output, from, transfer)
+    }
+
+    fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno> {
+        match interest {
+            Interest::Read => self.input.readiness(interest, position),
+            Interest::Write => self.output.readiness(interest, position),
+        }
+    }
+
+    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+        self.input.terminal()
+    }
+}
