@@ -13,7 +13,7 @@ mod verify;
 mod way;
 
 use super::{Change, Changes, File, Kind, MemoryTree, Origin, Source, Version};
-use crate::files::{FileType, NewTimes};
+use crate::files::{Creation, Directory, FileType, NewTimes, OpenOptions, Opened};
 use crate::pieces::{Steps, go_on, work_for};
 use crate::{Errno, Stop, Waiter};
 use bellglass_fork::FileSizeSignal;
@@ -385,6 +385,16 @@ fn cleared(changes: &[Change]) -> Vec<bool> {
 
 fn times(version: &Version) -> NewTimes {
     NewTimes { accessed: Some(version.accessed), modified: Some(version.modified) }
+}
+
+/// Makes the file of such a name, to write to it; it must not be there.
+fn make_own(directory: &dyn Directory, own: &[u8], permissions: u32) -> Result<Arc<dyn File>, Errno> {
+    let options =
+        OpenOptions { read: false, write: true, creation: Creation::New, truncate: false, permissions };
+    match directory.open(own, &options)? {
+        Opened::File(file) => Ok(file),
+        _ => Err(Errno::IO),
+    }
 }
 
 /// A name that nobody else has.

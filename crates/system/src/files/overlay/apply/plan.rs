@@ -6,9 +6,9 @@
 //! the sum of what is written is held to the same limits.
 
 use super::super::{Change, Kind};
-use super::{ApplyError, Target, own_name, split};
+use super::{ApplyError, Target, make_own, own_name, split};
 use crate::Errno;
-use crate::files::{Creation, Directory, FileType, OpenOptions, Opened};
+use crate::files::{Directory, FileType};
 use crate::pieces::{Steps, go_on};
 use rustix::process::{Resource, getrlimit};
 use std::collections::HashSet;
@@ -136,15 +136,7 @@ fn as_they_are(keeps: bool) -> Kept {
 fn links_in(directory: &dyn Directory) -> Kept {
     let try_link = || {
         let (file, link) = (own_name()?, own_name()?);
-        let options = OpenOptions {
-            read: false,
-            write: true,
-            creation: Creation::New,
-            truncate: false,
-            permissions: 0o600,
-        };
-        let Opened::File(opened) = directory.open(&file, &options)? else { return Err(Errno::IO) };
-        drop(opened);
+        drop(make_own(directory, &file, 0o600)?);
         let linked = directory.link(&file, directory, &link);
         if linked.is_ok() {
             directory.unlink(&link)?;

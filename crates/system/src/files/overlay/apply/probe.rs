@@ -6,9 +6,9 @@
 //! directory that may not be written in.
 
 use super::super::{Change, Kind, SeenDirectory};
-use super::{Refusal, Target, own_name, split};
+use super::{Refusal, Target, make_own, own_name, split};
 use crate::Errno;
-use crate::files::{Creation, Directory, FileType, OpenOptions, Opened};
+use crate::files::{Directory, FileType};
 use crate::pieces::go_on;
 use std::collections::HashMap;
 
@@ -108,14 +108,7 @@ pub(super) fn refusals(target: &mut Target<'_>, changes: &[Change]) -> Result<Ve
 /// one at all, the inner that of the size.
 fn try_file(directory: &dyn Directory, size: Option<u64>) -> Result<Result<(), Errno>, Errno> {
     let name = own_name()?;
-    let options = OpenOptions {
-        read: false,
-        write: true,
-        creation: Creation::New,
-        truncate: false,
-        permissions: 0o600,
-    };
-    let Opened::File(file) = directory.open(&name, &options)? else { return Err(Errno::IO) };
+    let file = make_own(directory, &name, 0o600)?;
     let sized = size.map_or(Ok(()), |size| file.set_size(size));
     drop(file);
     directory.unlink(&name)?;

@@ -2,9 +2,9 @@
 
 use super::super::{Change, Kind, Version};
 use super::verify::Thorough;
-use super::{Placed, Target, own_name, split, times};
+use super::{Placed, Target, make_own, own_name, split, times};
 use crate::files::memory::identity;
-use crate::files::{Creation, Directory, File, FileType, OpenOptions, Opened};
+use crate::files::{Directory, File, FileType};
 use crate::{Errno, Waiter};
 
 /// How far writing may go.
@@ -154,14 +154,7 @@ fn write_file(
     version: &Version,
     allowed: &mut Allowed<'_>,
 ) -> Result<(), Errno> {
-    let options = OpenOptions {
-        read: false,
-        write: true,
-        creation: Creation::New,
-        truncate: false,
-        permissions: version.permissions | 0o200,
-    };
-    let Opened::File(to) = directory.open(name, &options)? else { return Err(Errno::IO) };
+    let to = make_own(directory, name, version.permissions | 0o200)?;
     let mut fill = || {
         copy(version.open()?.as_ref(), to.as_ref(), allowed)?;
         to.set_permissions(version.permissions)?;
