@@ -130,9 +130,28 @@ fn another_version_says_so() {
 #[test]
 fn every_truncation_is_refused() {
     let whole = sample();
-    for length in 0..whole.len() {
+    let file = tempfile::tempfile().expect("a file");
+    std::io::Write::write_all(&mut &file, &whole).expect("written");
+    Pack::open(&file).expect("sound");
+    for length in (0..whole.len()).rev() {
         assert!(Pack::from_bytes(whole[..length].to_vec()).is_err(), "{length} bytes");
+        file.set_len(length as u64).expect("cut off");
+        assert!(Pack::open(&file).is_err(), "{length} bytes in a file");
     }
+}
+
+#[test]
+fn what_is_longer_than_it_says_is_refused() {
+    let refused = |bytes: Vec<u8>| Pack::from_bytes(bytes).expect_err("too long").to_string();
+    let mut bytes = sample();
+    bytes.push(0);
+    assert!(refused(bytes).contains("the data is shorter or longer than it says"));
+    // The header has 32 bytes, of which the index's length is the third quarter.
+    let mut bytes = sample();
+    let length = u64::from_le_bytes(*bytes[16..].first_chunk().expect("a header"));
+    bytes[16..24].copy_from_slice(&(length + 1).to_le_bytes());
+    bytes.insert(32 + length as usize, 0);
+    assert!(refused(bytes).contains("something follows the last entry of the index"));
 }
 
 #[test]
