@@ -10,24 +10,9 @@ pub enum Error {
     /// The image is missing or damaged.
     #[error(transparent)]
     Image(#[from] bellglass_image::ImageError),
-    /// The cell's program is not installed.
-    #[error(
-        "the program bellglass-cell was not found (looked for {}): install it beside the running program, or name it in BELLGLASS_CELL",
-        list(tried)
-    )]
-    NoCell {
-        /// Where it was looked for.
-        tried: Vec<PathBuf>,
-    },
-    /// The cell's program could have been put there by somebody else.
-    #[error(
-        "the program {} is not used as the cell: others than this user or root could have put it there; name the right one in BELLGLASS_CELL, or give it to root",
-        program.display()
-    )]
-    StrangeCell {
-        /// The program.
-        program: PathBuf,
-    },
+    /// The cell's program is not installed, or could have been put there by somebody else.
+    #[error(transparent)]
+    Cell(#[from] bellglass_image::CompanionError),
     /// The image lacks a compiled module that the run needs.
     #[error("the image {image} has no {part}: build it again with 'bellglass image build'")]
     NotCompiled {
@@ -96,9 +81,4 @@ pub enum Error {
     /// The operating system gave no descriptor or thread.
     #[error("the operating system refuses what a run needs: {0}")]
     Resource(#[source] std::io::Error),
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    shown.join(", ")
 }

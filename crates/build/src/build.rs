@@ -10,7 +10,7 @@
 //! | `images/` | the store |
 
 use crate::apt::Mirrors;
-use crate::compiler::{CompileLimits, Compiler, find_command};
+use crate::compiler::{CompileLimits, Compiler};
 use crate::error::BuildError;
 use crate::fetch::Downloads;
 use crate::guests::{Found, Guests};
@@ -23,7 +23,7 @@ use crate::tools;
 use crate::unpack::{TopFolder, unpack};
 use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
-    FolderLock, Image, Sha256Digest, Store, cache_directory, digest_of_bytes, make_folder,
+    FolderLock, Image, Sha256Digest, Store, cache_directory, digest_of_bytes, make_folder, trusted_folder,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -115,15 +115,14 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
         return Err(BuildError::OtherMachine { needed: toolchain.machine, found: std::env::consts::ARCH });
     }
     tools::check()?;
-    let speakable = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte) || byte >= 0x80;
-    if !cache.as_os_str().as_encoded_bytes().iter().copied().all(speakable) {
-        return Err(BuildError::BlankInPath { path: cache });
-    }
-
+    check_speakable(&cache)?;
     // What was unpacked and made before is used again: nobody else may have been at it.
-    make_folder(&cache)?;
+    // From here on the cache is where its links lead now.
+    let cache = make_folder(&cache)?;
+    check_speakable(&cache)?;
+    let store = Store::new(cache.join("images"));
     let name = format!("{}-{}", recipe.name, recipe.version);
-    let _lock = FolderLock::take(&cache.join("build"), &name, || {
+    let lock = FolderLock::take(&cache.join("build"), &name, || {
         progress.event(Event::Note("another build of this image is under way: waiting for it"));
     })?;
     // Another process may have built it while this one waited.
@@ -132,8 +131,12 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Image, B
     {
         return Ok(image);
     }
+    let folder_of_build = lock.folder().join(name);
+    if request.force && folder_of_build.exists() {
+        fs::remove_dir_all(&folder_of_build).map_err(BuildError::io("remove", &folder_of_build))?;
+    }
     let build = Build {
-        folder: cache.join("build").join(name),
+        folder: make_folder(&folder_of_build)?,
         steps: recipe.steps.len() + 4 + usize::from(recipe.snapshot.is_some()),
         request,
         recipe: &recipe,
@@ -180,17 +183,26 @@ fn existing(
     recompile(&image, store).map(Some)
 }
 
-fn downloads<'a>(cache: &Path, progress: &'a dyn Progress) -> Downloads<'a> {
-    Downloads {
-        folder: cache.join("downloads"),
-        mirrors: Mirrors::of_this_machine(),
-        progress,
-        pause: Duration::from_secs(1),
+/// Makefiles and scripts cannot work in any folder.
+fn check_speakable(cache: &Path) -> Result<(), BuildError> {
+    let speakable = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte) || byte >= 0x80;
+    match cache.as_os_str().as_encoded_bytes().iter().copied().all(speakable) {
+        true => Ok(()),
+        false => Err(BuildError::BlankInPath { path: cache.to_owned() }),
     }
 }
 
+fn downloads<'a>(cache: &Path, progress: &'a dyn Progress) -> Result<Downloads<'a>, BuildError> {
+    Ok(Downloads {
+        folder: make_folder(&cache.join("downloads"))?,
+        mirrors: Mirrors::of_this_machine(),
+        progress,
+        pause: Duration::from_secs(1),
+    })
+}
+
 /// The folder of a toolchain, whose packages are fetched and unpacked unless that
-/// was done before.
+/// was done before, with all links resolved: programs are run out of it.
 pub(crate) fn unpacked_toolchain(
     cache: &Path,
     toolchain: &Toolchain,
@@ -201,13 +213,14 @@ pub(crate) fn unpacked_toolchain(
     let folder = parent.join(digest.short());
     // It appears in one step, so it is whole if it is there.
     if folder.is_dir() {
-        return Ok(folder);
+        return Ok(trusted_folder(&folder)?);
     }
-    let _lock = FolderLock::take(&parent, "unpack", || {})?;
+    let lock = FolderLock::take(&parent, "unpack", || {})?;
+    let folder = lock.folder().join(digest.short());
     if folder.is_dir() {
-        return Ok(folder);
+        return Ok(trusted_folder(&folder)?);
     }
-    let downloads = downloads(cache, progress);
+    let downloads = downloads(cache, progress)?;
     let mut archives = Vec::new();
     for package in &toolchain.packages {
         let path = downloads.fetch_package(package)?;
@@ -233,10 +246,8 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(&self, toolchain: &Toolchain, store: &Store) -> Result<Image, BuildError> {
+        let compiler = Compiler::new(self.request.command.clone(), CompileLimits::large())?;
         let done = StampFolder(self.folder.join("stamps"));
-        if self.request.force && self.folder.exists() {
-            fs::remove_dir_all(&self.folder).map_err(BuildError::io("remove", &self.folder))?;
-        }
         let logs = self.folder.join("logs");
         fs::create_dir_all(&logs).map_err(BuildError::io("make", &logs))?;
         let to_run: Vec<bool> = self.to_run(&done);
@@ -253,7 +264,7 @@ impl Build<'_> {
             work: &self.folder.join("work"),
             out: &out,
             guests: &self.folder.join("guests"),
-            command: &self.command(),
+            command: &compiler.program,
             cache: self.cache,
             jobs: self.jobs(),
             options: &self.recipe.options,
@@ -270,7 +281,6 @@ impl Build<'_> {
                 done.set(&step.name, self.stamps.steps[index]).map_err(BuildError::io("write", &done.0))
             })?;
         }
-        let compiler = Compiler::new(self.request.command.clone(), CompileLimits::large())?;
         let seal = Seal { recipe: self.recipe, digest: self.stamps.recipe, store, compiler: &compiler };
         let mut number = self.recipe.steps.len() + 3;
         let mut last = |name: &str| {
@@ -315,12 +325,6 @@ impl Build<'_> {
         self.progress.event(Event::Started { step, number, of: self.steps });
     }
 
-    fn command(&self) -> PathBuf {
-        // One that is not there fails in the step that needs it, by its name.
-        let beside = || find_command().unwrap_or_else(|_| PathBuf::from("bellglass"));
-        self.request.command.clone().unwrap_or_else(beside)
-    }
-
     fn jobs(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         self.request.jobs.unwrap_or_else(processors).max(1)
@@ -360,10 +364,6 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn downloads(&self) -> Downloads<'_> {
-        downloads(self.cache, self.progress)
-    }
-
     /// Fetches and unpacks the toolchain, unless that was done before.
     fn toolchain(&self, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
         unpacked_toolchain(self.cache, toolchain, self.stamps.toolchain, self.progress)
@@ -371,7 +371,7 @@ impl Build<'_> {
 
     /// Fetches and unpacks each source, unless that was done before.
     fn sources(&self, done: &StampFolder) -> Result<(), BuildError> {
-        let downloads = self.downloads();
+        let downloads = downloads(self.cache, self.progress)?;
         for source in &self.recipe.sources {
             let folder = self.folder.join("sources").join(&source.name);
             let stamp_name = format!("source {}", source.name);

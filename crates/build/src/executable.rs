@@ -16,12 +16,13 @@ use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
     Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, MANIFEST_FILE, Manifest, Origin, Start,
-    Store, cache_directory, digest_of_bytes,
+    Store, cache_directory, digest_of_bytes, make_folder, trusted_folder,
 };
 use bellglass_pack::Writer;
 use bellglass_wire::ValueType;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -113,17 +114,17 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
     let key = format!("{} {} {entry}", digest_of_bytes(&wasm), program.interruption.name());
     let digest = digest_of_bytes(key.as_bytes());
     let folder = cache.join("programs");
-    let own = folder.join(digest.to_string());
-    let store = Store::new(&own);
+    let store = Store::new(folder.join(digest.to_string()));
     let compiler = || Compiler::new(program.command.clone(), program.limits);
     if let Some(image) = kept(&store, compiler)? {
         return Ok(image);
     }
     let compiler = compiler()?;
-    make_room(&folder);
+    make_room(&make_folder(&folder)?);
     let end = compiler.limits.end();
-    let lock = FolderLock::take_until(&own, LOCK, end.moment)?;
-    let _lock = lock.ok_or_else(|| compiler.limits.too_late(end))?;
+    let lock = FolderLock::take_until(store.folder(), LOCK, end.moment)?;
+    let lock = lock.ok_or_else(|| compiler.limits.too_late(end))?;
+    let store = Store::new(lock.folder());
     // Another process may have compiled it while this one waited.
     if let Some(image) = kept(&store, || Ok(compiler.clone()))? {
         return Ok(image);
@@ -141,9 +142,13 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
 pub fn seal(program: &Executable, sealing: &Sealing, output: &Path) -> Result<Image, BuildError> {
     let _kept = FileSizeSignal::keep_away();
     let wasm = read_module(&program.file, &program.limits)?;
-    let output = std::path::absolute(output).map_err(BuildError::io("find", output))?;
-    let parent = output.parent().unwrap_or(Path::new("/"));
-    let staging = Staged::beside(parent)?;
+    let absolute = std::path::absolute(output).map_err(BuildError::io("find", output))?;
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return Err(BuildError::io("make", output)(io::ErrorKind::InvalidInput.into()));
+    };
+    let parent = trusted_folder(parent)?;
+    let output = parent.join(name);
+    let staging = Staged::beside(&parent)?;
     let store = Store::new(staging.path());
     let compiler = Compiler::new(program.command.clone(), program.limits)?;
     check_calls(&Module::read(&wasm)?.imports, &sealing.allow_unknown)?;
@@ -191,7 +196,8 @@ fn kept(
     let Some(image) = found else { return Ok(None) };
     // The time says when it was last used, for `make_room`. A store that cannot
     // be written to has no room to be made in.
-    let _ = File::open(store.folder()).and_then(|folder| folder.set_modified(SystemTime::now()));
+    let own = image.path().parent().unwrap_or(image.path());
+    let _ = File::open(own).and_then(|folder| folder.set_modified(SystemTime::now()));
     if image.is_for_engine(compatibility_key) {
         return Ok(Some(image));
     }

@@ -9,7 +9,7 @@ use crate::recipe::{RecipeError, Toolchain};
 use crate::stamp::toolchain_digest;
 use bellglass_driver::{Kit, library_without, make_library};
 use bellglass_fork::FileSizeSignal;
-use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, trusted_folder};
+use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, make_folder, trusted_folder};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,28 +50,28 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
     let sysroot = guests.digest(Path::new("sysroot")).map_err(unreadable)?;
     let digest = digest_of_bytes(format!("{KIT_VERSION} {toolchain_digest} {sysroot}").as_bytes());
 
-    let parent = cache.join("kits");
-    let folder = parent.join(digest.short());
+    let folder = cache.join("kits").join(digest.short());
     let unpacked = cache.join("toolchains").join(toolchain_digest.short());
     // Each appears in one step, so it is whole if it is there.
     if folder.is_dir() && unpacked.is_dir() {
         // A compiler is run out of them.
-        trusted_folder(&folder)?;
-        trusted_folder(&unpacked)?;
-        return Ok(Kit::new(unpacked, folder));
+        return Ok(Kit::new(trusted_folder(&unpacked)?, trusted_folder(&folder)?));
     }
     if toolchain.machine != std::env::consts::ARCH {
         return Err(BuildError::OtherMachine { needed: toolchain.machine, found: std::env::consts::ARCH });
     }
+    let cache = make_folder(&cache)?;
     let unpacked = unpacked_toolchain(&cache, &toolchain, toolchain_digest, progress)?;
-    let _lock = FolderLock::take(&parent, "make", || {})?;
+    let lock = FolderLock::take(&cache.join("kits"), "make", || {})?;
+    let parent = lock.folder();
+    let folder = parent.join(digest.short());
     if !folder.is_dir() {
-        let staging = tempfile::Builder::new().prefix(".incoming-").tempdir_in(&parent);
-        let staging = staging.map_err(BuildError::io("make a folder in", &parent))?;
+        let staging = tempfile::Builder::new().prefix(".incoming-").tempdir_in(parent);
+        let staging = staging.map_err(BuildError::io("make a folder in", parent))?;
         make(&guests, &Kit::new(&unpacked, staging.path()), staging.path(), &cache)?;
         fs::rename(staging.path(), &folder).map_err(BuildError::io("make", &folder))?;
     }
-    Ok(Kit::new(unpacked, folder))
+    Ok(Kit::new(unpacked, trusted_folder(&folder)?))
 }
 
 /// Makes all of a kit but its toolchain in `folder`. What it has of the toolchain

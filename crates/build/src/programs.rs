@@ -78,9 +78,10 @@ fn bytes_below(program: &Path) -> u64 {
 /// Removes a program, unless somebody is compiling it.
 fn remove(program: &Path) -> io::Result<()> {
     let moment = Instant::now();
-    let Ok(Some(_lock)) = FolderLock::take_until(program, LOCK, moment) else {
+    let Ok(Some(held)) = FolderLock::take_until(program, LOCK, moment) else {
         return Err(io::ErrorKind::ResourceBusy.into());
     };
+    let program = held.folder();
     for entry in fs::read_dir(program)? {
         let entry = entry?;
         let name = entry.file_name();

@@ -143,7 +143,8 @@ pub fn recompile(image: &Image, store: &Store) -> Result<Image, BuildError> {
 pub(crate) fn recompile_by(compiler: &Compiler, image: &Image, store: &Store) -> Result<Image, BuildError> {
     let end = compiler.limits.end();
     let lock = FolderLock::take_until(store.folder(), "recompile", end.moment)?;
-    let _lock = lock.ok_or_else(|| compiler.limits.too_late(end))?;
+    let lock = lock.ok_or_else(|| compiler.limits.too_late(end))?;
+    let store = &Store::new(lock.folder());
     // Who waited finds the new image, and its own gone.
     if let Ok(found) = store.find(&image.manifest().full_name()) {
         let (theirs, ours) = (found.manifest(), image.manifest());

@@ -33,18 +33,19 @@ pub fn cache_directory() -> Result<PathBuf, ImageError> {
 /// is dropped or its process dies, however it dies.
 #[derive(Debug)]
 pub struct FolderLock {
+    folder: PathBuf,
     _file: File,
 }
 
 impl FolderLock {
     /// Takes the lock `name` in `folder`, waiting for another process to let it
-    /// go; `waiting` is called once before it waits.
+    /// go; `waiting` is called once before it waits. Work in [`folder`](Self::folder).
     ///
     /// # Errors
     /// [`ImageError::Io`] if the lock's file cannot be made or locked, and
     /// [`ImageError::Untrusted`] if others may write to the folder.
     pub fn take(folder: &Path, name: &str, waiting: impl FnOnce()) -> Result<Self, ImageError> {
-        let (file, path) = Self::open(folder, name)?;
+        let (folder, file, path) = Self::open(folder, name)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -55,7 +56,13 @@ impl FolderLock {
         }
         // The file stays when the lock ends: removing it would let two processes
         // hold locks on two files of the same name.
-        Ok(Self { _file: file })
+        Ok(Self { folder, _file: file })
+    }
+
+    /// The folder that is locked, with all links resolved: the one that nobody else can
+    /// change.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Takes the lock as [`take`](Self::take) does, or gives nothing if another process
@@ -65,10 +72,10 @@ impl FolderLock {
     /// Those of [`take`](Self::take).
     pub fn take_until(folder: &Path, name: &str, moment: Instant) -> Result<Option<Self>, ImageError> {
         const PAUSE: Duration = Duration::from_millis(5);
-        let (file, path) = Self::open(folder, name)?;
+        let (folder, file, path) = Self::open(folder, name)?;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self { _file: file })),
+                Ok(()) => return Ok(Some(Self { folder, _file: file })),
                 Err(TryLockError::Error(error)) => return Err(ImageError::io("lock", &path)(error)),
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -79,9 +86,9 @@ impl FolderLock {
 
     /// The lock's file. Whoever can open it can hold the lock for as long as they like,
     /// so nobody but its owner can.
-    fn open(folder: &Path, name: &str) -> Result<(File, PathBuf), ImageError> {
+    fn open(folder: &Path, name: &str) -> Result<(PathBuf, File, PathBuf), ImageError> {
         const OWNERS: u32 = 0o600;
-        make_folder(folder)?;
+        let folder = make_folder(folder)?;
         let path = folder.join(format!(".{name}.lock"));
         let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
         let mut options = File::options();
@@ -93,7 +100,7 @@ impl FolderLock {
             permissions.set_mode(OWNERS);
             file.set_permissions(permissions).map_err(ImageError::io("change", &path))?;
         }
-        Ok((file, path))
+        Ok((folder, file, path))
     }
 }
 

@@ -44,7 +44,7 @@ impl Image {
         }
         // Nobody else can change what these names stand for from here on.
         let real = trusted_folder(&path)?;
-        let manifest = read_manifest(&real, &path)?;
+        let manifest = read_manifest(&real)?;
         let mut compiled = Vec::new();
         for start in [Start::Fresh, Start::Snapshot] {
             let modules = manifest.module(start).map_or(&[][..], |module| &module.compiled);
@@ -54,10 +54,10 @@ impl Image {
             }
         }
         let files = open_part(&real, FILES_FILE, manifest.files.size)?;
-        Ok(Self(Arc::new(Open { path, manifest, compiled, files })))
+        Ok(Self(Arc::new(Open { path: real, manifest, compiled, files })))
     }
 
-    /// The folder.
+    /// The folder, with all links resolved.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -105,9 +105,9 @@ impl Image {
     }
 }
 
-/// The manifest in the folder `real`, which its user calls `folder`.
-fn read_manifest(real: &Path, folder: &Path) -> Result<Manifest, ImageError> {
-    let path = real.join(MANIFEST_FILE);
+/// The manifest in a trusted folder.
+fn read_manifest(folder: &Path) -> Result<Manifest, ImageError> {
+    let path = folder.join(MANIFEST_FILE);
     let file = match open_file(&path) {
         Ok(file) => file,
         Err(OpenError::System(error)) if error.kind() == io::ErrorKind::NotFound => {

@@ -17,17 +17,21 @@
 //! damage and half-written files; they are no signature, and whoever can write
 //! to the store can replace an image. So an image is opened only if nobody but this
 //! user and root can: its files, and all folders from the root to them, are looked at.
+//! The programs that are started, [`Companion`]s, are held to the same.
 #![forbid(unsafe_code)]
 
 mod cache;
+mod companion;
 mod digest;
 mod error;
+mod group;
 mod image;
 mod manifest;
 mod store;
 mod trust;
 
 pub use cache::{CACHE_VARIABLE, FolderLock, cache_directory};
+pub use companion::{Companion, CompanionError};
 pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
 pub use error::ImageError;
 pub use image::{FILES_FILE, Image, MANIFEST_FILE};

@@ -7,7 +7,9 @@
 
 use crate::image::MANIFEST_FILE;
 use crate::manifest::is_word;
-use crate::{FolderLock, Image, ImageError, Manifest, cache_directory, digest_of_bytes, make_folder};
+use crate::{
+    FolderLock, Image, ImageError, Manifest, cache_directory, digest_of_bytes, make_folder, trusted_folder,
+};
 use std::cmp::Ordering;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -76,7 +78,9 @@ impl Store {
     /// opened is listed with its error.
     pub fn list(&self) -> Result<Vec<Stored>, ImageError> {
         let mut found = Vec::new();
-        for (full_name, path) in self.folders()? {
+        // Each image looks at its own way: what others could have written is listed, with
+        // that error.
+        for (full_name, path) in folders(&self.folder)? {
             let image = Image::open(&path);
             // Removed since the folder was read: not there, rather than broken.
             if image.is_err() && !path.exists() {
@@ -122,9 +126,11 @@ impl Store {
     pub fn remove(&self, name: &str) -> Result<Vec<PathBuf>, ImageError> {
         let wanted = Wanted::parse(name)?;
         let mut removed = Vec::new();
-        for (full_name, path) in self.folders()? {
+        // A store that does not exist is not made for this.
+        let folder = if self.folder.exists() { trusted_folder(&self.folder)? } else { self.folder.clone() };
+        for (full_name, path) in folders(&folder)? {
             if wanted.matches(&full_name) {
-                self.remove_folder(&path)?;
+                remove_folder(&folder, &path)?;
                 removed.push(path);
             }
         }
@@ -139,10 +145,9 @@ impl Store {
     /// # Errors
     /// [`ImageError::Io`].
     pub fn stage(&self) -> Result<Staging, ImageError> {
-        make_folder(&self.folder)?;
-        self.sweep();
-        let folder = tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(&self.folder);
-        Ok(Staging { folder: folder.map_err(ImageError::io("make a folder in", &self.folder))? })
+        let folder = make_folder(&self.folder)?;
+        sweep(&folder);
+        stage_in(&folder)
     }
 
     /// Ends an image: writes its manifest, makes sure that its parts are on the
@@ -174,62 +179,70 @@ impl Store {
         }
         Image::open(staging.folder.path())?;
 
-        let _lock = FolderLock::take(&self.folder, "install", || {})?;
+        let lock = FolderLock::take(&self.folder, "install", || {})?;
+        let folder = lock.folder();
         let full_name = manifest.full_name();
-        let path = self.folder.join(format!("{full_name}-{}", digest_of_bytes(text.as_bytes()).short()));
+        let path = folder.join(format!("{full_name}-{}", digest_of_bytes(text.as_bytes()).short()));
         if path.exists() {
             // The same manifest to the byte, perhaps with damaged parts.
-            self.remove_folder(&path)?;
+            remove_folder(folder, &path)?;
         }
         set_readable(staging.folder.path());
         fs::rename(staging.folder.path(), &path).map_err(ImageError::io("make", &path))?;
-        for (other_name, other) in self.folders()? {
+        for (other_name, other) in folders(folder)? {
             if other_name == full_name && other != path {
-                self.remove_folder(&other)?;
+                remove_folder(folder, &other)?;
             }
         }
         Image::open(path)
     }
+}
 
-    /// The folders that have an image's name, with its name and version.
-    fn folders(&self) -> Result<Vec<(String, PathBuf)>, ImageError> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(ImageError::io("read", &self.folder)(error)),
-        };
-        let mut folders = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(ImageError::io("read", &self.folder))?;
-            let file_name = entry.file_name();
-            // Whatever else a person has put there is not the store's.
-            let Some(full_name) = file_name.to_str().and_then(|name| name.rsplit_once('-')) else { continue };
-            let (full_name, _digest) = full_name;
-            if Wanted::parse(full_name).is_ok_and(|wanted| wanted.version.is_some()) {
-                folders.push((full_name.to_owned(), entry.path()));
-            }
+/// The folders of a store that have an image's name, with its name and version.
+fn folders(store: &Path) -> Result<Vec<(String, PathBuf)>, ImageError> {
+    let entries = match fs::read_dir(store) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(ImageError::io("read", store)(error)),
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(ImageError::io("read", store))?;
+        let file_name = entry.file_name();
+        // Whatever else a person has put there is not the store's.
+        let Some(full_name) = file_name.to_str().and_then(|name| name.rsplit_once('-')) else { continue };
+        let (full_name, _digest) = full_name;
+        if Wanted::parse(full_name).is_ok_and(|wanted| wanted.version.is_some()) {
+            folders.push((full_name.to_owned(), entry.path()));
         }
-        Ok(folders)
     }
+    Ok(folders)
+}
 
-    /// Removes a folder in two steps, so that no reader finds half of an image.
-    fn remove_folder(&self, path: &Path) -> Result<(), ImageError> {
-        let staging = self.stage()?;
-        fs::rename(path, staging.part("removed")).map_err(ImageError::io("remove", path))?;
-        staging.folder.close().map_err(ImageError::io("remove", path))
-    }
+/// Makes a folder that no reader sees in a trusted store.
+fn stage_in(store: &Path) -> Result<Staging, ImageError> {
+    let folder = tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(store);
+    Ok(Staging { folder: folder.map_err(ImageError::io("make a folder in", store))? })
+}
 
-    /// Removes what builds that died have left. That it fails is no reason to
-    /// stop: it is tried again next time.
-    fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for entry in entries.flatten() {
-            let is_staging = entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGING_PREFIX));
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
-            if is_staging && age.is_some_and(|age| age > STAGING_LIFETIME) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+/// Removes a folder of a trusted store in two steps, so that no reader finds half of an
+/// image.
+fn remove_folder(store: &Path, path: &Path) -> Result<(), ImageError> {
+    let staging = stage_in(store)?;
+    fs::rename(path, staging.part("removed")).map_err(ImageError::io("remove", path))?;
+    staging.folder.close().map_err(ImageError::io("remove", path))
+}
+
+/// Removes what builds that died have left in a trusted store. That it fails is no
+/// reason to stop: it is tried again next time.
+fn sweep(store: &Path) {
+    let Ok(entries) = fs::read_dir(store) else { return };
+    for entry in entries.flatten() {
+        let is_staging = entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGING_PREFIX));
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        if is_staging && age.is_some_and(|age| age > STAGING_LIFETIME) {
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }

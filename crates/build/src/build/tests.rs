@@ -289,3 +289,38 @@ fn what_cannot_be_built_here_is_refused_before_any_work() {
     }
     assert!(!toy.folder.path().join("cache").exists());
 }
+
+#[test]
+fn a_build_goes_on_where_the_links_of_its_cache_led() {
+    let toy = Toy::new();
+    let [cache, disk, other] = ["cache", "disk", "other"].map(|name| toy.folder.path().join(name));
+    [&disk, &other].into_iter().for_each(|folder| fs::create_dir(folder).expect("made"));
+    std::os::unix::fs::symlink(&disk, &cache).expect("a link");
+    // Turned while a step runs.
+    toy.write("toy/other.sh", &format!("ln -sfn '{}' '{}'\n", other.display(), cache.display()));
+    let image = toy.build().expect("an image");
+    assert!(image.path().starts_with(&disk), "{image:?}");
+    assert_eq!(words(&image), b"sweet words\n");
+    assert!(disk.join("build/toy-1/work/words").exists());
+    assert_eq!(fs::read_dir(&other).expect("there").count(), 0);
+}
+
+#[test]
+fn nothing_of_a_cache_that_others_may_write_to_is_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let toy = Toy::new();
+    toy.build().expect("an image");
+    let mut request = toy.request();
+    request.force = true;
+    let cache = toy.folder.path().join("cache");
+    let below = ["toolchains", "build", "downloads", "images"].map(|name| cache.join(name));
+    for folder in below.iter().chain([&cache]) {
+        let change = |mode| fs::set_permissions(folder, PermissionsExt::from_mode(mode)).expect("changed");
+        change(0o777);
+        let error = build(&request, &toy.log).expect_err("it could be anybody's").to_string();
+        let expected = format!("{} is not trusted (every user may write to it)", folder.display());
+        assert!(error.contains(&expected), "{error}");
+        change(0o700);
+    }
+    build(&request, &toy.log).expect("an image");
+}

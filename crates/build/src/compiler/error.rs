@@ -1,6 +1,7 @@
 //! Why a module was not compiled.
 
 use crate::bounds::TooMuch;
+use bellglass_image::CompanionError;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,15 +49,10 @@ pub enum CompileError {
         /// The engine's own words.
         reason: String,
     },
-    /// The bellglass command is not there.
-    #[error(
-        "the program bellglass, in which modules are compiled, was not found (looked for {}): install it beside the running program",
-        list(tried)
-    )]
-    NoCommand {
-        /// Where it was looked for.
-        tried: Vec<PathBuf>,
-    },
+    /// The bellglass command, in which modules are compiled, is not there, or could have
+    /// been put there by somebody else.
+    #[error(transparent)]
+    Command(#[from] CompanionError),
     /// It cannot be started.
     #[error("the compiler {} cannot be started: {source}", program.display())]
     Start {
@@ -110,9 +106,4 @@ impl CompileError {
                 | Self::TooLarge { .. }
         )
     }
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    shown.join(", ")
 }

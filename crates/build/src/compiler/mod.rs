@@ -9,14 +9,13 @@
 mod child;
 mod ending;
 mod error;
-mod find;
 mod process;
 
 pub use child::{COMPILE_VERB, compile_here};
 pub use error::CompileError;
-pub(crate) use find::find_command;
 
 use bellglass_engine::Interruption;
+use bellglass_image::Companion;
 use ending::{Ending, split_wall};
 use process::{Ended, Process};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -50,6 +49,10 @@ impl SystemCallFilter {
         }
     }
 }
+
+/// The bellglass command.
+const COMMAND: Companion =
+    Companion { name: "bellglass", advice: "install it beside the running program, which compiles in it" };
 
 /// What compiling one module may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,18 +137,15 @@ pub(crate) struct End {
 /// What compiles modules.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiler {
-    program: PathBuf,
+    /// The bellglass command.
+    pub program: PathBuf,
     pub limits: CompileLimits,
 }
 
 impl Compiler {
     /// The compiler in the bellglass command, or in the one that was told.
     pub fn new(told: Option<PathBuf>, limits: CompileLimits) -> Result<Self, CompileError> {
-        let program = match told {
-            Some(program) => program,
-            None => find_command().map_err(|tried| CompileError::NoCommand { tried })?,
-        };
-        Ok(Self { program, limits })
+        Ok(Self { program: COMMAND.find(told.as_deref())?, limits })
     }
 
     /// Compiles the module in a file and writes the code to `into`.

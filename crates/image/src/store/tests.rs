@@ -227,3 +227,74 @@ fn an_image_is_its_owners_whatever_the_umask() {
     }
     store.install(staging, &example("python", "1")).expect("installed");
 }
+
+#[test]
+fn a_store_is_worked_on_where_its_links_lead() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (disk, other) = (folder.path().join("disk"), folder.path().join("other"));
+    [&disk, &other].into_iter().for_each(|folder| fs::create_dir(folder).expect("made"));
+    let link = folder.path().join("images");
+    let turn = |to: &Path| {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(to, &link).expect("a link");
+    };
+    turn(&disk);
+    let store = Store::new(&link);
+    let staging = stage(&store);
+    let lock = FolderLock::take(&link, "build", || {}).expect("a lock");
+    // What was looked at is what is used, wherever the name leads now.
+    turn(&other);
+    assert!(staging.part(FILES_FILE).starts_with(&disk));
+    assert_eq!(fs::read(staging.part(FILES_FILE)).expect("still there"), b"part");
+    assert_eq!(lock.folder(), disk);
+    assert!(disk.join(".build.lock").exists());
+    turn(&disk);
+    let image = store.install(staging, &example("python", "1")).expect("installed");
+    assert!(image.path().starts_with(&disk), "{image:?}");
+    let opened = Image::open(link.join(image.path().file_name().expect("a name"))).expect("an image");
+    assert_eq!(opened.path(), image.path());
+    turn(&other);
+    opened.verify().expect("its files are where they were");
+    assert!(image.wasm_path(Start::Fresh).exists());
+    assert_eq!(fs::read_dir(&other).expect("there").count(), 0);
+    turn(&disk);
+    assert!(store.remove("python").expect("removed")[0].starts_with(&disk));
+}
+
+#[test]
+fn a_part_that_is_no_file_is_not_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let (_folder, store) = store();
+    let image = install(&store, "python", "1");
+    for part in [MANIFEST_FILE, COMPILED_FILE, FILES_FILE] {
+        let path = image.path().join(part);
+        let bytes = fs::read(&path).expect("a part");
+        fs::remove_file(&path).expect("removed");
+        // Who opens it would wait for somebody to write to it.
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("a FIFO");
+        let error = Image::open(image.path()).expect_err("it is no file").to_string();
+        assert!(error.contains("it is no file"), "{error}");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, bytes).expect("written");
+    }
+    Image::open(image.path()).expect("it is as it was");
+}
+
+#[test]
+fn what_a_build_that_died_has_left_is_swept_away() {
+    let (folder, store) = store();
+    let (dead, alive, other) = (".incoming-dead", ".incoming-alive", ".mine-dead");
+    for name in [dead, alive, other] {
+        let path = store.folder().join(name);
+        fs::create_dir_all(&path).expect("made");
+        fs::write(path.join(FILES_FILE), b"part").expect("written");
+        let age = if name == alive { STAGING_LIFETIME / 2 } else { STAGING_LIFETIME * 2 };
+        let time = SystemTime::now() - age;
+        fs::File::open(&path).and_then(|folder| folder.set_modified(time)).expect("its time");
+    }
+    // The store itself is made by hand here, in a folder that is trusted.
+    fs::set_permissions(folder.path().join("images"), Permissions::from_mode(0o755)).expect("changed");
+    drop(store.stage().expect("a staging folder"));
+    let is_left = |name: &str| store.folder().join(name).join(FILES_FILE).exists();
+    assert!(!is_left(dead) && is_left(alive) && is_left(other));
+}
