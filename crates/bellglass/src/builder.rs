@@ -3,13 +3,13 @@
 use crate::ending::{explain, no_process};
 use crate::holder::CellGuest;
 use crate::launch::{CellProcess, find_cell};
-use crate::monitor::{Answers, Handle, Monitor, Next, Observation, Observe, Routes, Unsupported};
+use crate::monitor::{Answers, Handle, Monitor, Next, Observation, Observe, Routes};
 use crate::pool::{Pool, Stock};
 use crate::sandbox::Sandbox;
 use crate::thread::{ThreadGuest, ThreadTime};
 use crate::{
-    Answer, Call, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Output, Start, shared,
-    walls,
+    Answer, Call, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Output,
+    ParseSignatureError, Policy, Start, Unsupported, plain, shared, walls,
 };
 use bellglass_fork::FileSizeSignal;
 use bellglass_system::{System, SystemBuilder, Waiter};
@@ -27,12 +27,12 @@ pub struct SandboxBuilder {
     argument_zero: Option<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
     limits: Limits,
-    handlers: Vec<(String, Handle)>,
+    handlers: BTreeMap<Signature, Vec<Handle>>,
+    /// The first handler's signature that is none, for `build` to tell.
+    no_signature: Option<ParseSignatureError>,
     observers: Vec<Observe>,
-    unsupported: Unsupported,
     cell: Option<PathBuf>,
     fresh: bool,
-    required_walls: Vec<String>,
     isolation: Isolation,
     pool: Option<Arc<Stock>>,
     time_from: Option<Instant>,
@@ -51,12 +51,11 @@ impl SandboxBuilder {
             argument_zero: None,
             arguments: Vec::new(),
             limits: Limits::default(),
-            handlers: Vec::new(),
+            handlers: BTreeMap::new(),
+            no_signature: None,
             observers: Vec::new(),
-            unsupported: Unsupported::default(),
             cell: None,
             fresh: false,
-            required_walls: Vec::new(),
             isolation: Isolation::default(),
             pool: None,
             time_from: None,
@@ -141,7 +140,13 @@ impl SandboxBuilder {
         signature: impl Into<String>,
         handler: impl FnMut(&mut Call<'_>, Next<'_>) -> Result<Answer, Fault> + Send + 'static,
     ) -> Self {
-        self.handlers.push((signature.into(), Box::new(handler)));
+        match signature.into().parse::<Signature>() {
+            Ok(signature) => {
+                self.system = self.system.host_function(signature.clone());
+                self.handlers.entry(signature).or_default().push(Box::new(handler));
+            }
+            Err(error) => drop(self.no_signature.get_or_insert(error)),
+        }
         self
     }
 
@@ -153,7 +158,7 @@ impl SandboxBuilder {
 
     /// What happens to a call that nothing answers; ENOSYS by default.
     pub fn unsupported(mut self, unsupported: Unsupported) -> Self {
-        self.unsupported = unsupported;
+        self.system = self.system.unsupported(unsupported);
         self
     }
 
@@ -197,7 +202,14 @@ impl SandboxBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn require_walls<I: IntoIterator<Item: Into<String>>>(mut self, names: I) -> Self {
-        self.required_walls.extend(names.into_iter().map(Into::into));
+        self.system = self.system.require_walls(names);
+        self
+    }
+
+    /// Builds the sandbox also where these walls are not up: an exception to those that
+    /// are required, such as all but one.
+    pub fn waive_walls<I: IntoIterator<Item: Into<String>>>(mut self, names: I) -> Self {
+        self.system = self.system.waive_walls(names);
         self
     }
 
@@ -218,13 +230,39 @@ impl SandboxBuilder {
         self
     }
 
+    /// What the run may do, as it was said until now.
+    pub fn policy(&self) -> Policy {
+        self.system.policy()
+    }
+
+    /// What the run may do and use, for people: where it runs, its policy, its limits.
+    ///
+    /// ```no_run
+    /// # use bellglass::{Sandbox, Store};
+    /// # let image = Store::open_default()?.find("python")?;
+    /// for line in Sandbox::builder(image).explain() {
+    ///     println!("{line}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn explain(&self) -> Vec<String> {
+        let image = plain(&self.image.manifest().full_name());
+        let mut lines = vec![format!("image: {image}"), format!("isolation: {}", self.isolation)];
+        lines.extend(self.policy().lines());
+        lines.extend(self.limits.lines());
+        lines
+    }
+
     /// Gets the sandbox ready: starts the cell, if there is to be one. The program
     /// does not run yet.
     ///
     /// # Errors
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
-    pub fn build(self) -> Result<Sandbox, Error> {
+    pub fn build(mut self) -> Result<Sandbox, Error> {
+        if let Some(error) = self.no_signature.take() {
+            return Err(error.into());
+        }
         // Memory to share and archives that are unpacked are files too: see `run`.
         let _kept = FileSizeSignal::keep_away();
         match self.isolation {
@@ -242,15 +280,12 @@ impl SandboxBuilder {
             limits,
             handlers,
             observers,
-            unsupported,
             cell,
             fresh,
-            required_walls,
             pool,
             time_from,
             ..
         } = self;
-        let handlers = parse(handlers)?;
         // The cell loads its module while this thread sets up the rest.
         let start = choose_start(fresh, &image, &arguments, &system, &limits);
         let warm = match (&cell, &pool) {
@@ -288,9 +323,11 @@ impl SandboxBuilder {
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
         monitor.walls.push(process.bound_memory(&limits));
-        walls::require(&required_walls, &monitor.walls)?;
-        monitor.answers.routes = route(&image, signatures.into(), handlers, observers, unsupported)?;
+        let policy = Arc::clone(monitor.answers.system.policy());
+        walls::require(&policy.walls, &monitor.walls)?;
+        monitor.answers.routes = route(&image, signatures.into(), handlers, observers)?;
         Ok(Sandbox {
+            policy,
             guest: Box::new(CellGuest { monitor, process }),
             waiter,
             image,
@@ -310,13 +347,11 @@ impl SandboxBuilder {
             limits,
             handlers,
             observers,
-            unsupported,
             fresh,
-            required_walls,
             time_from,
             ..
         } = self;
-        walls::require(&required_walls, &[no_process()])?;
+        walls::require(&system.policy().walls, &[no_process()])?;
         let start = choose_start(fresh, &image, &arguments, &system, &limits);
         let program = shared::program_of(compiled(&image, start, Interruption::Epoch)?)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
@@ -331,11 +366,11 @@ impl SandboxBuilder {
             set_up(&waiter, &limits, time_from),
         )?
         .processor_time(move || clock.used());
-        let routes =
-            route(&image, Arc::clone(program.signatures()), parse(handlers)?, observers, unsupported)?;
+        let routes = route(&image, Arc::clone(program.signatures()), handlers, observers)?;
         let begun = Instant::now();
         let system = system.build()?;
         let set_up = begun.elapsed();
+        let policy = Arc::clone(system.policy());
         let mut answers = Answers::new(system, waiter.clone(), limits.clone());
         answers.routes = routes;
         let guest = ThreadGuest::new(program, answers, time);
@@ -344,7 +379,7 @@ impl SandboxBuilder {
             ringer.interrupt(signal.number());
             true
         }));
-        Ok(Sandbox { guest: Box::new(guest), waiter, image, start, limits, time_from, set_up })
+        Ok(Sandbox { policy, guest: Box::new(guest), waiter, image, start, limits, time_from, set_up })
     }
 }
 
@@ -410,7 +445,6 @@ fn route(
     signatures: Arc<[Signature]>,
     handlers: BTreeMap<Signature, Vec<Handle>>,
     observers: Vec<Observe>,
-    unsupported: Unsupported,
 ) -> Result<Routes, Error> {
     if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
         return Err(Error::UnknownSignature {
@@ -418,13 +452,5 @@ fn route(
             signature: unknown.to_string(),
         });
     }
-    Ok(Routes::new(signatures, handlers, observers, unsupported))
-}
-
-fn parse(handlers: Vec<(String, Handle)>) -> Result<BTreeMap<Signature, Vec<Handle>>, Error> {
-    let mut parsed: BTreeMap<Signature, Vec<Handle>> = BTreeMap::new();
-    for (signature, handler) in handlers {
-        parsed.entry(signature.parse()?).or_default().push(handler);
-    }
-    Ok(parsed)
+    Ok(Routes::new(signatures, handlers, observers))
 }

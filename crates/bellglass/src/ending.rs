@@ -53,6 +53,7 @@ pub(crate) fn report(image: &Image, start: Start, begun: Instant, answers: &Answ
         exit_code,
         limits: answers.limits.clone(),
         limits_met: answers.limits_met(&outcome, ending.usage),
+        policy: answers.system.policy().clone(),
         refused: answers.routes.refused(),
         outcome,
         image: image.manifest().full_name(),

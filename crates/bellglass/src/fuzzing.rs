@@ -2,7 +2,7 @@
 //! whose every byte is given.
 
 use crate::monitor::link::Link;
-use crate::monitor::{Monitor, Orders, Routes, Unsupported};
+use crate::monitor::{Monitor, Orders, Routes};
 use crate::{Error, Limits, Outcome};
 use bellglass_channel::{Channel, Side};
 use bellglass_system::{FixedClock, SeededRandom, System, Waiter};
@@ -60,7 +60,7 @@ fn answer(stream: UnixStream) -> Result<Outcome, Error> {
     let mut monitor =
         Monitor::new(Link::new(Channel::new(stream, Side::Controller), None), system, waiter, limits);
     let signatures = monitor.greet()?;
-    monitor.answers.routes = Routes::new(signatures.into(), BTreeMap::new(), Vec::new(), Unsupported::Errno);
+    monitor.answers.routes = Routes::new(signatures.into(), BTreeMap::new(), Vec::new());
     let hook = |name: &str| Some(name.to_owned());
     let hooks = Hooks { allocate: hook("malloc"), free: hook("free"), ..Hooks::default() };
     let orders = Orders { hooks, exports: vec!["run".to_owned()] };

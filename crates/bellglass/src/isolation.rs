@@ -14,3 +14,12 @@ pub enum Isolation {
     /// whether it is to stop.
     Thread,
 }
+
+impl std::fmt::Display for Isolation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Process => "a process of its own, without authority",
+            Self::Thread => "a thread of this process, where WebAssembly is the only wall",
+        })
+    }
+}

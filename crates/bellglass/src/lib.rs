@@ -51,15 +51,16 @@ pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
 pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
 pub use bellglass_system::{
-    Access, Amount, Answer, Call, Capture, Errno, Fault, Identity, Input, LimitKind, Memory, MemoryError,
-    Mount, Output, ParseSignalError, Reached, Results, Signal, Stop,
+    Access, Amount, Answer, Call, Capture, Errno, Fault, FileAccess, FileGrant, FileSource, Identity, Input,
+    KernelAccess, LimitKind, Memory, MemoryError, Mount, Network, Output, ParseSignalError, Permission,
+    Policy, Programs, Reached, Results, Signal, Stop, Unsupported, Walls,
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, is_plain, plain};
 pub use builder::SandboxBuilder;
 pub use error::Error;
 pub use isolation::Isolation;
 pub use limits::Limits;
-pub use monitor::{Next, Observation, Unsupported};
+pub use monitor::{Next, Observation};
 pub use pool::{Pool, PoolBuilder};
 pub use probe::{Probe, probe};
 pub use report::{CallCount, Outcome, RefusedCall, Report, Wall};

@@ -1,6 +1,6 @@
 //! What a run may use.
 
-use bellglass_system::Signal;
+use bellglass_system::{Amount, Signal};
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
@@ -113,6 +113,53 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// What the run may use, a line each, in plain English. A limit that is not set
+    /// has no line.
+    pub fn lines(&self) -> Vec<String> {
+        let Self {
+            memory_bytes,
+            table_elements,
+            timeout,
+            grace,
+            grace_signal,
+            processor_time,
+            output_bytes,
+            file_bytes,
+            file_count,
+            controller_bytes,
+            open_files,
+            calls,
+            calls_per_second,
+            sleep_time,
+            longest_sleep,
+            start_time,
+        } = self;
+        let grace = (timeout.is_some() && !grace.is_zero()).then_some(grace);
+        [
+            Some(format!("at most {} of memory", Amount::Bytes(*memory_bytes))),
+            Some(format!("at most {table_elements} elements of function tables")),
+            Some(timeout.map_or("no deadline".to_owned(), |time| format!("a deadline after {time:?}"))),
+            grace.map(|time| format!("{grace_signal} at the deadline, and the end {time:?} later")),
+            processor_time.map(|time| format!("at most {time:?} of processor time")),
+            output_bytes.map(|bytes| format!("at most {} of output", Amount::Bytes(bytes))),
+            Some(format!("at most {} in files in memory", Amount::Bytes(*file_bytes))),
+            Some(format!("at most {file_count} files in memory")),
+            Some(format!("at most {} kept for it by the controller", Amount::Bytes(*controller_bytes))),
+            Some(format!("at most {open_files} open files")),
+            calls.map(|count| format!("at most {count} external calls")),
+            calls_per_second.map(|count| format!("at most {count} external calls a second")),
+            sleep_time.map(|time| format!("at most {time:?} of sleep")),
+            longest_sleep.map(|time| format!("at most {time:?} of sleep at once")),
+            Some(format!("at most {start_time:?} until it starts")),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|limit| format!("limits: {limit}"))
+        .collect()
+    }
+}
+
 pub(crate) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }
@@ -123,4 +170,34 @@ fn maybe_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Resul
 
 fn signal<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(signal.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_that_is_set_is_told() {
+        let all = Limits {
+            memory_bytes: 3 << 20,
+            grace: Duration::from_millis(500),
+            calls_per_second: Some(7),
+            sleep_time: Some(Duration::from_secs(8)),
+            longest_sleep: Some(Duration::from_secs(9)),
+            output_bytes: Some(1500),
+            ..Limits::default()
+        };
+        // The grace and its signal have one line.
+        assert_eq!(all.lines().len(), 15, "{:#?}", all.lines());
+        for line in [
+            "limits: at most 3 MiB of memory",
+            "limits: a deadline after 60s",
+            "limits: SIGINT at the deadline, and the end 500ms later",
+            "limits: at most 1500 bytes of output",
+            "limits: at most 7 external calls a second",
+        ] {
+            assert!(all.lines().iter().any(|one| one == line), "{line} {:#?}", all.lines());
+        }
+        assert!(Limits::interactive().lines().iter().any(|line| line == "limits: no deadline"));
+    }
 }

@@ -4,9 +4,11 @@ use crate::limits::{Limits, seconds};
 use crate::words::printable;
 use crate::{Amount, LimitKind, Reached};
 use bellglass_image::Start;
+use bellglass_system::{Permission, Policy};
 use bellglass_wire::TrapKind;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a run ended.
@@ -81,6 +83,9 @@ pub struct Report {
     /// Which of them the run met, also where it could go on.
     #[serde(serialize_with = "names")]
     pub limits_met: Vec<LimitKind>,
+    /// What it was allowed.
+    #[serde(serialize_with = "lines")]
+    pub policy: Arc<Policy>,
     /// Calls that the policy refused, and why.
     pub refused: Vec<RefusedCall>,
     /// The image, as `name@version`.
@@ -114,8 +119,12 @@ pub struct Report {
     pub walls: Vec<Wall>,
 }
 
-/// A call that was refused with EPERM or EACCES: processes, the network and its
-/// names, and what only a superuser may.
+fn lines<S: Serializer>(policy: &Policy, serializer: S) -> Result<S::Ok, S::Error> {
+    policy.lines().serialize(serializer)
+}
+
+/// A call that was refused: for want of a permission, or with EPERM or EACCES, as what
+/// only a superuser may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RefusedCall {
@@ -125,6 +134,13 @@ pub struct RefusedCall {
     pub count: u64,
     /// Why, in a few words.
     pub reason: &'static str,
+    /// The permission that the policy would have to grant for it, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "permission")]
+    pub permission: Option<Permission>,
+}
+
+fn permission<S: Serializer>(permission: &Option<Permission>, serializer: S) -> Result<S::Ok, S::Error> {
+    permission.map(Permission::name).serialize(serializer)
 }
 
 /// How often a signature was called, and how long its answers took.

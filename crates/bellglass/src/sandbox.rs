@@ -5,7 +5,7 @@ use crate::ending::report;
 use crate::holder::{Control, Holder};
 use crate::monitor::Orders;
 use crate::watchdog::Watched;
-use crate::{Image, LimitKind, Limits, Report, Signal, Start, Stop, Wall};
+use crate::{Image, LimitKind, Limits, Policy, Report, Signal, Start, Stop, Wall};
 use bellglass_fork::FileSizeSignal;
 use bellglass_system::Waiter;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ const LEAST_LOOK: Duration = Duration::from_millis(2);
 
 /// One guest, ready to run. Dropping it ends it.
 pub struct Sandbox {
+    pub(crate) policy: Arc<Policy>,
     pub(crate) guest: Box<dyn Holder>,
     pub(crate) waiter: Waiter,
     pub(crate) image: Image,
@@ -38,6 +39,11 @@ impl Sandbox {
         Controls { waiter: self.waiter.clone(), control: self.guest.control() }
     }
 
+    /// What the run may do.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// What the operating system adds to the isolation of this guest, and what not;
     /// see [`walls`].
     pub fn walls(&self) -> Vec<Wall> {
@@ -51,7 +57,7 @@ impl Sandbox {
         // What is written for the guest, by this thread or those that it starts, may
         // meet `ulimit -f`: that is for the guest to hear of.
         let _kept = FileSizeSignal::keep_away();
-        let Self { guest, waiter, image, start, limits, time_from, set_up } = self;
+        let Self { guest, waiter, image, start, limits, time_from, set_up, .. } = self;
         let time_from = time_from.or_else(|| begun.checked_sub(set_up)).unwrap_or(begun);
         let warning = limits.timeout.and_then(|timeout| time_from.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));

@@ -2,7 +2,7 @@
 //! image yet, in this process and by the same answers as any run, and keeps of it what
 //! a snapshot is made of.
 
-use crate::monitor::{Answers, Orders, Routes, Unsupported};
+use crate::monitor::{Answers, Orders, Routes};
 use crate::thread::{Ended, ThreadGuest, ThreadTime};
 use crate::{Error, Limits, Outcome};
 use bellglass_engine::{Ending, EngineError, External, Interruption, Program, Settings, State};
@@ -93,7 +93,7 @@ impl Trial {
         let before = system.open_descriptors();
         let mut answers = Answers::new(system, waiter.clone(), limits);
         let signatures = Arc::clone(program.signatures());
-        answers.routes = Routes::new(signatures, BTreeMap::new(), Vec::new(), Unsupported::Errno);
+        answers.routes = Routes::new(signatures, BTreeMap::new(), Vec::new());
         let guest = ThreadGuest::new(program, answers, ThreadTime::default());
         let Ended { ending, answering, kept, .. } = guest.run_by(Orders { hooks, exports }, waiter, engine);
         let (end, kept) = match kept {

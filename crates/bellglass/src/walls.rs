@@ -3,6 +3,7 @@
 //! [`Report`](crate::Report) says which were up.
 
 use crate::{Error, Wall};
+use bellglass_system::Walls;
 
 /// The name of every wall that this version knows, in the order in which they go
 /// up.
@@ -45,18 +46,18 @@ pub fn purpose(name: &str) -> &'static str {
     }
 }
 
-/// Whether all of `required` are up.
+/// Whether all that the policy demands are up.
 ///
 /// # Errors
 /// [`Error::Wall`] with the first that is not.
-pub(crate) fn require(required: &[String], walls: &[Wall]) -> Result<(), Error> {
-    for name in required {
-        let reason = match walls.iter().find(|wall| wall.name == *name) {
+pub(crate) fn require(policy: &Walls, walls: &[Wall]) -> Result<(), Error> {
+    for name in policy.demanded() {
+        let reason = match walls.iter().find(|wall| wall.name == name) {
             Some(wall) if wall.active => continue,
             Some(wall) => wall.detail.clone(),
             None => format!("the walls of this cell are: {}", list(walls)),
         };
-        return Err(Error::Wall { wall: name.clone(), reason });
+        return Err(Error::Wall { wall: name.to_owned(), reason });
     }
     Ok(())
 }
@@ -77,10 +78,19 @@ mod tests {
             detail: detail.to_owned(),
         };
         let walls = [wall("landlock", false, "not switched on"), wall("descriptors", true, "")];
-        let required = |name: &str| require(&[name.to_owned()], &walls).map_err(|error| error.to_string());
+        let required = |name: &str| {
+            let mut policy = Walls::default();
+            policy.required.insert(name.to_owned());
+            require(&policy, &walls).map_err(|error| error.to_string())
+        };
         assert_eq!(required("descriptors"), Ok(()));
         assert!(required("landlock").is_err_and(|text| text.contains("not switched on")));
         assert!(required("moat").is_err_and(|text| text.contains("are: landlock, descriptors")));
+        let mut all_but_one = Walls::default();
+        all_but_one.required.extend(["landlock".to_owned(), "descriptors".to_owned()]);
+        assert!(require(&all_but_one, &walls).is_err());
+        all_but_one.waived.insert("landlock".to_owned());
+        assert!(require(&all_but_one, &walls).is_ok());
     }
 
     #[test]

@@ -175,6 +175,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WALL,...", value_delimiter = ',')]
     pub(crate) waive_walls: Vec<String>,
 
+    /// Print what the program may do and use, a line each, and do not run it
+    #[arg(long)]
+    pub(crate) explain: bool,
+
     /// Write a report of the run, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -302,6 +306,12 @@ impl Options {
             limits.filter = SystemCallFilter::Waived;
         }
         limits
+    }
+
+    /// The walls that it may do without. What is required by name stays so.
+    pub(crate) fn waived(&self) -> Vec<&str> {
+        let is_waived = |wall: &&str| names(&self.waive_walls, wall) && !names(&self.require_walls, wall);
+        walls::ALL.into_iter().filter(is_waived).collect()
     }
 }
 
@@ -558,7 +568,7 @@ pub(crate) fn parse(line: Vec<OsString>) -> Result<Arguments, clap::Error> {
     let mut arguments = Arguments::try_parse_from(own)?;
     if let Command::Run(run) | Command::Exec(run) = &mut arguments.command {
         run.payload = payload;
-        if run.payload == Payload::None {
+        if run.payload == Payload::None && !run.options.explain {
             let mut command = Arguments::command();
             let message = "nothing to run: name a program, or give -c CODE, -m MODULE or -";
             return Err(command.error(clap::error::ErrorKind::MissingRequiredArgument, message));

@@ -114,7 +114,11 @@ fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {
         (true, true) => (RED, DIM, PLAIN),
         (true, false) => ("", DIM, PLAIN),
     };
-    let note = if seen.supported { "" } else { " (not answered by anything)" };
+    let note = match seen.missing {
+        Some(permission) => format!(" (it needs the permission '{permission}')"),
+        None if seen.supported => String::new(),
+        None => " (not answered by anything)".to_owned(),
+    };
     format!(
         "{}({}) = {mark}{}{end}{note} {dim}<{:.6}>{end}\n",
         // The guest's module chose it.

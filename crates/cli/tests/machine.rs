@@ -183,12 +183,19 @@ fn what_the_policy_refuses_is_reported_by_name() {
     let reason = |name: &str| {
         let call =
             refused.iter().find(|call| call["signature"].as_str().is_some_and(|text| text.starts_with(name)));
-        call.map(|call| call["reason"].as_str().expect("a text").to_owned())
+        call.map(|call| (call["reason"].clone(), call["permission"].clone()))
     };
-    assert_eq!(reason("env.fork(").as_deref(), Some("no process can be started"), "{report}");
-    assert!(reason("env.socket(").is_some(), "{report}");
-    assert_eq!(reason("env.getaddrinfo(").as_deref(), Some("no name server may be asked"), "{report}");
+    let because = |reason: &str, permission: &str| Some((reason.into(), permission.into()));
+    assert_eq!(reason("env.fork("), because("no process can be started", "programs"), "{report}");
+    assert_eq!(reason("env.socket("), because("there is no network", "network"), "{report}");
+    assert_eq!(reason("env.getaddrinfo("), because("no name server may be asked", "network"), "{report}");
+    let policy = report["policy"].as_array().expect("lines");
+    assert!(policy.iter().any(|line| line == "programs: none, it starts no process"), "{report}");
     // Who watches the calls is told why at the end as well.
     let finished = place.code(&["--trace=calls.txt"], code).expect(1);
-    assert!(finished.err().contains("bellglass: the policy refused env.socket: "), "{}", finished.all());
+    let told = "bellglass: the policy refused env.socket, which needs the permission 'network': there is no network\n";
+    assert!(finished.err().contains(told), "{}", finished.all());
+    let trace = fs::read_to_string(place.work().join("calls.txt")).expect("a trace");
+    let fork = trace.lines().find(|line| line.starts_with("fork(")).expect("a line");
+    assert!(fork.contains("EPERM") && fork.contains("(it needs the permission 'programs')"), "{fork}");
 }

@@ -25,6 +25,8 @@ mod limits;
 mod bounds;
 // Signals, timers, the user, names and zones; what the policy refuses.
 mod machine;
+// What a run may do, as `--explain` prints it.
+mod explain;
 // A program that tries everything gets exceptions, and the host is untouched.
 mod isolation;
 // The same in threads, where it would break the command itself.

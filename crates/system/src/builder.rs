@@ -3,132 +3,25 @@
 use crate::clock::{Clock, RealClock};
 use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
-    Access, ArchiveDirectory, ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found,
-    Graft, Handles, Held, HostDirectory, HostFile, KernelFileSystem, KernelFiles, MemoryTree, OpenNumbers,
-    Overlay, PackDirectory, Place, Quota, compose, devices, file_system,
+    ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles, Held,
+    MemoryTree, OpenNumbers, PackDirectory, Place, Quota, compose, devices,
 };
 use crate::information::{Information, Texts};
 use crate::meter::{BESIDE_FILES, Meter};
+use crate::mount::Mount;
 use crate::object::Object;
+use crate::policy::{FileAccess, FileGrant, FileSource, Policy, Unsupported};
 use crate::posix::SavedTerminal;
 use crate::random::{HostRandom, Random};
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
-use crate::system::{Identity, MountLine, Shortage, Sleeps, Streams, System};
+use crate::system::{Identity, Shortage, Sleeps, Streams, System};
 use crate::{Errno, Waiter, pieces};
 use bellglass_pack::Pack;
+use bellglass_wire::Signature;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Something of the host, or a tree, at a path of the guest.
-pub struct Mount {
-    guest: Vec<u8>,
-    source: Source,
-    kernels: Kernels,
-}
-
-/// Whether what a mount shows may be the kernel's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kernels {
-    Refused,
-    Allowed,
-}
-
-enum Source {
-    Directory(PathBuf, Access),
-    OpenDirectory(std::fs::File, Access),
-    File(PathBuf),
-    Archive(PathBuf),
-    Bytes(Arc<[u8]>),
-    Tree(Arc<dyn Directory>),
-    Overlay(Box<Source>, Overlay),
-}
-
-impl std::fmt::Debug for Mount {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Mount").field("guest", &self.guest.escape_ascii().to_string()).finish()
-    }
-}
-
-impl Mount {
-    fn of(guest: impl Into<Vec<u8>>, source: Source) -> Self {
-        Self { guest: guest.into(), source, kernels: Kernels::Refused }
-    }
-
-    /// The host's directory `host` at the guest's path `guest`.
-    pub fn directory(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>, access: Access) -> Self {
-        Self::of(guest, Source::Directory(host.into(), access))
-    }
-
-    /// A directory of the host that is open already.
-    pub fn open_directory(directory: std::fs::File, guest: impl Into<Vec<u8>>, access: Access) -> Self {
-        Self::of(guest, Source::OpenDirectory(directory, access))
-    }
-
-    /// One file of the host, read-only: for instance the program.
-    pub fn file(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
-        Self::of(guest, Source::File(host.into()))
-    }
-
-    /// A zip, tar, tar.gz or tar.zst archive of the host as a read-only directory.
-    /// It is trusted with nothing: see [`ArchiveError`] for what is refused.
-    pub fn archive(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
-        Self::of(guest, Source::Archive(host.into()))
-    }
-
-    /// A read-only file with this content.
-    pub fn bytes(bytes: impl Into<Arc<[u8]>>, guest: impl Into<Vec<u8>>) -> Self {
-        Self::of(guest, Source::Bytes(bytes.into()))
-    }
-
-    /// A tree of the user's own: see [`Directory`].
-    pub fn tree(root: Arc<dyn Directory>, guest: impl Into<Vec<u8>>) -> Self {
-        Self::of(guest, Source::Tree(root))
-    }
-
-    /// The same directory with a writable layer in memory over it: the program
-    /// may change anything, and what lies beneath stays as it is. The second
-    /// value tells afterwards what was changed, and can write it.
-    ///
-    /// The mount must be a directory, an archive or a tree. Whether it was
-    /// read-only makes no difference to the program.
-    ///
-    /// ```
-    /// use bellglass_system::{Access, Mount};
-    ///
-    /// let (mount, overlay) = Mount::directory("src", "/src", Access::ReadOnly).overlay();
-    /// # drop((mount, overlay));
-    /// ```
-    pub fn overlay(self) -> (Self, Overlay) {
-        let overlay = Overlay::default();
-        let source = Source::Overlay(Box::new(self.source), overlay.clone());
-        (Self { source, ..self }, overlay)
-    }
-
-    /// Shows a directory or file also if it lies in a file system of the kernel's own,
-    /// such as proc or sysfs, which is refused otherwise. Other such file systems that
-    /// are mounted within it stay out of reach.
-    ///
-    /// **What these files tell, they tell of your process**: it is the controller that
-    /// reads them. `/proc/self/environ` and `/proc/self/mem` are its environment and its
-    /// memory, and with write access a program changes its code.
-    ///
-    /// ```
-    /// use bellglass_system::{Mount, System};
-    ///
-    /// let mount = || Mount::file("/proc/cpuinfo", "/processors");
-    /// assert!(System::builder().mount(mount()).build().is_err());
-    /// System::builder().mount(mount().allow_kernel_files()).build()?;
-    /// # Ok::<(), bellglass_system::SystemError>(())
-    /// ```
-    pub fn allow_kernel_files(self) -> Self {
-        Self { kernels: Kernels::Allowed, ..self }
-    }
-}
 
 /// Why a system could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -206,7 +99,8 @@ const ARGUMENT_BYTES: usize = 8 << 20;
 /// the guest: no argument, no variable, no file of the host.
 pub struct SystemBuilder {
     arguments: Vec<Vec<u8>>,
-    environment: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What is allowed, but for the trees, which are in `mounts`.
+    policy: Policy,
     working_directory: Option<Vec<u8>>,
     input: Input,
     output: Output,
@@ -232,7 +126,7 @@ impl System {
     pub fn builder() -> SystemBuilder {
         SystemBuilder {
             arguments: Vec::new(),
-            environment: BTreeMap::new(),
+            policy: Policy::default(),
             working_directory: None,
             input: Input::default(),
             output: Output::default(),
@@ -264,13 +158,58 @@ impl SystemBuilder {
 
     /// Sets an environment variable.
     pub fn environment(mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        self.environment.insert(key.into(), value.into());
+        self.policy.environment.insert(key.into(), value.into());
         self
     }
 
     /// The environment variables that were set until now.
     pub fn variables(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
-        &self.environment
+        &self.policy.environment
+    }
+
+    /// Says that calls of this signature are answered by a handler of the user's, whom
+    /// the system will not be asked for them.
+    pub fn host_function(mut self, signature: Signature) -> Self {
+        self.policy.host_functions.insert(signature);
+        self
+    }
+
+    /// What becomes of a call that nothing answers; ENOSYS if not set.
+    pub fn unsupported(mut self, unsupported: Unsupported) -> Self {
+        self.policy.unsupported = unsupported;
+        self
+    }
+
+    /// Adds walls without which the run does not begin, by name. Who holds the guest
+    /// sees to it.
+    pub fn require_walls<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.policy.walls.required.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds walls without which the run begins all the same, by name.
+    pub fn waive_walls<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.policy.walls.waived.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// What the run may do, as it was said until now.
+    pub fn policy(&self) -> Policy {
+        use FileAccess::{ReadOnly, ReadWrite};
+        let mut policy = self.policy.clone();
+        // As the tree is put together: see `tree`.
+        policy.files = vec![
+            FileGrant::own(b"/", FileSource::Image, ReadOnly),
+            FileGrant::own(b"/tmp", FileSource::Memory, ReadWrite),
+            FileGrant::own(self.identity.home.as_bytes(), FileSource::Memory, ReadWrite),
+            FileGrant::own(b"/dev", FileSource::Devices, ReadOnly),
+            FileGrant::own(b"/proc", FileSource::Processes, ReadOnly),
+        ];
+        policy.files.extend(self.mounts.iter().map(Mount::grant));
+        if let Some(path) = &self.working_directory {
+            policy.environment.insert(b"PWD".to_vec(), path.clone());
+        }
+        policy
     }
 
     /// The working directory, which the guest finds in `PWD`.
@@ -396,15 +335,12 @@ impl SystemBuilder {
     /// # Errors
     /// [`SystemError`].
     pub fn build(mut self) -> Result<System, SystemError> {
-        if let Some(path) = &self.working_directory {
-            self.environment.insert(b"PWD".to_vec(), path.clone());
-        }
+        let policy = Arc::new(self.policy());
         let working_directory = self.working_directory.take().unwrap_or_else(|| b"/".to_vec());
         let environment: Vec<Vec<u8>> =
-            self.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
+            policy.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
         check_strings(&self.arguments, &environment)?;
         let numbers = OpenNumbers::default();
-        let mounts = self.mount_lines();
         let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
         let meter = Arc::new(Meter::new(limit));
         let root = match self.set_up_for.take() {
@@ -453,7 +389,8 @@ impl SystemBuilder {
             terminal: SavedTerminal::default(),
             memory_limit: self.memory_limit,
             memory_bytes: 0,
-            mounts,
+            policy,
+            missing: None,
             budget,
             meter,
             sleeps: self.sleeps,
@@ -501,43 +438,10 @@ impl SystemBuilder {
         }
         let held = Held { handles: Handles::new(), meter: Arc::clone(meter) };
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
-            let Mount { guest, source, kernels } = mount;
-            let opening =
-                Opening { device, guest: &guest, kernels, held: &held, quota: &quota, clock: &self.clock };
-            let graft = opening.open(source).map_err(|error| match error {
-                OpenError::System(error) => error,
-                OpenError::Errno(errno) => {
-                    SystemError::Mount { path: guest.escape_ascii().to_string(), errno }
-                }
-            })?;
+            let (guest, graft) = mount.open(device, &held, &quota, &self.clock)?;
             put(&mut grafts, &guest, graft)?;
         }
         compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
-    }
-
-    /// What is mounted where, as the tree is put together below.
-    fn mount_lines(&self) -> Vec<MountLine> {
-        let line = |path: &[u8], kind, writable| MountLine { path: path.to_vec(), kind, writable };
-        let mut lines = vec![
-            line(b"/", "image", false),
-            line(b"/tmp", "tmpfs", true),
-            line(self.identity.home.as_bytes(), "tmpfs", true),
-            line(b"/dev", "devtmpfs", false),
-            line(b"/proc", "proc", false),
-        ];
-        for Mount { guest, source, .. } in &self.mounts {
-            let (kind, writable) = match source {
-                Source::Directory(_, access) | Source::OpenDirectory(_, access) => {
-                    ("host", *access == Access::ReadWrite)
-                }
-                Source::File(_) | Source::Bytes(_) => ("file", false),
-                Source::Archive(_) => ("archive", false),
-                Source::Tree(_) => ("tree", true),
-                Source::Overlay(..) => ("overlay", true),
-            };
-            lines.push(line(guest, kind, writable));
-        }
-        lines
     }
 
     /// The files in /etc that programs read, saying what is so.
@@ -610,119 +514,6 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
     }
     level.insert(last.to_vec(), graft);
     Ok(())
-}
-
-/// What a mount is opened with.
-struct Opening<'a> {
-    device: u64,
-    guest: &'a [u8],
-    kernels: Kernels,
-    /// What grows with what the guest does is taken from this.
-    held: &'a Held,
-    quota: &'a Arc<Quota>,
-    clock: &'a Arc<dyn Clock>,
-}
-
-/// An error that names what it is about, or one of which the caller knows that.
-enum OpenError {
-    System(SystemError),
-    Errno(Errno),
-}
-
-impl From<SystemError> for OpenError {
-    fn from(error: SystemError) -> Self {
-        Self::System(error)
-    }
-}
-
-impl Opening<'_> {
-    fn host(&self, directory: std::fs::File, access: Access, files: KernelFiles) -> Result<Graft, OpenError> {
-        let opened = HostDirectory::new(directory.into(), access, self.device, files, self.held.clone());
-        Ok(Graft::Tree(Arc::new(opened.map_err(OpenError::Errno)?), BTreeMap::new()))
-    }
-
-    /// What of the kernel's own the mount may show, if its root lies in `found`.
-    fn kernel_files(&self, path: &Path, found: Option<KernelFileSystem>) -> Result<KernelFiles, SystemError> {
-        match (found, self.kernels) {
-            (None, _) => Ok(KernelFiles::Refused),
-            (Some(own), Kernels::Allowed) => Ok(KernelFiles::Of(own)),
-            (Some(own), Kernels::Refused) => {
-                Err(SystemError::KernelFiles { path: path.to_owned(), kind: own.name })
-            }
-        }
-    }
-
-    /// Opens what `path` leads to, if it is of the wanted kind.
-    fn open_host(
-        &self,
-        path: &Path,
-        wanted: rustix::fs::FileType,
-    ) -> Result<(std::fs::File, KernelFiles), SystemError> {
-        use rustix::fs::{FileType, Mode, OFlags};
-        let failed = |source: std::io::Error| SystemError::Host { path: path.to_owned(), source };
-        let opened = |flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
-        let look = |file: &OwnedFd| {
-            let kind = FileType::from_raw_mode(
-                rustix::fs::fstat(file).map_err(|errno| failed(errno.into()))?.st_mode,
-            );
-            let found = file_system(file.as_fd()).map_err(|errno| failed(std::io::Error::other(errno)))?;
-            let files = self.kernel_files(path, found)?;
-            match kind {
-                kind if kind == wanted => Ok(files),
-                FileType::RegularFile => Err(failed(std::io::ErrorKind::NotADirectory.into())),
-                FileType::Directory => Err(failed(std::io::ErrorKind::IsADirectory.into())),
-                _ => Err(failed(std::io::Error::other("it is neither a file nor a directory"))),
-            }
-        };
-        // First only named: to open a FIFO would wait for its other end, and to open a
-        // file of the kernel's own may do anything.
-        look(&opened(OFlags::PATH).map_err(|errno| failed(errno.into()))?)?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = opened(flags).map_err(|errno| failed(errno.into()))?;
-        let files = look(&file)?;
-        Ok((file.into(), files))
-    }
-
-    fn open(&self, source: Source) -> Result<Graft, OpenError> {
-        use rustix::fs::FileType::{Directory, RegularFile};
-        Ok(match source {
-            Source::Directory(path, access) => {
-                let (file, files) = self.open_host(&path, Directory)?;
-                self.host(file, access, files)?
-            }
-            Source::OpenDirectory(file, access) => {
-                let found = file_system(file.as_fd()).map_err(OpenError::Errno)?;
-                let files = self.kernel_files(Path::new(OsStr::from_bytes(self.guest)), found)?;
-                self.host(file, access, files)?
-            }
-            Source::File(path) => {
-                let (file, _) = self.open_host(&path, RegularFile)?;
-                Graft::File(Arc::new(HostFile::new(file, self.device, 1)))
-            }
-            Source::Archive(path) => {
-                let (file, _) = self.open_host(&path, RegularFile)?;
-                let root = ArchiveDirectory::open(file, self.device, self.held.clone())
-                    .map_err(|reason| SystemError::Archive { path, reason })?;
-                Graft::Tree(Arc::new(root), BTreeMap::new())
-            }
-            Source::Bytes(bytes) => Graft::File(Arc::new(BytesFile::new(bytes, self.device, 1))),
-            Source::Tree(root) => Graft::Tree(root, BTreeMap::new()),
-            Source::Overlay(below, overlay) => {
-                let below = match *below {
-                    // Only the one who applies the changes may write.
-                    Source::Directory(path, _) => Source::Directory(path, Access::ReadOnly),
-                    Source::OpenDirectory(file, _) => Source::OpenDirectory(file, Access::ReadOnly),
-                    other => other,
-                };
-                let Graft::Tree(below, _) = self.open(below)? else {
-                    return Err(OpenError::Errno(Errno::NOTDIR));
-                };
-                let (quota, clock) = (Arc::clone(self.quota), Arc::clone(self.clock));
-                let root = overlay.mount(below, quota, self.device, clock).map_err(OpenError::Errno)?;
-                Graft::Tree(root, BTreeMap::new())
-            }
-        })
-    }
 }
 
 /// Makes a directory and its parents in a fresh tree.

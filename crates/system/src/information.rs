@@ -3,7 +3,7 @@
 
 use crate::files::{BytesFile, Device, File};
 use crate::meter::Charge;
-use crate::{Errno, System};
+use crate::{Errno, FileAccess, FileGrant, FileSource, System};
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -315,28 +315,45 @@ fn escape(path: &[u8]) -> Vec<u8> {
     text
 }
 
-fn mode(writable: bool) -> &'static str {
-    if writable { "rw" } else { "ro" }
+/// A tree's kind and mode, as the list of mounts has them.
+fn kind_and_mode(grant: &FileGrant) -> (&'static str, &'static str) {
+    let kind = match (grant.access, &grant.source) {
+        (FileAccess::Overlay, _) => "overlay",
+        (_, FileSource::Image) => "image",
+        (_, FileSource::Memory) => "tmpfs",
+        (_, FileSource::Devices) => "devtmpfs",
+        (_, FileSource::Processes) => "proc",
+        (_, FileSource::HostDirectory(_) | FileSource::OpenDirectory) => "host",
+        (_, FileSource::HostFile(_) | FileSource::Bytes) => "file",
+        (_, FileSource::Archive(_)) => "archive",
+        (_, FileSource::Tree) => "tree",
+    };
+    let mode = match grant.access {
+        FileAccess::ReadOnly => "ro",
+        FileAccess::ReadWrite | FileAccess::Overlay | FileAccess::Own => "rw",
+    };
+    (kind, mode)
 }
 
 fn mounts(system: &System) -> Vec<u8> {
     let mut text = Vec::new();
-    for mount in &system.mounts {
-        text.extend(mount.kind.as_bytes());
+    for grant in &system.policy.files {
+        let (kind, mode) = kind_and_mode(grant);
+        text.extend(kind.as_bytes());
         text.push(b' ');
-        text.extend(escape(&mount.path));
-        text.extend(format!(" {} {} 0 0\n", mount.kind, mode(mount.writable)).into_bytes());
+        text.extend(escape(&grant.path));
+        text.extend(format!(" {kind} {mode} 0 0\n").into_bytes());
     }
     text
 }
 
 fn mount_details(system: &System) -> Vec<u8> {
     let mut text = Vec::new();
-    for (mount, number) in system.mounts.iter().zip(1..) {
+    for (grant, number) in system.policy.files.iter().zip(1..) {
         let parent = u32::from(number > 1);
         text.extend(format!("{number} {parent} 0:{number} / ").into_bytes());
-        text.extend(escape(&mount.path));
-        let (kind, mode) = (mount.kind, mode(mount.writable));
+        text.extend(escape(&grant.path));
+        let (kind, mode) = kind_and_mode(grant);
         text.extend(format!(" {mode} - {kind} {kind} {mode}\n").into_bytes());
     }
     text

@@ -41,9 +41,11 @@ mod guest;
 mod information;
 mod limit;
 mod meter;
+mod mount;
 mod object;
 mod pieces;
 mod pipe;
+mod policy;
 mod posix;
 mod random;
 mod results;
@@ -60,7 +62,7 @@ mod wait;
 mod waiter;
 mod wasi;
 
-pub use builder::{Mount, SystemBuilder, SystemError};
+pub use builder::{SystemBuilder, SystemError};
 pub use call::{Answer, Call, Fault, Handler, Memory, MemoryError, Stop, read_text_in_steps};
 pub use clock::{Clock, FixedClock, RealClock, Sleep};
 pub use errno::Errno;
@@ -69,7 +71,12 @@ pub use guest::CALL_BYTES;
 pub use information::Information;
 pub use limit::{Amount, LimitKind, Reached};
 pub use meter::{Charge, Meter};
+pub use mount::Mount;
 pub use pieces::go_on;
+pub use policy::{
+    FileAccess, FileGrant, FileSource, KernelAccess, Network, Permission, Policy, Programs, Unsupported,
+    Walls,
+};
 pub use posix::layout;
 pub use random::{HostRandom, Random, SeededRandom};
 pub use results::Results;

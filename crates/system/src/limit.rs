@@ -152,7 +152,14 @@ impl fmt::Display for Reached {
 impl fmt::Display for Amount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bytes(bytes) => write!(formatter, "{bytes} bytes"),
+            Self::Bytes(bytes) => {
+                let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+                let whole = |(shift, _): &(u32, &str)| *bytes > 0 && bytes.is_multiple_of(1 << shift);
+                match units.into_iter().find(whole) {
+                    Some((shift, unit)) => write!(formatter, "{} {unit}", bytes >> shift),
+                    None => write!(formatter, "{bytes} bytes"),
+                }
+            }
             Self::Count(count) => write!(formatter, "{count}"),
             Self::Time(time) => write!(formatter, "{time:?}"),
         }
@@ -179,6 +186,7 @@ mod tests {
     #[test]
     fn a_limit_is_said_in_its_unit() {
         assert_eq!(LimitKind::Output.at(9).to_string(), "the program wrote more than 9 bytes");
+        assert_eq!(LimitKind::Output.at(3 << 20).to_string(), "the program wrote more than 3 MiB");
         assert_eq!(
             LimitKind::Timeout.after(Duration::from_millis(500)).to_string(),
             "the program took longer than 500ms"

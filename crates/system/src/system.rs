@@ -6,11 +6,13 @@ use crate::files::{Device, Directory, Place};
 use crate::information::Texts;
 use crate::meter::Meter;
 use crate::object::{Object, Position};
+use crate::policy::{Permission, Policy, Unsupported};
 use crate::posix::SavedTerminal;
 use crate::random::Random;
 use crate::stdio::{Budget, InputStream, OutputStream, Terminal};
 use crate::table::{self, Ending, Row, Support};
 use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
+use bellglass_wire::Signature;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +35,10 @@ pub struct System {
     pub(crate) memory_limit: Option<u64>,
     /// Bytes of the guest's memory at its last call.
     pub(crate) memory_bytes: u64,
-    /// What is mounted where, for /proc to tell.
-    pub(crate) mounts: Vec<MountLine>,
+    /// What the run may do.
+    pub(crate) policy: Arc<Policy>,
+    /// The permission that the last call lacked: see [`System::lacks`].
+    pub(crate) missing: Option<Permission>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) sleeps: Sleeps,
@@ -98,13 +102,6 @@ pub(crate) struct Streams {
     pub error: Arc<OutputStream>,
 }
 
-/// A mount, as /proc tells of it.
-pub(crate) struct MountLine {
-    pub path: Vec<u8>,
-    pub kind: &'static str,
-    pub writable: bool,
-}
-
 /// Who the guest's program is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -161,7 +158,17 @@ impl System {
     pub fn answer(&mut self, call: &mut Call<'_>) -> Result<Answer, Ending> {
         match table::lookup(call.signature) {
             Some(row) => self.answer_row(row, call),
-            None => Ok(table::refuse(call.signature, Errno::NOSYS)),
+            None => table::settle(call.signature, Err(self.unsupported(call.signature))),
+        }
+    }
+
+    /// What becomes of a call that nothing answers.
+    pub fn unsupported(&self, signature: &Signature) -> Fault {
+        match self.policy.unsupported {
+            Unsupported::Errno => Errno::NOSYS.into(),
+            Unsupported::Stop => {
+                Stop::Refused { reason: format!("nothing answers the call {signature}") }.into()
+            }
         }
     }
 
@@ -173,7 +180,10 @@ impl System {
         self.memory_bytes = call.memory.size();
         let result = match row.support {
             Support::Refused(errno) => Err(errno.into()),
-            Support::Full | Support::Partial => {
+            Support::Needs(permission, errno) if !self.policy.grants(permission) => {
+                Err(self.lacks(permission, errno))
+            }
+            Support::Full | Support::Partial | Support::Needs(..) => {
                 let (result, stop) = pieces::work_for(call.waiter, || (row.handler)(self, call));
                 // Whatever became of the call, the run must end.
                 stop.map_or(result, |stop| Err(stop.into()))
@@ -186,6 +196,24 @@ impl System {
             _ => {}
         }
         table::settle(call.signature, result)
+    }
+
+    /// What the run may do.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// How a call fails whose permission the policy does not grant. Which that was is
+    /// kept, for the trace and the report to say.
+    pub(crate) fn lacks(&mut self, permission: Permission, errno: Errno) -> Fault {
+        self.missing = Some(permission);
+        errno.into()
+    }
+
+    /// The permission that was missing in the call that was answered last, if it was
+    /// refused for that.
+    pub fn take_missing(&mut self) -> Option<Permission> {
+        self.missing.take()
     }
 
     /// How many descriptors the guest has open.

@@ -1,7 +1,7 @@
 //! The table of calls: one row a call, from which come the dispatch, the views,
 //! what a trace prints and the documentation.
 
-use crate::{Answer, Call, Errno, Fault, MemoryError, Stop, System};
+use crate::{Answer, Call, Errno, Fault, MemoryError, Permission, Stop, System};
 use bellglass_wire::{Signature, ValueType, View};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,8 +26,12 @@ pub enum Support {
     Full,
     /// Some of it; the row's note says what not.
     Partial,
-    /// It always fails; the row's note says why.
+    /// It fails whatever is allowed, as on a machine that has no such thing; the row's
+    /// note says why.
     Refused(Errno),
+    /// It fails in this way unless the policy grants the permission. The row's note
+    /// says what is not there without it.
+    Needs(Permission, Errno),
 }
 
 /// What a parameter means: for a trace, and for people.

@@ -11,7 +11,7 @@ mod routes;
 pub(crate) use answers::Answers;
 pub(crate) use answers::{Closed, Reply};
 pub(crate) use routes::{Handle, Observe, Routes};
-pub use routes::{Next, Observation, Unsupported};
+pub use routes::{Next, Observation};
 
 use crate::report::{Outcome, Wall};
 use crate::words::printable;

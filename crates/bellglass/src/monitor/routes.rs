@@ -2,7 +2,9 @@
 //! system's, and the count of it all.
 
 use crate::report::{CallCount, RefusedCall};
-use bellglass_system::{Answer, Call, Ending, Errno, Fault, MemoryError, Row, Stop, System, lookup, settle};
+use bellglass_system::{
+    Answer, Call, Ending, Errno, Fault, MemoryError, Permission, Row, System, lookup, settle,
+};
 use bellglass_wire::{Signature, View};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -16,16 +18,6 @@ pub(crate) type Handle = Box<dyn FnMut(&mut Call<'_>, Next<'_>) -> Result<Answer
 /// Sees each call after it is answered.
 pub(crate) type Observe = Box<dyn FnMut(&mut Observation<'_, '_>) + Send>;
 
-/// What happens to a call that nothing answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unsupported {
-    /// The guest gets ENOSYS and goes on.
-    #[default]
-    Errno,
-    /// The run ends, as refused.
-    Stop,
-}
-
 /// A call with its answer, as an observer sees it.
 pub struct Observation<'a, 'b> {
     /// The call; its memory still holds the arguments as they were given, and
@@ -37,6 +29,8 @@ pub struct Observation<'a, 'b> {
     pub elapsed: Duration,
     /// Whether anything answers calls of this signature.
     pub supported: bool,
+    /// The permission for want of which the virtual system refused it.
+    pub missing: Option<Permission>,
 }
 
 /// What would answer a call if the handler that holds this did not exist.
@@ -44,7 +38,6 @@ pub struct Next<'a> {
     inner: &'a mut [Handle],
     row: Option<&'static Row>,
     system: &'a mut System,
-    unsupported: Unsupported,
 }
 
 impl Next<'_> {
@@ -54,16 +47,12 @@ impl Next<'_> {
     /// The fault that they answer with.
     pub fn answer(self, call: &mut Call<'_>) -> Result<Answer, Fault> {
         let Some((outermost, inner)) = self.inner.split_last_mut() else {
-            return match (self.row, self.unsupported) {
-                (Some(row), _) => self.system.answer_row(row, call).map_err(fault),
-                (None, Unsupported::Errno) => Err(Fault::Errno(Errno::NOSYS)),
-                (None, Unsupported::Stop) => {
-                    Err(Stop::Refused { reason: format!("nothing answers the call {}", call.signature) }
-                        .into())
-                }
+            return match self.row {
+                Some(row) => self.system.answer_row(row, call).map_err(fault),
+                None => Err(self.system.unsupported(call.signature)),
             };
         };
-        let next = Next { inner, row: self.row, system: self.system, unsupported: self.unsupported };
+        let next = Next { inner, row: self.row, system: self.system };
         outermost(call, next)
     }
 }
@@ -82,9 +71,10 @@ pub(crate) struct Answerer {
     /// functions that it could.
     row: OnceCell<Option<&'static Row>>,
     handlers: Vec<Handle>,
-    unsupported: Unsupported,
     count: u64,
     refused: u64,
+    /// The permission that was missing when it was refused last.
+    missing: Option<Permission>,
     time: Duration,
 }
 
@@ -110,18 +100,23 @@ impl Answerer {
     ) -> Result<Answer, Ending> {
         let supported = self.is_there(call.signature);
         let row = self.row(call.signature);
-        let next = Next { inner: &mut self.handlers, row, system, unsupported: self.unsupported };
+        let next = Next { inner: &mut self.handlers, row, system };
         let outcome = next.answer(call);
         let elapsed = begun.elapsed();
         self.count += 1;
-        if let Ok(Answer::Return { errno: Some(Errno::PERM | Errno::ACCES), .. }) = &outcome
-            && self.handlers.is_empty()
-        {
+        // A handler of the user's may have answered what the system had refused.
+        let missing = system.take_missing().filter(|_| self.handlers.is_empty());
+        let is_refusal = matches!(
+            outcome,
+            Ok(Answer::Return { errno: Some(Errno::PERM | Errno::ACCES), .. }) if self.handlers.is_empty()
+        );
+        if is_refusal || missing.is_some() {
             self.refused += 1;
+            self.missing = missing;
         }
         self.time += elapsed;
         for observe in observers {
-            observe(&mut Observation { call, outcome: &outcome, elapsed, supported });
+            observe(&mut Observation { call, outcome: &outcome, elapsed, supported, missing });
         }
         settle(call.signature, outcome)
     }
@@ -141,14 +136,13 @@ impl Routes {
         signatures: Arc<[Signature]>,
         mut handlers: BTreeMap<Signature, Vec<Handle>>,
         observers: Vec<Observe>,
-        unsupported: Unsupported,
     ) -> Self {
         let answerer = |signature: &Signature| Answerer {
             row: OnceCell::new(),
             handlers: handlers.remove(signature).unwrap_or_default(),
-            unsupported,
             count: 0,
             refused: 0,
+            missing: None,
             time: Duration::ZERO,
         };
         let answerers = signatures.iter().map(answerer).collect();
@@ -196,8 +190,8 @@ impl Routes {
     pub(crate) fn refused(&self) -> Vec<RefusedCall> {
         let refused = |(signature, answerer): (&Signature, &Answerer)| {
             let (count, row) = (answerer.refused, answerer.row.get().copied().flatten());
-            let reason = row.map_or("", |row| row.note);
-            (count > 0).then(|| RefusedCall { signature: signature.to_string(), count, reason })
+            let (reason, permission) = (row.map_or("", |row| row.note), answerer.missing);
+            (count > 0).then(|| RefusedCall { signature: signature.to_string(), count, reason, permission })
         };
         self.iter().filter_map(refused).collect()
     }

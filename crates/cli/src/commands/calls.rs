@@ -18,6 +18,9 @@ pub(crate) fn calls(image: &str) -> anyhow::Result<u8> {
             Some((Support::Full, _)) => "answered".to_owned(),
             Some((Support::Partial, note)) => format!("answered in part: {note}"),
             Some((Support::Refused(errno), note)) => format!("refused with {}: {note}", errno.name()),
+            Some((Support::Needs(permission, errno), note)) => {
+                format!("refused with {} without the permission '{permission}': {note}", errno.name())
+            }
             None => "unknown: the guest gets ENOSYS".to_owned(),
         };
         out.line(format_args!("{:width$}  {how}", signature.to_string()))?;

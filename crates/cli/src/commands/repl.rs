@@ -2,7 +2,7 @@
 
 use crate::arguments::ReplArguments;
 use crate::changes::Keys;
-use crate::commands::run::{build, finish, sandbox};
+use crate::commands::run::{build, explain, finish, sandbox};
 use crate::program::View;
 use crate::prompt::{EditedLines, PromptOutput, Session};
 use crate::signals::Again;
@@ -20,6 +20,9 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     // one works on lines, which is what an editor on this side gives.
     let (builder, overlays) = sandbox(options, &view)?;
     let builder = builder.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
+    if options.explain {
+        return explain(&builder, options);
+    }
     if !stdin().is_terminal() {
         let builder = builder.stdin(Input::Inherit).stdout(Output::Inherit).stderr(Output::Inherit);
         let sandbox = build(builder, options)?;

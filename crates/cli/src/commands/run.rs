@@ -1,11 +1,11 @@
 //! `bellglass run`
 
-use crate::arguments::{Options, Payload, RunArguments, User, WhenUnsupported, Where};
+use crate::arguments::{LimitSet, Options, Payload, RunArguments, User, WhenUnsupported, Where};
 use crate::changes::{Keys, Overlaid, Settled};
 use crate::exit::{code_of, sentence_of};
 use crate::patience::{self, Late};
 use crate::program::View;
-use crate::say::{self, say};
+use crate::say::{self, Lines, say};
 use crate::signals::Again;
 use crate::{changes, commands, signals, terminal, trace};
 use anyhow::Context;
@@ -65,10 +65,26 @@ fn raise_open_files() {
 
 /// Runs what was built to its end.
 pub(crate) fn start(builder: SandboxBuilder, options: &Options, overlays: &[Overlaid]) -> anyhow::Result<u8> {
+    if options.explain {
+        return explain(&builder, options);
+    }
     let sandbox = build(builder, options)?;
     signals::pass_on(sandbox.controls(), Again::End).context("cannot listen for Ctrl-C")?;
     terminal::lend();
     finish(sandbox.run(), options, overlays, || Keys::Ours)
+}
+
+/// Prints what the program may do and use.
+pub(crate) fn explain(builder: &SandboxBuilder, options: &Options) -> anyhow::Result<u8> {
+    let mut out = Lines::new();
+    for line in builder.explain() {
+        out.line(format_args!("{line}"))?;
+    }
+    if options.apply {
+        out.line(format_args!("afterwards: what it has changed in overlays is written to the host"))?;
+    }
+    out.end()?;
+    Ok(0)
 }
 
 /// Gets the sandbox ready, and says which walls are wanted and not up.
@@ -125,9 +141,10 @@ pub(crate) fn sandbox_of(
             name => builder.require_walls([name]),
         };
     }
-    if options.wants(walls::FILTER) {
+    if options.limits.base == LimitSet::Service && options.isolation == Where::Process {
         builder = builder.require_walls([walls::FILTER]);
     }
+    builder = builder.waive_walls(options.waived());
     for mount in mounts {
         builder = builder.mount(mount);
     }
@@ -141,7 +158,7 @@ pub(crate) fn sandbox_of(
             },
         };
     }
-    if let Some(target) = &options.trace {
+    if let (Some(target), false) = (&options.trace, options.explain) {
         builder = builder.observe(trace::printer(target.as_deref())?);
     }
     Ok((builder, overlays))
@@ -196,9 +213,14 @@ fn hint(report: &Report, options: &Options) {
     if !failed || !(std::io::stderr().is_terminal() || options.trace.is_some()) {
         return;
     }
-    for RefusedCall { signature, reason, .. } in &report.refused {
+    for RefusedCall { signature, reason, permission, .. } in &report.refused {
         let name = signature.split('(').next().unwrap_or(signature);
-        say!("the policy refused {name}: {reason}");
+        match permission {
+            Some(permission) => {
+                say!("the policy refused {name}, which needs the permission '{permission}': {reason}");
+            }
+            None => say!("the policy refused {name}: {reason}"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{layout, ok, same_or, unsigned};
 use crate::wait::wait_for_ever;
 use crate::waiter::Timer;
-use crate::{Answer, Call, Errno, Fault, Signal, System};
+use crate::{Answer, Call, Errno, Fault, Permission, Programs, Signal, System};
 use std::time::{Duration, Instant};
 
 const SIGNALS: u32 = 64;
@@ -55,8 +55,13 @@ pub(super) fn pause(_system: &mut System, call: &mut Call<'_>) -> Result<Answer,
 }
 
 /// No shell, says 0 for a null pointer; EPERM for a command.
-pub(super) fn system(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    if call.u32(0) == 0 { ok(0) } else { Err(Errno::PERM.into()) }
+pub(super) fn system(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    if call.u32(0) == 0 {
+        return ok(0);
+    }
+    match system.policy.programs {
+        Programs::Nothing => Err(system.lacks(Permission::Programs, Errno::PERM)),
+    }
 }
 
 /// Sets the alarm clock, and tells how many seconds were left of the one before.

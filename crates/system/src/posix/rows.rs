@@ -3,10 +3,11 @@
 use super::layout::{LIMIT, MESSAGE, Structure, TERMINAL, TIMER};
 use super::{descriptor, identity, path, process, resource, socket, terminal};
 use crate::table::{Family, Kind::*, Parameter, Row, Support};
-use crate::{Answer, Call, Errno, Fault, System};
+use crate::{Answer, Call, Errno, Fault, Permission, System};
 use bellglass_wire::View;
 
-/// Stands in the rows of calls that are refused before a handler is asked.
+/// Stands in the rows of calls that no handler is asked for: those that are refused, and
+/// those of a permission that no policy can grant yet.
 fn refused(_system: &mut System, _call: &mut Call<'_>) -> std::result::Result<Answer, Fault> {
     Err(Errno::NOSYS.into())
 }
@@ -38,7 +39,10 @@ const TEXT_1: &[View] = &[View::Cstr { pointer: 1 }];
 const FULL: Support = Support::Full;
 const PARTIAL: Support = Support::Partial;
 const DENIED: Support = Support::Refused(Errno::PERM);
-const FORBIDDEN: Support = Support::Refused(Errno::ACCES);
+const PROGRAMS: Support = Support::Needs(Permission::Programs, Errno::PERM);
+const fn network(errno: Errno) -> Support {
+    Support::Needs(Permission::Network, errno)
+}
 const ABSENT: Support = Support::Refused(Errno::NOSYS);
 const CHILDLESS: Support = Support::Refused(Errno::CHILD);
 const NO_TERMINAL: Support = Support::Refused(Errno::NOTTY);
@@ -76,14 +80,14 @@ pub(crate) const ROWS: &[Row] = rows! {
     shm_unlink(name: Text) "(i)i" Libc TEXT_0, ABSENT, "there is no other process to share memory with", refused;
 
     // Processes.
-    execv(path: Text, argv: Pointer) "(ii)i" Libc TEXT_0, DENIED, "no process can be started", refused;
-    execve(path: Text, argv: Pointer, envp: Pointer) "(iii)i" Libc TEXT_0, DENIED, "no process can be started", refused;
-    execvp(file: Text, argv: Pointer) "(ii)i" Libc TEXT_0, DENIED, "no process can be started", refused;
-    fexecve(fd: Descriptor, argv: Pointer, envp: Pointer) "(iii)i" Libc NONE, DENIED, "no process can be started", refused;
-    fork() "()i" Libc NONE, DENIED, "no process can be started", refused;
-    vfork() "()i" Libc NONE, DENIED, "no process can be started", refused;
+    execv(path: Text, argv: Pointer) "(ii)i" Libc TEXT_0, PROGRAMS, "no process can be started", refused;
+    execve(path: Text, argv: Pointer, envp: Pointer) "(iii)i" Libc TEXT_0, PROGRAMS, "no process can be started", refused;
+    execvp(file: Text, argv: Pointer) "(ii)i" Libc TEXT_0, PROGRAMS, "no process can be started", refused;
+    fexecve(fd: Descriptor, argv: Pointer, envp: Pointer) "(iii)i" Libc NONE, PROGRAMS, "no process can be started", refused;
+    fork() "()i" Libc NONE, PROGRAMS, "no process can be started", refused;
+    vfork() "()i" Libc NONE, PROGRAMS, "no process can be started", refused;
     system(command: Text) "(i)i" Libc TEXT_0, PARTIAL, "it says that there is no shell", process::system;
-    popen(command: Text, mode: Text) "(ii)i" Libc TEXT_0, DENIED, "no process can be started", refused;
+    popen(command: Text, mode: Text) "(ii)i" Libc TEXT_0, PROGRAMS, "no process can be started", refused;
     pclose(fd: Descriptor) "(i)i" Libc NONE, CHILDLESS, "there are no children", refused;
     wait(status: Result) "(i)i" Libc NONE, CHILDLESS, "there are no children", refused;
     wait3(status: Result, options: Flags, usage: Result) "(iii)i" Libc NONE, CHILDLESS, "there are no children", refused;
@@ -153,13 +157,13 @@ pub(crate) const ROWS: &[Row] = rows! {
     tcgetsid(fd: Descriptor) "(i)i" Libc NONE, FULL, "", terminal::tcgetpgrp;
     tcsetpgrp(fd: Descriptor, pgrp: Signed) "(ii)i" Libc NONE, FULL, "", terminal::tcsetpgrp;
     ttyname_r(fd: Descriptor, name: Result, len: Size) "(iii)i" ErrorNumber NONE, FULL, "", terminal::ttyname_r;
-    posix_openpt(flags: Flags) "(i)i" Libc NONE, FORBIDDEN, "there are no pseudo-terminals", refused;
+    posix_openpt(flags: Flags) "(i)i" Libc NONE, Support::Refused(Errno::ACCES), "there are no pseudo-terminals", refused;
     grantpt(fd: Descriptor) "(i)i" Libc NONE, NO_TERMINAL, "there are no pseudo-terminals", refused;
     unlockpt(fd: Descriptor) "(i)i" Libc NONE, NO_TERMINAL, "there are no pseudo-terminals", refused;
     ptsname_r(fd: Descriptor, name: Result, len: Size) "(iii)i" ErrorNumber NONE, NO_TERMINAL, "there are no pseudo-terminals", refused;
 
     // Sockets.
-    socket(domain: Unsigned, type_: Flags, protocol: Unsigned) "(iii)i" Libc NONE, FORBIDDEN, "there is no network yet", refused;
+    socket(domain: Unsigned, type_: Flags, protocol: Unsigned) "(iii)i" Libc NONE, network(Errno::ACCES), "there is no network", refused;
     socketpair(domain: Unsigned, type_: Flags, protocol: Unsigned, fds: Result) "(iiii)i" Libc NONE, PARTIAL, "stream sockets only", socket::socketpair;
     connect(fd: Descriptor, address: Buffer, len: Size) "(iii)i" Libc NONE, PARTIAL, "there are pairs only, connected already", socket::connect;
     bind(fd: Descriptor, address: Buffer, len: Size) "(iii)i" Libc NONE, PARTIAL, "there are pairs only, connected already", socket::not_of_a_pair;
@@ -176,6 +180,6 @@ pub(crate) const ROWS: &[Row] = rows! {
     recvmsg(fd: Descriptor, message: Pointer, flags: Flags) "(iii)i" Libc &[structure(1, &MESSAGE)], PARTIAL, "no control data", socket::recvmsg;
     getaddrinfo(node: Text, service: Text, hints: Pointer, result: Result) "(iiii)i" Libc TEXT_0, PARTIAL, "no name server may be asked", socket::no_name_server;
     getnameinfo(address: Buffer, len: Size, host: Result, host_len: Size, service: Result, service_len: Size, flags: Flags) "(iiiiiii)i" Libc NONE, PARTIAL, "no name server may be asked", socket::no_name_server;
-    if_indextoname(index: Unsigned, name: Result) "(ii)i" LibcPointer NONE, Support::Refused(Errno::NXIO), "there is no network yet", refused;
-    if_nametoindex(name: Text) "(i)i" LibcPointer TEXT_0, Support::Refused(Errno::NODEV), "there is no network yet", refused;
+    if_indextoname(index: Unsigned, name: Result) "(ii)i" LibcPointer NONE, network(Errno::NXIO), "there is no network", refused;
+    if_nametoindex(name: Text) "(i)i" LibcPointer TEXT_0, network(Errno::NODEV), "there is no network", refused;
 };

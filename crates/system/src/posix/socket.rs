@@ -7,7 +7,7 @@ use crate::descriptors::{Description, Descriptor, flags};
 use crate::guest::{Buffer, total};
 use crate::object::{Blocking, Taking};
 use crate::socket::{STREAM, UNIX, pair};
-use crate::{Answer, Call, Errno, Fault, System};
+use crate::{Answer, Call, Errno, Fault, Network, Permission, System};
 use std::sync::Arc;
 
 /// wasi-libc's numbers.
@@ -186,12 +186,14 @@ pub(super) fn recvmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer
 }
 
 /// What getaddrinfo and getnameinfo return where no name server may be asked. The
-/// program is told as it is of one that does not answer; the EACCES beside it, for
-/// which these functions have no result, says to the report that it was refused.
-pub(super) fn no_name_server(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
+/// program is told as it is of one that does not answer, with EACCES beside it, for
+/// which these functions have no result.
+pub(super) fn no_name_server(system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
     const AGAIN: i32 = -3;
-    match Answer::i32(AGAIN) {
-        Answer::Return { results, .. } => Ok(Answer::Return { results, errno: Some(Errno::ACCES) }),
-        other => Ok(other),
+    match system.policy.network {
+        Network::Nothing => {
+            system.missing = Some(Permission::Network);
+            Ok(Answer::Return { results: [u64::from(AGAIN as u32)].into(), errno: Some(Errno::ACCES) })
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The libc functions.
 
 use super::fake::{FakeGuest, RESULT, guest};
-use crate::{Answer, Errno, Identity, Support, System, rows};
+use crate::{Answer, Errno, Identity, Permission, Support, System, rows};
 use std::time::Duration;
 
 const R: u64 = RESULT as u64;
@@ -41,9 +41,14 @@ fn what_is_refused_says_why() {
     ];
     let mut guest = guest();
     for row in rows() {
-        let Support::Refused(errno) = row.support else { continue };
+        let (errno, needed) = match row.support {
+            Support::Refused(errno) => (errno, None),
+            Support::Needs(permission, errno) => (errno, Some(permission)),
+            Support::Full | Support::Partial => continue,
+        };
         assert!(refused.contains(&row.name()), "{}", row.name());
         let answer = guest.call(row.name(), &vec![0; row.parameters.len()]).expect("the run goes on");
+        assert_eq!(guest.system.take_missing(), needed, "{}", row.name());
         match (row.name(), answer) {
             ("ptsname_r", answer) => assert_eq!(answer, Answer::i32(59)),
             (name, Answer::Return { results, errno: Some(set) }) => {
@@ -53,6 +58,30 @@ fn what_is_refused_says_why() {
             }
             (name, answer) => panic!("{name}: {answer:?}"),
         }
+    }
+}
+
+#[test]
+fn what_needs_a_permission_is_refused_for_the_want_of_it() {
+    let names = |wanted| -> Vec<&str> {
+        let needs = |row: &&crate::Row| matches!(row.support, Support::Needs(needed, _) if needed == wanted);
+        rows().filter(needs).map(|row| row.name()).collect()
+    };
+    let programs = ["execv", "execve", "execvp", "fexecve", "fork", "vfork", "popen"];
+    assert_eq!(names(Permission::Programs), programs);
+    assert_eq!(names(Permission::Network), ["socket", "if_indextoname", "if_nametoindex"]);
+    // Handlers ask as well.
+    let mut guest = guest();
+    for (name, arguments, needed) in [
+        ("getaddrinfo", vec![0; 4], Some(Permission::Network)),
+        ("getnameinfo", vec![0; 7], Some(Permission::Network)),
+        ("system", vec![R], Some(Permission::Programs)),
+        ("system", vec![0], None),
+        ("waitpid", vec![0; 3], None),
+        ("setsid", vec![], None),
+    ] {
+        guest.call(name, &arguments).expect("the run goes on");
+        assert_eq!(guest.system.take_missing(), needed, "{name}");
     }
 }
 
