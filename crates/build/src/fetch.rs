@@ -193,22 +193,7 @@ impl Downloads<'_> {
     ) -> Result<Result<(), String>, FetchError> {
         let folder = tempfile::tempdir_in(&self.folder).map_err(io_error("make", &self.folder))?;
         self.progress.event(Event::Line(&format!("pip download {requirement}")));
-        let output = Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "download",
-                "--no-deps",
-                "--disable-pip-version-check",
-                "--quiet",
-                "--only-binary=:all:",
-                "--dest",
-            ])
-            .arg(folder.path())
-            .arg(requirement)
-            .stdin(Stdio::null())
-            .output();
-        let output = match output {
+        let output = match pip_download(requirement, folder.path()).output() {
             Ok(output) => output,
             Err(error) => return Ok(Err(format!("python3 does not start: {error}"))),
         };
@@ -228,6 +213,14 @@ impl Downloads<'_> {
         fs::rename(&path, place).map_err(io_error("make", place))?;
         Ok(Ok(()))
     }
+}
+
+/// Pip, getting a wheel into a folder.
+fn pip_download(requirement: &str, folder: &Path) -> Command {
+    let mut command = Command::new("python3");
+    command.args(["-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet"]);
+    command.arg("--only-binary=:all:").arg("--dest").arg(folder).arg(requirement).stdin(Stdio::null());
+    command
 }
 
 fn wrong_digest(found: &Sha256Digest, source: &Source) -> String {

@@ -164,7 +164,7 @@ fn a_source_without_a_usable_address_says_so() {
 }
 
 #[test]
-fn pip_is_asked_for_wheels_only() {
+fn a_recipe_names_wheels_only() {
     let mut source = source(&[]);
     source.pypi = Some("thing==1".to_owned());
     // Pip would run what builds it.
@@ -175,4 +175,36 @@ fn pip_is_asked_for_wheels_only() {
     }
     source.file = "thing-1-py3-none-any.whl".to_owned();
     assert_eq!(source.check(), Ok(()));
+}
+
+#[test]
+fn pip_builds_nothing() {
+    let installed = Command::new("python3").args(["-m", "pip", "--version"]).output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: there is no pip");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let [index, sources, mark, into] =
+        ["index", "sources/thing-1", "mark", "into"].map(|name| folder.path().join(name));
+    [&index, &sources, &into].into_iter().for_each(|folder| fs::create_dir_all(folder).expect("made"));
+    // Its sources bring along what builds it, and that says when it is run.
+    let project = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+    let backend = format!("open({:?}, 'w')\n", mark.to_str().expect("UTF-8"));
+    for (name, text) in [
+        ("pyproject.toml", project),
+        ("backend.py", &backend),
+        ("PKG-INFO", "Metadata-Version: 2.1\nName: thing\nVersion: 1\n"),
+    ] {
+        fs::write(sources.join(name), text).expect("written");
+    }
+    let packed = fs::File::create(index.join("thing-1.tar.gz")).expect("a file");
+    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(packed, flate2::Compression::fast()));
+    tar.append_dir_all("thing-1", &sources).expect("packed");
+    tar.into_inner().and_then(|packer| packer.finish()).expect("packed");
+
+    let mut pip = pip_download("thing==1", &into);
+    let output = pip.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", &index).output().expect("pip");
+    assert!(!output.status.success() && !mark.exists(), "pip has built it: {output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("thing==1"), "{output:?}");
 }
