@@ -114,3 +114,82 @@ pub(crate) fn check_bodies(wasm: &[u8]) -> Result<(), TooMuch> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number as modules have it.
+    fn leb(mut number: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push((number & 0x7f) as u8 | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number as u8);
+        bytes
+    }
+
+    fn module(section: u8, content: Vec<u8>) -> Vec<u8> {
+        [b"\0asm\x01\0\0\0".to_vec(), vec![section], leb(content.len()), content].concat()
+    }
+
+    /// A module with one function, of these bytes.
+    fn function(body: &[u8]) -> Vec<u8> {
+        let code = [vec![1], leb(body.len()), body.to_vec()].concat();
+        [module(3, vec![1, 0]), vec![10], leb(code.len()), code].concat()
+    }
+
+    /// It keeps to the bound with `most`, and with one more it is refused for that.
+    fn check(what: &'static str, most: usize, check: impl Fn(usize) -> Result<(), TooMuch>) {
+        assert_eq!(check(most), Ok(()), "{what}");
+        let refused = TooMuch { what, found: most as u64 + 1, most: most as u64 };
+        assert_eq!(check(most + 1), Err(refused), "{what}");
+    }
+
+    #[test]
+    fn a_section_says_how_much_it_has_and_is_refused_at_once() {
+        // What it says is enough: nothing of it is there.
+        for (section, what, most) in [
+            (1, "types", 100_000),
+            (2, "imports", 4_096),
+            (3, "functions", 500_000),
+            (4, "tables", 100),
+            (5, "memories", 100),
+            (6, "globals", 100_000),
+            (7, "exports", 200_000),
+            (9, "element segments", 100_000),
+            (11, "data segments", 100_000),
+            (13, "tags", 100_000),
+        ] {
+            check(what, most, |count| check_sections(&module(section, leb(count))));
+        }
+        for (section, what) in [(1, "bytes of types"), (2, "bytes of imports"), (7, "bytes of exports")] {
+            check(what, 8 << 20, |count| check_sections(&module(section, vec![0; count])));
+        }
+        check("bytes", 128 << 20, |count| check_length(count as u64));
+        let long = vec![0; (128 << 20) + 1];
+        assert_eq!(check_sections(&long).map_err(|error| error.what), Err("bytes"));
+    }
+
+    #[test]
+    fn a_function_has_so_many_bytes_variables_and_blocks() {
+        check("bytes in one function", 4 << 20, |count| check_sections(&function(&vec![0; count])));
+        check("variables in one function", 20_000, |count| {
+            // By two declarations, of which each keeps to it.
+            let body =
+                [vec![2], leb(count / 2), vec![0x7f], leb(count - count / 2), vec![0x7e, 0x0b]].concat();
+            check_bodies(&function(&body))
+        });
+        // A block, a loop, a condition, and what may throw.
+        for start in [&[0x02, 0x40][..], &[0x03, 0x40], &[0x04, 0x40], &[0x06, 0x40], &[0x1f, 0x40, 0]] {
+            check("blocks within each other", 20_000, |count| {
+                let body = [vec![0], start.repeat(count), vec![0x0b; count + 1]].concat();
+                check_bodies(&function(&body))
+            });
+            // One after the other are not within each other.
+            let body = [vec![0], [start, &[0x0b]].concat().repeat(20_001), vec![0x0b]].concat();
+            assert_eq!(check_bodies(&function(&body)), Ok(()));
+        }
+    }
+}
