@@ -2,7 +2,9 @@
 
 use crate::ImageError;
 use crate::trust::trusted_program;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The folder in which cargo puts the programs that are the tests of a build, one below
@@ -56,33 +58,38 @@ impl Companion {
     /// The program that was told, or else the one beside the running program (above it,
     /// if that is a test of a build; nowhere else). It is used only if nobody but this
     /// user and root could have put it there, as an image is, also if it was told: who
-    /// names a program does not say that others may change it.
+    /// names a program does not say that others may change it. Beside the running
+    /// program its owner could have too: what runs is his already.
     ///
     /// # Errors
     /// [`CompanionError`].
     pub fn find(self, told: Option<&Path>) -> Result<PathBuf, CompanionError> {
         match told {
-            Some(path) => self.first_of(vec![path.to_owned()]),
-            None => self.find_beside(std::env::current_exe()),
+            Some(path) => self.first_of(vec![path.to_owned()], None),
+            // The file that runs, whatever has its name by now.
+            None => {
+                let running = fs::metadata("/proc/self/exe").ok();
+                self.find_beside(std::env::current_exe(), running.map(|running| running.uid()))
+            }
         }
     }
 
     /// The program that belongs to this running one.
-    fn find_beside(self, own: io::Result<PathBuf>) -> Result<PathBuf, CompanionError> {
+    fn find_beside(self, own: io::Result<PathBuf>, owner: Option<u32>) -> Result<PathBuf, CompanionError> {
         let own = own.map_err(|source| CompanionError::NoPlace { program: self, source })?;
         let Some(folder) = own.parent().filter(|folder| folder.is_absolute()) else {
             return Err(CompanionError::NoPlace { program: self, source: io::ErrorKind::NotFound.into() });
         };
         let is_tests = folder.file_name().is_some_and(|name| name == TESTS);
         let above = folder.parent().filter(|_| is_tests);
-        self.first_of([Some(folder), above].into_iter().flatten().map(|it| it.join(self.name)).collect())
+        let tried = [Some(folder), above].into_iter().flatten().map(|it| it.join(self.name)).collect();
+        self.first_of(tried, owner)
     }
 
-    fn first_of(self, tried: Vec<PathBuf>) -> Result<PathBuf, CompanionError> {
+    fn first_of(self, tried: Vec<PathBuf>, owner: Option<u32>) -> Result<PathBuf, CompanionError> {
         match tried.iter().find(|path| path.is_file()) {
-            Some(found) => {
-                trusted_program(found).map_err(|source| CompanionError::Untrusted { program: self, source })
-            }
+            Some(found) => trusted_program(found, owner)
+                .map_err(|source| CompanionError::Untrusted { program: self, source }),
             None => Err(CompanionError::Missing { program: self, tried }),
         }
     }
@@ -96,7 +103,6 @@ fn list(paths: &[PathBuf]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
     const PROGRAM: Companion = Companion { name: "companion", advice: "install it" };
@@ -117,7 +123,7 @@ mod tests {
             Err(error @ CompanionError::Untrusted { .. }) => error.to_string(),
             other => panic!("{other:?}"),
         };
-        let beside = sentence(PROGRAM.find_beside(Ok(own.to_owned())));
+        let beside = sentence(PROGRAM.find_beside(Ok(own.to_owned()), None));
         assert_eq!(sentence(PROGRAM.find(Some(program))), beside);
         beside
     }
@@ -134,7 +140,7 @@ mod tests {
     #[test]
     fn it_is_beside_the_program_and_not_above() {
         let place = tempfile::tempdir().expect("a folder");
-        let find = |own: &Path| PROGRAM.find_beside(Ok(own.to_owned()));
+        let find = |own: &Path| PROGRAM.find_beside(Ok(own.to_owned()), None);
         let own = place.path().join("bin/program");
         program(&own, 0o755);
         let above = place.path().join(PROGRAM.name);
@@ -152,12 +158,12 @@ mod tests {
 
     #[test]
     fn without_a_place_of_its_own_nothing_is_looked_for() {
-        let unknown = PROGRAM.find_beside(Err(io::ErrorKind::NotFound.into())).unwrap_err();
+        let unknown = PROGRAM.find_beside(Err(io::ErrorKind::NotFound.into()), None).unwrap_err();
         assert!(matches!(unknown, CompanionError::NoPlace { .. }), "{unknown}");
         // What is in the working directory is not it: there is a file of this name here.
         let here = Companion { name: "Cargo.toml", advice: "" };
         for own in ["", "program"] {
-            let error = here.find_beside(Ok(PathBuf::from(own))).unwrap_err();
+            let error = here.find_beside(Ok(PathBuf::from(own)), None).unwrap_err();
             assert!(matches!(error, CompanionError::NoPlace { .. }), "{own}: {error}");
         }
     }
@@ -171,7 +177,7 @@ mod tests {
         program(&it, 0o755);
         let all = [&it, &folder, &above];
         all.into_iter().for_each(|path| change(path, 0o755));
-        assert_eq!(PROGRAM.find_beside(Ok(own.clone())).expect("it is ours"), it);
+        assert_eq!(PROGRAM.find_beside(Ok(own.clone()), None).expect("it is ours"), it);
         for path in all {
             for (mode, who) in [(0o775, "its group may write"), (0o757, "every user may write")] {
                 change(path, mode);
@@ -185,12 +191,15 @@ mod tests {
             // Only root can give a file away.
             if chown(path, Some(4242), None).is_ok() {
                 assert!(refusal(&own, &it).contains("belongs to user 4242"));
+                // But if the program that runs is that user's.
+                assert_eq!(PROGRAM.find_beside(Ok(own.clone()), Some(4242)).expect("as trusted"), it);
+                assert!(PROGRAM.find_beside(Ok(own.clone()), Some(4243)).is_err());
                 chown(path, Some(rustix::process::geteuid().as_raw()), None).expect("it was ours");
             }
         }
         // Where only its owner replaces a file.
         change(&above, 0o1777);
-        assert_eq!(PROGRAM.find_beside(Ok(own.clone())).expect("as in /tmp"), it);
+        assert_eq!(PROGRAM.find_beside(Ok(own.clone()), None).expect("as in /tmp"), it);
     }
 
     #[test]
@@ -202,7 +211,7 @@ mod tests {
         let installed = place.path().join("lib/companion-1");
         program(&installed, 0o755);
         symlink("../lib/companion-1", &it).expect("a link");
-        assert_eq!(PROGRAM.find_beside(Ok(own.clone())).expect("it is ours"), installed);
+        assert_eq!(PROGRAM.find_beside(Ok(own.clone()), None).expect("it is ours"), installed);
         // By a folder in which anybody may have put the link that leads on.
         fs::remove_file(&it).expect("removed");
         fs::create_dir(&open).expect("a folder");
@@ -211,6 +220,6 @@ mod tests {
         change(&open, 0o777);
         assert!(refusal(&own, &it).contains("open is not trusted (every user may write"));
         change(&open, 0o755);
-        assert_eq!(PROGRAM.find_beside(Ok(own.clone())).expect("it is ours"), installed);
+        assert_eq!(PROGRAM.find_beside(Ok(own.clone()), None).expect("it is ours"), installed);
     }
 }

@@ -47,13 +47,14 @@ pub fn make_folder(path: &Path) -> Result<PathBuf, ImageError> {
     walk_to_folder(path, Missing::Make)
 }
 
-/// The program `path` with all links resolved, if nobody but this user and root could
-/// have written it or put it there: it, and all on the way to it, are looked at.
+/// The program `path` with all links resolved, if nobody but this user, root and
+/// `owner` could have written it or put it there: it, and all on the way to it, are
+/// looked at.
 ///
 /// # Errors
 /// [`ImageError::Untrusted`], or [`ImageError::Io`] if it is not there.
-pub(crate) fn trusted_program(path: &Path) -> Result<PathBuf, ImageError> {
-    let (real, kind) = walk(path, Missing::Refuse)?;
+pub(crate) fn trusted_program(path: &Path, owner: Option<u32>) -> Result<PathBuf, ImageError> {
+    let (real, kind) = walk(path, Missing::Refuse, owner)?;
     if kind.is_file() { Ok(real) } else { Err(untrusted(&real, "it is no file".to_owned())) }
 }
 
@@ -65,17 +66,17 @@ enum Missing {
 }
 
 fn walk_to_folder(path: &Path, missing: Missing) -> Result<PathBuf, ImageError> {
-    let (real, kind) = walk(path, missing)?;
+    let (real, kind) = walk(path, missing, None)?;
     if kind.is_dir() { Ok(real) } else { Err(no_folder(real)) }
 }
 
 /// Goes from the root to `path`, a name at a time, as the kernel does, and looks at each
 /// before it goes on from there: so nobody else can change a name that was looked at.
-fn walk(path: &Path, missing: Missing) -> Result<(PathBuf, FileType), ImageError> {
+fn walk(path: &Path, missing: Missing, owner: Option<u32>) -> Result<(PathBuf, FileType), ImageError> {
     let absolute = std::path::absolute(path).map_err(ImageError::io("find", path))?;
     let mut real = PathBuf::from("/");
     let root = fs::symlink_metadata(&real).map_err(ImageError::io("examine", &real))?;
-    check(&real, &root)?;
+    check(&real, &root, owner)?;
     let mut kind = root.file_type();
     // The names that are still to come, the next one last.
     let mut names = names_of(&absolute);
@@ -90,7 +91,7 @@ fn walk(path: &Path, missing: Missing) -> Result<(PathBuf, FileType), ImageError
         }
         let next = real.join(name);
         let found = examine(&next, missing)?;
-        check(&next, &found)?;
+        check(&next, &found, owner)?;
         if !found.is_symlink() {
             (real, kind) = (next, found.file_type());
             continue;
@@ -138,9 +139,9 @@ fn names_of(path: &Path) -> Vec<OsString> {
     path.components().rev().filter_map(name).collect()
 }
 
-/// Whether nobody but this user and root can change what lies at `path`.
-fn check(path: &Path, metadata: &Metadata) -> Result<(), ImageError> {
-    check_owner(path, metadata)?;
+/// Whether nobody but this user, root and `also` can change what lies at `path`.
+fn check(path: &Path, metadata: &Metadata, also: Option<u32>) -> Result<(), ImageError> {
+    check_owner(path, metadata, also)?;
     let is_sticky = metadata.is_dir() && metadata.mode() & STICKY != 0;
     // A link cannot be written to, and its mode says nothing.
     if is_sticky || metadata.is_symlink() {
@@ -160,7 +161,7 @@ pub(crate) fn open_file(path: &Path) -> Result<File, OpenError> {
     if !metadata.is_file() {
         return Err(untrusted(path, "it is no file".to_owned()).into());
     }
-    check_owner(path, &metadata)?;
+    check_owner(path, &metadata, None)?;
     check_mode(path, &metadata)?;
     Ok(file)
 }
@@ -185,11 +186,11 @@ impl From<ImageError> for OpenError {
     }
 }
 
-fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ImageError> {
+fn check_owner(path: &Path, metadata: &Metadata, also: Option<u32>) -> Result<(), ImageError> {
     let own = geteuid().as_raw();
     match metadata.uid() {
         0 => Ok(()),
-        owner if owner == own => Ok(()),
+        owner if owner == own || Some(owner) == also => Ok(()),
         owner => Err(untrusted(path, format!("it belongs to user {owner}, and not to user {own} or root"))),
     }
 }
@@ -261,8 +262,8 @@ mod tests {
         // From the working directory, which the tests of a crate have in common.
         let here = fs::canonicalize(".").expect("there");
         assert_eq!(trusted_folder(Path::new("src/..")).expect("there"), here);
-        assert_eq!(trusted_program(&place.join("absolute/file")).expect("there"), two.join("file"));
-        assert!(reason(trusted_program(&two)).contains("it is no file"));
+        assert_eq!(trusted_program(&place.join("absolute/file"), None).expect("there"), two.join("file"));
+        assert!(reason(trusted_program(&two, None)).contains("it is no file"));
         symlink("loop", place.join("loop")).expect("a link");
         for way in
             ["two/file/..", "two/file/../inner", "two/file/x", "two/file", "nothing", "nothing/..", "loop/x"]
