@@ -81,7 +81,7 @@ impl PoolBuilder {
             start,
             size: self.size,
             idle_time: self.idle_time,
-            state: Mutex::new(State { ready: VecDeque::new(), last_use: Instant::now(), is_closed: false }),
+            state: Mutex::new(Cells { ready: VecDeque::new(), last_use: Instant::now(), is_closed: false }),
             changed: Condvar::new(),
         });
         let kept = Arc::clone(&stock);
@@ -142,11 +142,11 @@ pub(crate) struct Stock {
     start: Start,
     size: usize,
     idle_time: Duration,
-    state: Mutex<State>,
+    state: Mutex<Cells>,
     changed: Condvar,
 }
 
-struct State {
+struct Cells {
     ready: VecDeque<(CellProcess, Link)>,
     /// When a cell was last wanted.
     last_use: Instant,
@@ -232,11 +232,11 @@ impl Stock {
         CellProcess::start(&self.program, module()?)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, longest: Duration) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, Cells>, longest: Duration) -> MutexGuard<'a, Cells> {
         self.changed.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Cells> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

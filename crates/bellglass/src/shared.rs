@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// that one which is not used costs next to nothing.
 const KEPT: usize = 8;
 
-static PACKS: Kept<Pack> = Kept(Mutex::new(Vec::new()));
-static PROGRAMS: Kept<Program> = Kept(Mutex::new(Vec::new()));
+static PACKS: Cache<Pack> = Cache(Mutex::new(Vec::new()));
+static PROGRAMS: Cache<Program> = Cache(Mutex::new(Vec::new()));
 
 /// The base files of an image.
 ///
@@ -34,9 +34,9 @@ pub(crate) fn program_of(compiled: &File) -> Result<Arc<Program>, EngineError> {
 }
 
 /// The last few of a kind, the one used last at the end.
-struct Kept<T>(Mutex<Vec<Entry<T>>>);
+struct Cache<T>(Mutex<Vec<Loaded<T>>>);
 
-struct Entry<T> {
+struct Loaded<T> {
     identity: Identity,
     /// Held open, so that the system gives its number to no other file.
     _file: File,
@@ -51,7 +51,7 @@ fn identity(file: &File) -> std::io::Result<Identity> {
     Ok((metadata.dev(), metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
-impl<T> Kept<T> {
+impl<T> Cache<T> {
     fn find_or_make<E>(&self, file: &File, make: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         let Ok(identity) = identity(file) else { return make().map(Arc::new) };
         // Held while it is made, so that many runs that begin at once make it once.
@@ -61,7 +61,7 @@ impl<T> Kept<T> {
             None => {
                 let made = Arc::new(make()?);
                 let Ok(file) = file.try_clone() else { return Ok(made) };
-                Entry { identity, _file: file, made }
+                Loaded { identity, _file: file, made }
             }
         };
         let made = Arc::clone(&entry.made);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_thing_is_made_once_for_a_file() {
-        let kept = Kept(Mutex::new(Vec::new()));
+        let kept = Cache(Mutex::new(Vec::new()));
         let one = file();
         let first = kept.find_or_make(&one, || Ok::<_, ()>(1)).expect("it is made");
         let again = kept.find_or_make(&one, || Ok::<_, ()>(2)).expect("it is found");
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn only_the_last_few_are_kept() {
-        let kept = Kept(Mutex::new(Vec::new()));
+        let kept = Cache(Mutex::new(Vec::new()));
         let files: Vec<File> = (0..=KEPT).map(|_| file()).collect();
         for file in &files[..KEPT] {
             kept.find_or_make(file, || Ok::<_, ()>(0)).expect("it is made");

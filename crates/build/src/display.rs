@@ -19,10 +19,10 @@ pub struct Display {
     bar: ProgressBar,
     is_terminal: bool,
     colours: bool,
-    state: Mutex<State>,
+    state: Mutex<Shown>,
 }
 
-struct State {
+struct Shown {
     /// `[ 3/11] configure CPython`
     title: String,
     started: Instant,
@@ -44,7 +44,7 @@ impl Display {
         // Until the first step there is nothing to draw.
         bar.finish_and_clear();
         let now = Instant::now();
-        let state = Mutex::new(State { title: String::new(), started: now, last_sign: now });
+        let state = Mutex::new(Shown { title: String::new(), started: now, last_sign: now });
         let display = Self { bar, is_terminal, colours: is_terminal && !no_colour, state };
         display.style(false);
         display
@@ -98,7 +98,7 @@ impl Progress for Display {
                 let now = Instant::now();
                 let width = of.to_string().len();
                 *state =
-                    State { title: format!("[{number:width$}/{of}] {step}"), started: now, last_sign: now };
+                    Shown { title: format!("[{number:width$}/{of}] {step}"), started: now, last_sign: now };
                 self.bar.reset();
                 self.bar.set_prefix(state.title.clone());
                 self.bar.set_message("");

@@ -15,8 +15,8 @@ use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
-    Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, MANIFEST_FILE, Manifest, Origin, Start,
-    Store, cache_directory, digest_of_bytes, make_folder, trusted_folder,
+    EntryPoints, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, MANIFEST_FILE, Manifest, Origin,
+    Start, Store, cache_directory, digest_of_bytes, make_folder, trusted_folder,
 };
 use bellglass_pack::Writer;
 use bellglass_wire::ValueType;
@@ -239,7 +239,7 @@ fn install(
         format: FORMAT_VERSION,
         name: sealing.name.clone(),
         version: sealing.version.clone(),
-        entry: Entry { exports: vec![run.to_owned()], start: None },
+        entry: EntryPoints { exports: vec![run.to_owned()], start: None },
         hooks: hooks(&module),
         argument_zero: sealing.argument_zero.clone(),
         environment: sealing.environment.clone(),

@@ -8,8 +8,8 @@ use bellglass_driver::launcher;
 use bellglass_engine::{Interruption, compatibility_key};
 use bellglass_fork::FileSizeSignal;
 use bellglass_image::{
-    Compiled, DigestWriter, Entry, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest, Module,
-    Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
+    Compiled, DigestWriter, EntryPoints, FILES_FILE, FORMAT_VERSION, FolderLock, Hooks, Image, Manifest,
+    Module, Origin, Part, Serves, Sha256Digest, Snapshot, Staging, Start, Store,
 };
 use bellglass_pack::{PackError, Writer};
 use rustix::event::{PollFd, PollFlags};
@@ -103,7 +103,7 @@ impl Seal<'_> {
             format: FORMAT_VERSION,
             name: name.clone(),
             version: version.clone(),
-            entry: Entry {
+            entry: EntryPoints {
                 exports: entry.initialize.iter().chain([&entry.run]).cloned().collect(),
                 start: entry.start.clone(),
             },

@@ -341,7 +341,8 @@ mod tests {
         let begun = Instant::now();
         let (looping, snapshot) = recipe(RECIPE);
         let trial = Trial { recipe: &looping, files: &files, time };
-        let error = trial.start(&snapshot, &wasm, compiled()).err().expect("it never starts").to_string();
+        let Err(error) = trial.start(&snapshot, &wasm, compiled()) else { panic!("it never starts") };
+        let error = error.to_string();
         assert_eq!(
             error,
             "the export 'begin' did not start the interpreter (it took longer than 200ms): \

@@ -36,7 +36,7 @@ pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
 pub use error::ImageError;
 pub use image::{FILES_FILE, Image, MANIFEST_FILE};
 pub use manifest::{
-    Compiled, Entry, FORMAT_VERSION, Hooks, Manifest, Module, Origin, Part, Serves, Snapshot, Start,
+    Compiled, EntryPoints, FORMAT_VERSION, Hooks, Manifest, Module, Origin, Part, Serves, Snapshot, Start,
 };
 pub use store::{Staging, Store, Stored, compare_versions};
 pub use trust::{make_folder, trusted_folder};

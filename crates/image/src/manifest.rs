@@ -21,7 +21,7 @@ pub struct Manifest {
     /// The interpreter's version.
     pub version: String,
     /// How a guest is started.
-    pub entry: Entry,
+    pub entry: EntryPoints,
     /// The exports that serve the controller's memory messages.
     pub hooks: Hooks,
     /// What a guest finds as its argument zero.
@@ -46,7 +46,7 @@ pub struct Manifest {
 /// exit code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct EntryPoints {
     /// The exports to call, in this order, to run a program from nothing.
     pub exports: Vec<String>,
     /// The export that starts the interpreter without a program, where the guest
@@ -412,7 +412,7 @@ pub(crate) mod tests {
             format: FORMAT_VERSION,
             name: name.to_owned(),
             version: version.to_owned(),
-            entry: Entry { exports: vec!["bellglass_run".to_owned()], start: None },
+            entry: EntryPoints { exports: vec!["bellglass_run".to_owned()], start: None },
             hooks: Hooks { allocate: Some("malloc".to_owned()), ..Hooks::default() },
             argument_zero: name.to_owned(),
             environment: BTreeMap::from([("HOME".to_owned(), "/home/guest".to_owned())]),

@@ -34,5 +34,5 @@ mod writer;
 
 pub use error::PackError;
 pub use format::VERSION;
-pub use reader::{Entry, Kind, Pack};
+pub use reader::{Entry, EntryKind, Pack};
 pub use writer::Writer;

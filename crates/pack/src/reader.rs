@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 /// An open pack.
 ///
 /// ```
-/// use bellglass_pack::{Kind, Pack, Writer};
+/// use bellglass_pack::{EntryKind, Pack, Writer};
 ///
 /// let mut writer = Writer::new(0);
 /// writer.file("lib/hello.py", b"print('hi')".to_vec(), 0o644)?;
@@ -19,7 +19,7 @@ use std::os::unix::fs::FileExt;
 ///
 /// let pack = Pack::from_bytes(bytes)?;
 /// let entry = pack.lookup(b"lib/hello.py").expect("it was put in");
-/// assert!(matches!(entry.kind, Kind::File { length: 11 }));
+/// assert!(matches!(entry.kind, EntryKind::File { length: 11 }));
 /// assert_eq!(pack.read(entry.index)?, b"print('hi')");
 /// # Ok::<(), bellglass_pack::PackError>(())
 /// ```
@@ -75,12 +75,12 @@ pub struct Entry<'a> {
     /// Nanoseconds since 1970.
     pub modified: u64,
     /// What it is.
-    pub kind: Kind<'a>,
+    pub kind: EntryKind<'a>,
 }
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind<'a> {
+pub enum EntryKind<'a> {
     /// A directory; its entries have these indexes.
     Directory {
         /// The index of its first entry.
@@ -199,10 +199,10 @@ impl Pack {
         let record = self.records.get(index as usize)?;
         let kind = match &record.kind {
             RecordKind::Directory { children } => {
-                Kind::Directory { first: children.start, count: children.end - children.start }
+                EntryKind::Directory { first: children.start, count: children.end - children.start }
             }
-            RecordKind::File { content } => Kind::File { length: content.end - content.start },
-            RecordKind::Symlink { target } => Kind::Symlink { target: self.slice(target) },
+            RecordKind::File { content } => EntryKind::File { length: content.end - content.start },
+            RecordKind::Symlink { target } => EntryKind::Symlink { target: self.slice(target) },
         };
         let name = self.slice(&record.name);
         Some(Entry { index, name, permissions: record.permissions, modified: record.modified, kind })

@@ -26,12 +26,12 @@ struct Finding {
     /// What it belongs to: `program`, `machine`, `cell`, `walls` or `images`.
     part: &'static str,
     name: String,
-    state: State,
+    verdict: Verdict,
     detail: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Verdict {
     /// As it should be.
     Good,
     /// A check that failed.
@@ -46,7 +46,7 @@ pub(crate) fn doctor(json: bool) -> anyhow::Result<u8> {
     findings.extend(machine());
     findings.extend(cell());
     findings.extend(images());
-    let bad = findings.iter().filter(|finding| finding.state == State::Bad).count();
+    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
     let mut out = Lines::new();
     if json {
         out.json(&say::json(&as_json(&findings))?)?;
@@ -57,12 +57,17 @@ pub(crate) fn doctor(json: bool) -> anyhow::Result<u8> {
     Ok(u8::from(bad > 0))
 }
 
-fn finding(part: &'static str, name: impl Into<String>, state: State, detail: impl Into<String>) -> Finding {
-    Finding { part, name: name.into(), state, detail: detail.into() }
+fn finding(
+    part: &'static str,
+    name: impl Into<String>,
+    verdict: Verdict,
+    detail: impl Into<String>,
+) -> Finding {
+    Finding { part, name: name.into(), verdict, detail: detail.into() }
 }
 
 fn versions() -> Vec<Finding> {
-    let note = |name: &str, detail: &str| finding("program", name, State::Note, detail);
+    let note = |name: &str, detail: &str| finding("program", name, Verdict::Note, detail);
     vec![note("bellglass", env!("CARGO_PKG_VERSION")), note("engine", ENGINE)]
 }
 
@@ -74,7 +79,7 @@ fn machine() -> Vec<Finding> {
     };
     let system = format!("{} {} {}", std::env::consts::ARCH, std::env::consts::OS, kernel("osrelease"));
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    let note = |name: &str, detail: String| finding("machine", name, State::Note, detail);
+    let note = |name: &str, detail: String| finding("machine", name, Verdict::Note, detail);
     let files = match getrlimit(Resource::Nofile).current {
         Some(most) => format!("at most {most} (ulimit -n)"),
         None => "any number".to_owned(),
@@ -90,17 +95,17 @@ fn machine() -> Vec<Finding> {
 
 /// A guest's memory is reserved whole, long before it is used.
 fn address_space(most: Option<u64>) -> Finding {
-    let (state, detail) = match most {
-        None => (State::Good, "unlimited".to_owned()),
+    let (verdict, detail) = match most {
+        None => (Verdict::Good, "unlimited".to_owned()),
         Some(most) if most >= ADDRESS_SPACE_BYTES => {
-            (State::Good, format!("at most {} (ulimit -v)", size(most)))
+            (Verdict::Good, format!("at most {} (ulimit -v)", size(most)))
         }
         Some(most) => {
             let (most, needed) = (size(most), size(ADDRESS_SPACE_BYTES));
-            (State::Bad, format!("at most {most} (ulimit -v), and a cell reserves up to {needed}"))
+            (Verdict::Bad, format!("at most {most} (ulimit -v), and a cell reserves up to {needed}"))
         }
     };
-    finding("machine", "address space", state, detail)
+    finding("machine", "address space", verdict, detail)
 }
 
 /// Starts a cell on a module that is made here, so that it needs no image.
@@ -109,11 +114,13 @@ fn cell() -> Vec<Finding> {
     match probed {
         Ok(Probe { cell, start_time, walls, .. }) => {
             let found = format!("{} starts in {:.1} ms", cell.display(), start_time.as_secs_f64() * 1e3);
-            let mut findings = vec![finding("cell", "bellglass-cell", State::Good, found)];
+            let mut findings = vec![finding("cell", "bellglass-cell", Verdict::Good, found)];
             findings.extend(walls::ALL.into_iter().map(|name| wall(name, &walls)));
             findings
         }
-        Err(error) => vec![finding("cell", "bellglass-cell", State::Bad, crate::sentence::sentence(&error))],
+        Err(error) => {
+            vec![finding("cell", "bellglass-cell", Verdict::Bad, crate::sentence::sentence(&error))]
+        }
     }
 }
 
@@ -131,42 +138,42 @@ fn wall(name: &str, walls: &[Wall]) -> Finding {
 
 /// A wall that the cell said so of: whether it is up, and a detail.
 fn wall_as(name: &str, said: Option<(bool, &str)>) -> Finding {
-    let (state, detail) = match said {
-        Some((true, "")) => (State::Good, walls::purpose(name).to_owned()),
-        Some((true, detail)) => (State::Good, format!("{} ({detail})", walls::purpose(name))),
-        Some((false, reason)) => (State::Bad, format!("not up: {reason}")),
-        None => (State::Bad, "not up: the program bellglass-cell does not know this wall".to_owned()),
+    let (verdict, detail) = match said {
+        Some((true, "")) => (Verdict::Good, walls::purpose(name).to_owned()),
+        Some((true, detail)) => (Verdict::Good, format!("{} ({detail})", walls::purpose(name))),
+        Some((false, reason)) => (Verdict::Bad, format!("not up: {reason}")),
+        None => (Verdict::Bad, "not up: the program bellglass-cell does not know this wall".to_owned()),
     };
-    finding("walls", name, state, detail)
+    finding("walls", name, verdict, detail)
 }
 
 fn images() -> Vec<Finding> {
     let store = match Store::open_default() {
         Ok(store) => store,
-        Err(error) => return vec![finding("images", "store", State::Bad, error.to_string())],
+        Err(error) => return vec![finding("images", "store", Verdict::Bad, error.to_string())],
     };
-    let mut findings = vec![finding("images", "store", State::Note, store.folder().display().to_string())];
+    let mut findings = vec![finding("images", "store", Verdict::Note, store.folder().display().to_string())];
     match store.list() {
-        Err(error) => findings.push(finding("images", "store", State::Bad, error.to_string())),
+        Err(error) => findings.push(finding("images", "store", Verdict::Bad, error.to_string())),
         Ok(stored) if stored.is_empty() => {
             let detail = "none is built yet: the first run builds one, or 'bellglass image build python'";
-            findings.push(finding("images", "images", State::Note, detail));
+            findings.push(finding("images", "images", Verdict::Note, detail));
         }
         Ok(stored) => findings.extend(stored.into_iter().map(|one| match one.image {
             // What an older or newer version left there is no fault.
             Err(error @ ImageError::WrongFormat { .. }) => {
-                finding("images", one.full_name, State::Note, error.to_string())
+                finding("images", one.full_name, Verdict::Note, error.to_string())
             }
-            Err(error) => finding("images", one.full_name, State::Bad, error.to_string()),
+            Err(error) => finding("images", one.full_name, Verdict::Bad, error.to_string()),
             Ok(image) => match image.verify() {
-                Err(error) => finding("images", one.full_name, State::Bad, error.to_string()),
+                Err(error) => finding("images", one.full_name, Verdict::Bad, error.to_string()),
                 Ok(()) if !image.is_for_engine(compatibility_key) => {
                     let detail = "compiled for another engine: the next run compiles it again";
-                    finding("images", one.full_name, State::Note, detail)
+                    finding("images", one.full_name, Verdict::Note, detail)
                 }
                 Ok(()) => {
                     let detail = format!("{}, and its digests match", size(image.manifest().size()));
-                    finding("images", one.full_name, State::Good, detail)
+                    finding("images", one.full_name, Verdict::Good, detail)
                 }
             },
         })),
@@ -181,10 +188,10 @@ fn print(out: &mut Lines, findings: &[Finding], bad: usize) -> std::io::Result<(
             part = finding.part;
             out.line(format_args!("{part}"))?;
         }
-        let mark = match finding.state {
-            State::Good => "ok",
-            State::Bad => "BAD",
-            State::Note => "",
+        let mark = match finding.verdict {
+            Verdict::Good => "ok",
+            Verdict::Bad => "BAD",
+            Verdict::Note => "",
         };
         out.line(format_args!("  {mark:3}  {:22}  {}", finding.name, finding.detail))?;
     }
@@ -197,14 +204,14 @@ fn print(out: &mut Lines, findings: &[Finding], bad: usize) -> std::io::Result<(
 
 fn as_json(findings: &[Finding]) -> Value {
     let one = |finding: &Finding| {
-        let state = match finding.state {
-            State::Good => "good",
-            State::Bad => "bad",
-            State::Note => "note",
+        let verdict = match finding.verdict {
+            Verdict::Good => "good",
+            Verdict::Bad => "bad",
+            Verdict::Note => "note",
         };
-        json!({"part": finding.part, "name": finding.name, "state": state, "detail": finding.detail})
+        json!({"part": finding.part, "name": finding.name, "state": verdict, "detail": finding.detail})
     };
-    let good = findings.iter().all(|finding| finding.state != State::Bad);
+    let good = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
     json!({"good": good, "findings": findings.iter().map(one).collect::<Vec<_>>()})
 }
 
@@ -219,10 +226,10 @@ mod tests {
 
     #[test]
     fn too_little_address_space_is_bad() {
-        assert!(address_space(None).state == State::Good);
+        assert!(address_space(None).verdict == Verdict::Good);
         let small = address_space(Some(2 << 30));
         assert!(
-            small.state == State::Bad && small.detail.contains("reserves up to 5 GiB"),
+            small.verdict == Verdict::Bad && small.detail.contains("reserves up to 5 GiB"),
             "{}",
             small.detail
         );
@@ -231,8 +238,8 @@ mod tests {
     #[test]
     fn a_wall_that_is_down_is_bad_and_says_why() {
         let found = wall_as("landlock", Some((false, "not switched on")));
-        assert!(found.state == State::Bad && found.detail == "not up: not switched on");
-        assert!(wall_as("descriptors", None).state == State::Bad);
-        assert!(wall_as("descriptors", Some((true, ""))).state == State::Good);
+        assert!(found.verdict == Verdict::Bad && found.detail == "not up: not switched on");
+        assert!(wall_as("descriptors", None).verdict == Verdict::Bad);
+        assert!(wall_as("descriptors", Some((true, ""))).verdict == Verdict::Good);
     }
 }

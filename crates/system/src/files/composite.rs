@@ -62,14 +62,16 @@ impl Numbers {
                         Some(Err(error)) if error != Errno::NOENT => return Err(error),
                         _ => None,
                     };
-                    Entry::Directory(self.compose(below, grafts)?)
+                    Grafted::Directory(self.compose(below, grafts)?)
                 }
-                Graft::Tree(tree, grafts) => Entry::Directory(self.compose(Some(Arc::clone(tree)), grafts)?),
-                Graft::File(file) => Entry::File(Arc::clone(file)),
-                Graft::Device(device) => Entry::Device(*device),
+                Graft::Tree(tree, grafts) => {
+                    Grafted::Directory(self.compose(Some(Arc::clone(tree)), grafts)?)
+                }
+                Graft::File(file) => Grafted::File(Arc::clone(file)),
+                Graft::Device(device) => Grafted::Device(*device),
                 Graft::Symlink(target) => {
                     self.next += 1;
-                    Entry::Symlink(target.clone(), self.next)
+                    Grafted::Symlink(target.clone(), self.next)
                 }
             };
             entries.insert(name.clone(), entry);
@@ -79,7 +81,7 @@ impl Numbers {
     }
 }
 
-enum Entry {
+enum Grafted {
     Directory(Arc<dyn Directory>),
     File(Arc<dyn File>),
     Device(Device),
@@ -89,7 +91,7 @@ enum Entry {
 
 struct Composite {
     base: Option<Arc<dyn Directory>>,
-    entries: BTreeMap<Vec<u8>, Entry>,
+    entries: BTreeMap<Vec<u8>, Grafted>,
     device: u64,
     inode: u64,
 }
@@ -121,12 +123,12 @@ impl Composite {
         }
     }
 
-    fn metadata_of_entry(&self, entry: &Entry) -> Result<Metadata, Errno> {
+    fn metadata_of_entry(&self, entry: &Grafted) -> Result<Metadata, Errno> {
         match entry {
-            Entry::Directory(directory) => directory.metadata(),
-            Entry::File(file) => file.metadata(),
-            Entry::Device(device) => Ok(device.metadata(self.device)),
-            Entry::Symlink(target, inode) => Ok(Metadata {
+            Grafted::Directory(directory) => directory.metadata(),
+            Grafted::File(file) => file.metadata(),
+            Grafted::Device(device) => Ok(device.metadata(self.device)),
+            Grafted::Symlink(target, inode) => Ok(Metadata {
                 inode: *inode,
                 file_type: FileType::SymbolicLink,
                 links: 1,
@@ -148,8 +150,8 @@ impl Directory for Composite {
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
         match (self.entries.get(name), &self.base) {
-            (Some(Entry::Directory(directory)), _) => Ok(Found::Directory(Arc::clone(directory))),
-            (Some(Entry::Symlink(target, _)), _) => Ok(Found::Symlink(target.clone())),
+            (Some(Grafted::Directory(directory)), _) => Ok(Found::Directory(Arc::clone(directory))),
+            (Some(Grafted::Symlink(target, _)), _) => Ok(Found::Symlink(target.clone())),
             (Some(_), _) => Ok(Found::Other),
             (None, Some(base)) => base.lookup(name),
             (None, None) => Err(Errno::NOENT),
@@ -173,12 +175,12 @@ impl Directory for Composite {
             (Some(entry), _) => entry,
         };
         match entry {
-            Entry::Directory(_) => Err(Errno::ISDIR),
-            Entry::Symlink(..) => Err(Errno::LOOP),
-            Entry::Device(Device::Information(_)) if options.write || options.truncate => Err(Errno::ACCES),
-            Entry::Device(device) => Ok(Opened::Device(*device)),
-            Entry::File(_) if options.write || options.truncate => Err(Errno::ROFS),
-            Entry::File(file) => Ok(Opened::File(Arc::clone(file))),
+            Grafted::Directory(_) => Err(Errno::ISDIR),
+            Grafted::Symlink(..) => Err(Errno::LOOP),
+            Grafted::Device(Device::Information(_)) if options.write || options.truncate => Err(Errno::ACCES),
+            Grafted::Device(device) => Ok(Opened::Device(*device)),
+            Grafted::File(_) if options.write || options.truncate => Err(Errno::ROFS),
+            Grafted::File(file) => Ok(Opened::File(Arc::clone(file))),
         }
     }
 
@@ -227,14 +229,14 @@ impl Directory for Composite {
 
     fn unlink(&self, name: &[u8]) -> Result<(), Errno> {
         match self.entries.get(name) {
-            Some(Entry::Directory(_)) => Err(Errno::ISDIR),
+            Some(Grafted::Directory(_)) => Err(Errno::ISDIR),
             _ => self.base(Errno::BUSY, name)?.unlink(name),
         }
     }
 
     fn remove_directory(&self, name: &[u8]) -> Result<(), Errno> {
         match self.entries.get(name) {
-            Some(Entry::Directory(_)) | None => self.base(Errno::BUSY, name)?.remove_directory(name),
+            Some(Grafted::Directory(_)) | None => self.base(Errno::BUSY, name)?.remove_directory(name),
             Some(_) => Err(Errno::NOTDIR),
         }
     }
@@ -249,7 +251,7 @@ impl Directory for Composite {
 
     fn set_times_of(&self, name: &[u8], times: NewTimes) -> Result<(), Errno> {
         match self.entries.get(name) {
-            Some(Entry::Directory(directory)) => directory.set_times(times),
+            Some(Grafted::Directory(directory)) => directory.set_times(times),
             Some(_) => Err(Errno::ROFS),
             None => self.base(Errno::ROFS, name)?.set_times_of(name, times),
         }
@@ -261,7 +263,7 @@ impl Directory for Composite {
 
     fn set_permissions_of(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
         match self.entries.get(name) {
-            Some(Entry::Directory(directory)) => directory.set_permissions(permissions),
+            Some(Grafted::Directory(directory)) => directory.set_permissions(permissions),
             Some(_) => Err(Errno::ROFS),
             None => self.base(Errno::ROFS, name)?.set_permissions_of(name, permissions),
         }

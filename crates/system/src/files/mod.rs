@@ -34,7 +34,7 @@ pub(crate) use handles::{Handles, Held};
 pub use host::Access;
 pub(crate) use host::{HostDirectory, KernelFileSystem, KernelFiles, file_system};
 pub use memory::MemoryTree;
-pub use overlay::{ApplyError, Change, Changes, Kind as ChangeKind, Overlay, Refusal, Version};
+pub use overlay::{ApplyError, Change, ChangeKind, Changes, Overlay, Refusal, Version};
 pub use pack::PackDirectory;
 pub use quota::Quota;
 pub use single::BytesFile;

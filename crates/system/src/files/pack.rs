@@ -3,7 +3,7 @@
 use super::{Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, Space};
 use crate::Errno;
 use crate::files::Creation;
-use bellglass_pack::{Entry, Kind, Pack};
+use bellglass_pack::{Entry, EntryKind, Pack};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,9 @@ impl PackDirectory {
 
 fn metadata_of(entry: &Entry<'_>, device: u64) -> Metadata {
     let (links, size) = match entry.kind {
-        Kind::Directory { .. } => (2, 4096),
-        Kind::File { length } => (1, length),
-        Kind::Symlink { target } => (1, target.len() as u64),
+        EntryKind::Directory { .. } => (2, 4096),
+        EntryKind::File { length } => (1, length),
+        EntryKind::Symlink { target } => (1, target.len() as u64),
     };
     let modified = Duration::from_nanos(entry.modified);
     Metadata {
@@ -53,9 +53,9 @@ fn inode_of(index: u32) -> u64 {
 
 fn file_type_of(entry: &Entry<'_>) -> FileType {
     match entry.kind {
-        Kind::Directory { .. } => FileType::Directory,
-        Kind::File { .. } => FileType::RegularFile,
-        Kind::Symlink { .. } => FileType::SymbolicLink,
+        EntryKind::Directory { .. } => FileType::Directory,
+        EntryKind::File { .. } => FileType::RegularFile,
+        EntryKind::Symlink { .. } => FileType::SymbolicLink,
     }
 }
 
@@ -68,13 +68,13 @@ impl Directory for PackDirectory {
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
         let entry = self.child(name)?;
         Ok(match entry.kind {
-            Kind::Directory { .. } => Found::Directory(Arc::new(Self {
+            EntryKind::Directory { .. } => Found::Directory(Arc::new(Self {
                 pack: Arc::clone(&self.pack),
                 index: entry.index,
                 device: self.device,
             })),
-            Kind::Symlink { target } => Found::Symlink(target.to_vec()),
-            Kind::File { .. } => Found::Other,
+            EntryKind::Symlink { target } => Found::Symlink(target.to_vec()),
+            EntryKind::File { .. } => Found::Other,
         })
     }
 
@@ -90,10 +90,10 @@ impl Directory for PackDirectory {
             (Err(error), _) => return Err(error),
         };
         match entry.kind {
-            Kind::Directory { .. } => Err(Errno::ISDIR),
-            Kind::Symlink { .. } => Err(Errno::LOOP),
-            Kind::File { .. } if options.write || options.truncate => Err(Errno::ROFS),
-            Kind::File { .. } => Ok(Opened::File(Arc::new(PackFile {
+            EntryKind::Directory { .. } => Err(Errno::ISDIR),
+            EntryKind::Symlink { .. } => Err(Errno::LOOP),
+            EntryKind::File { .. } if options.write || options.truncate => Err(Errno::ROFS),
+            EntryKind::File { .. } => Ok(Opened::File(Arc::new(PackFile {
                 pack: Arc::clone(&self.pack),
                 index: entry.index,
                 device: self.device,

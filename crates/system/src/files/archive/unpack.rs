@@ -79,12 +79,12 @@ impl Budget {
 pub(super) struct Unpacked {
     metadata: Metadata,
     budget: Arc<Budget>,
-    state: Mutex<State>,
+    state: Mutex<Progress>,
     /// For the temporary file.
     _permit: Option<Permit>,
 }
 
-struct State {
+struct Progress {
     /// Nothing once all is unpacked.
     from: Option<Box<dyn Read + Send>>,
     charge: Charge,
@@ -119,7 +119,7 @@ impl Unpacked {
         // A larger one goes to a temporary file as soon as more than that is read.
         let spills = metadata.size > SPOOLED as u64;
         let permit = spills.then(|| held.handles.take(For::File)).transpose()?;
-        let state = State {
+        let state = Progress {
             from: Some(from),
             charge,
             to: tempfile::SpooledTempFile::new(SPOOLED),
@@ -131,7 +131,7 @@ impl Unpacked {
     }
 
     /// Unpacks up to `end`, which is not beyond the size that was declared.
-    fn unpack(&self, state: &mut State, end: u64) -> Result<(), Errno> {
+    fn unpack(&self, state: &mut Progress, end: u64) -> Result<(), Errno> {
         let mut buffer = vec![0; PIECE];
         state.to.seek(SeekFrom::End(0))?;
         while state.done < end {

@@ -38,10 +38,10 @@ fn most_packed(size: u64) -> u64 {
 /// Where the entries are.
 pub(super) struct Entries {
     file: Arc<fs::File>,
-    entries: Vec<Entry>,
+    entries: Vec<Packed>,
 }
 
-struct Entry {
+struct Packed {
     start: u64,
     packed: u64,
     checksum: u32,
@@ -121,7 +121,7 @@ pub(super) fn index(file: Arc<fs::File>, meter: &Arc<Meter>) -> Result<(Index, E
             New::Symlink(target)
         } else {
             let position = entries.len() as u64;
-            entries.push(Entry { start, packed, checksum, packing });
+            entries.push(Packed { start, packed, checksum, packing });
             New::File { position, size }
         };
         index.add(&path, new, permissions, modified)?;
@@ -139,7 +139,7 @@ impl Entries {
         held: &Held,
     ) -> Result<Arc<dyn File>, Errno> {
         let number = usize::try_from(number).map_err(|_| Errno::IO)?;
-        let Entry { start, packed, checksum, packing } = *self.entries.get(number).ok_or(Errno::IO)?;
+        let Packed { start, packed, checksum, packing } = *self.entries.get(number).ok_or(Errno::IO)?;
         match packing {
             Packing::Other => Err(Errno::NOTSUP),
             Packing::Stored => {

@@ -21,7 +21,7 @@ const ENTRY_BYTES: u64 = 128;
 /// What a directory held when its reading began. The host gives no cookies that
 /// stay true across changes, so this is how an entry that stays is seen once.
 pub(super) struct Listing {
-    entries: Vec<Entry>,
+    entries: Vec<Listed>,
     /// What is not yet among them, by name.
     found: BTreeMap<Box<[u8]>, (u64, FileType)>,
     charge: Option<Charge>,
@@ -38,7 +38,7 @@ impl Drop for Listing {
     }
 }
 
-pub(super) struct Entry {
+pub(super) struct Listed {
     pub(super) name: Box<[u8]>,
     pub(super) inode: u64,
     pub(super) file_type: FileType,
@@ -66,13 +66,13 @@ impl Listing {
         listing.entries.reserve_exact(listing.found.len());
         while let Some((name, (inode, file_type))) = listing.found.pop_first() {
             steps.step()?;
-            listing.entries.push(Entry { name, inode, file_type });
+            listing.entries.push(Listed { name, inode, file_type });
         }
         Ok(listing)
     }
 
     /// Those after the first `skip`.
-    pub(super) fn after(&self, skip: usize) -> &[Entry] {
+    pub(super) fn after(&self, skip: usize) -> &[Listed] {
         self.entries.get(skip..).unwrap_or_default()
     }
 }

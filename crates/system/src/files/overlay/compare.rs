@@ -1,6 +1,6 @@
 //! Finding the changes: the lower tree, as it was seen, against the tree above.
 
-use super::{Change, Kind, LOWER_ROOT, MemoryTree, Source, Version};
+use super::{Change, ChangeKind, LOWER_ROOT, MemoryTree, Source, Version};
 use crate::Errno;
 use crate::files::memory::{
     Content, Entries, Handle, Origin, ROOT, Seen, SeenDirectory, SeenKind, Tree, digest_of, lock,
@@ -214,8 +214,8 @@ impl Walk<'_> {
             None => false,
         };
         let kind = match (&before, after) {
-            (None, _) => Kind::Added,
-            (_, None) => Kind::Removed,
+            (None, _) => ChangeKind::Added,
+            (_, None) => ChangeKind::Removed,
             (Some(before), Some(inode)) => {
                 let metadata = self.tree.metadata(inode)?;
                 let content = if before.file_type != metadata.file_type {
@@ -232,8 +232,8 @@ impl Walk<'_> {
                 let attributes = metadata.permissions != before.permissions
                     || times_set && metadata.modified != before.modified;
                 match (content, attributes && metadata.file_type != FileType::SymbolicLink) {
-                    (true, _) => Kind::Modified,
-                    (false, true) => Kind::Attributes,
+                    (true, _) => ChangeKind::Modified,
+                    (false, true) => ChangeKind::Attributes,
                     (false, false) => return Ok(()),
                 }
             }

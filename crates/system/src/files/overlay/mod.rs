@@ -149,7 +149,7 @@ impl<'a> IntoIterator for &'a Changes {
 /// What became of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ChangeKind {
     /// It was not there.
     Added,
     /// It is no more. What was renamed is removed here and added there.
@@ -165,7 +165,7 @@ pub struct Change {
     /// Its path below the mount, without a slash at the start.
     pub path: Vec<u8>,
     /// What became of it.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// What it was.
     pub before: Option<Version>,
     /// What it is.

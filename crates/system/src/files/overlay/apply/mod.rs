@@ -12,7 +12,7 @@ mod put;
 mod verify;
 mod way;
 
-use super::{Change, Changes, File, Kind, MemoryTree, Origin, Source, Version};
+use super::{Change, ChangeKind, Changes, File, MemoryTree, Origin, Source, Version};
 use crate::files::{Creation, Directory, FileType, NewTimes, OpenOptions, Opened};
 use crate::pieces::{Steps, go_on, work_for};
 use crate::{Errno, Stop, Waiter};
@@ -360,7 +360,7 @@ impl Target<'_> {
 /// Whether only a directory's attributes are others, which are written at the end.
 fn is_of_directory(change: &Change) -> bool {
     let is_directory = |after: &Version| after.file_type == FileType::Directory;
-    change.kind == Kind::Attributes && change.after.as_ref().is_some_and(is_directory)
+    change.kind == ChangeKind::Attributes && change.after.as_ref().is_some_and(is_directory)
 }
 
 fn is_below(path: &[u8], above: &[u8]) -> bool {

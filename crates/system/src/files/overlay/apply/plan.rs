@@ -5,7 +5,7 @@
 //! where there are no links, and a file that was only moved or linked is copied. So
 //! the sum of what is written is held to the same limits.
 
-use super::super::{Change, Kind};
+use super::super::{Change, ChangeKind};
 use super::{ApplyError, Target, make_own, own_name, split};
 use crate::Errno;
 use crate::files::{Directory, FileType};
@@ -55,7 +55,7 @@ pub(super) fn check<'c>(
     let mut holes = None;
     let mut sum = Sum::default();
     let mut files = HashSet::new();
-    for change in changes.iter().filter(|change| change.kind != Kind::Attributes) {
+    for change in changes.iter().filter(|change| change.kind != ChangeKind::Attributes) {
         *at = &change.path;
         go_on()?;
         let Some(after) = &change.after else { continue };

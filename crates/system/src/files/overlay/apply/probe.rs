@@ -5,7 +5,7 @@
 //! than the host's file system takes, with a name that is too long for it, or in a
 //! directory that may not be written in.
 
-use super::super::{Change, Kind, SeenDirectory};
+use super::super::{Change, ChangeKind, SeenDirectory};
 use super::{Refusal, Target, make_own, own_name, split};
 use crate::Errno;
 use crate::files::{Directory, FileType};
@@ -50,7 +50,7 @@ pub(super) fn refusals(target: &mut Target<'_>, changes: &[Change]) -> Result<Ve
     let mut all: Vec<Tried<'_>> = Vec::new();
     let mut numbers = HashMap::new();
     let mut last = 0;
-    for change in changes.iter().filter(|change| change.kind != Kind::Attributes) {
+    for change in changes.iter().filter(|change| change.kind != ChangeKind::Attributes) {
         go_on()?;
         let (parent, name) = split(&change.path);
         match change.parent {

@@ -1,6 +1,6 @@
 //! Writing one change.
 
-use super::super::{Change, Kind, Version};
+use super::super::{Change, ChangeKind, Version};
 use super::verify::Thorough;
 use super::{Placed, Target, make_own, own_name, split, times};
 use crate::files::memory::identity;
@@ -73,7 +73,7 @@ impl Target<'_> {
             (Some(before), None) if before.file_type == FileType::Directory => {}
             _ => return Err(Errno::BUSY),
         }
-        if change.kind != Kind::Attributes {
+        if change.kind != ChangeKind::Attributes {
             self.touched.insert(parent.to_vec());
         }
         match after.file_type {
@@ -97,7 +97,7 @@ impl Target<'_> {
                     }
                 }
             }
-            FileType::RegularFile if change.kind == Kind::Attributes => {
+            FileType::RegularFile if change.kind == ChangeKind::Attributes => {
                 let before = change.before.as_ref().map(|before| before.permissions);
                 if before != Some(after.permissions) {
                     directory.set_permissions_of(name, after.permissions)?;

@@ -1,7 +1,7 @@
 //! Whether a change may be written: nobody else has changed there what the program
 //! has changed.
 
-use super::super::{Change, Kind, SeenDirectory, Source, Version, open_to_read};
+use super::super::{Change, ChangeKind, SeenDirectory, Source, Version, open_to_read};
 use super::{Target, split};
 use crate::Errno;
 use crate::files::links::leads_out;
@@ -44,7 +44,7 @@ impl Target<'_> {
     /// Whether the change may be written; if not, why.
     pub(super) fn verify(&mut self, change: &Change, thorough: Thorough) -> Result<(), String> {
         if change.after.as_ref().is_some_and(|after| !can_be_made(after.file_type))
-            && change.kind != Kind::Attributes
+            && change.kind != ChangeKind::Attributes
         {
             return Err("it is neither a file nor a directory nor a symlink".to_owned());
         }
