@@ -51,9 +51,10 @@ pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 pub use bellglass_system as system;
 pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
 pub use bellglass_system::{
-    Access, Amount, Answer, Call, Capture, Errno, Fault, FileAccess, FileGrant, FileSource, Identity, Input,
-    KernelAccess, LimitKind, Memory, MemoryError, Mount, Network, Output, ParseSignalError, Permission,
-    Policy, Programs, Reached, Results, Signal, Stop, Unsupported, Walls,
+    Access, Amount, Answer, Call, Capture, Completer, Errno, Fault, FileAccess, FileGrant, FileSource,
+    Identity, Input, KernelAccess, LimitKind, Memory, MemoryError, Mount, Network, NobodyWaits, Output,
+    ParseSignalError, Pending, Permission, Policy, Programs, Reached, Results, Signal, Stop, Unsupported,
+    Walls,
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, is_plain, plain};
 pub use builder::SandboxBuilder;

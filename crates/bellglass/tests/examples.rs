@@ -44,6 +44,11 @@ fn clock_shows_the_time_that_the_handler_says() {
 }
 
 #[test]
+fn later_completes_calls_from_a_task_under_both_isolations() {
+    assert_eq!(printed(&finish(&mut example("later"))), "Process: 4711\nThread: 4711\n");
+}
+
+#[test]
 fn tree_shows_files_that_are_made_when_they_are_opened() {
     let expected = "12 orders, 198 pieces\nit has changed summary.txt\n";
     assert_eq!(printed(&finish(&mut example("tree"))), expected);

@@ -11,6 +11,7 @@
 //! It is a library for tests only, which put up other walls than the program
 //! does. A controller starts the program and never links this.
 
+mod calls;
 mod heap;
 mod interrupt;
 mod link;
@@ -65,7 +66,7 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
     keep_memory();
     end_at_panics();
     let interrupts = interrupt::install();
-    let cell = match open(walls, &interrupts) {
+    let cell = match open(walls) {
         Ok(cell) => cell,
         Err(error) => {
             say(&error);
@@ -110,8 +111,8 @@ struct Forked {
 ///
 /// Nothing is kept that grows later: that is for the guest's thread to make, whose
 /// heap is not that of this one, which grows by a system call of its own (brk).
-fn open(walls: Vec<Wall>, interrupts: &Arc<Interrupts>) -> Result<Cell, LinkError> {
-    let link = || duplicate(&std::io::stdin()).map(|stream| Link::new(stream, Arc::clone(interrupts)));
+fn open(walls: Vec<Wall>) -> Result<Cell, LinkError> {
+    let link = || duplicate(&std::io::stdin()).map(Link::new);
     let mut first = link()?;
     let written = match first.look()? {
         First::Offer(offered) => return Ok(Cell { walls, offered, forked: None }),
@@ -213,7 +214,7 @@ fn serve(cell: Cell, rules: &[Rule], interrupts: Arc<Interrupts>) -> Result<(), 
     // SAFETY: it is the stream, and is never closed: the link that has it is not
     // dropped, for the process ends here.
     let stream = unsafe { OwnedFd::from_raw_fd(std::io::stdin().as_raw_fd()) };
-    let link = ManuallyDrop::new(SharedLink::new(Link::new(stream, Arc::clone(&interrupts))));
+    let link = ManuallyDrop::new(SharedLink::new(Link::new(stream), Arc::clone(&interrupts)));
     grow_heap();
     // The standard library asks for random numbers at a thread's first hash table.
     std::hint::black_box(RandomState::new());

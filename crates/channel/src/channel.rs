@@ -82,6 +82,22 @@ impl Channel {
         Ok(count)
     }
 
+    /// Waits until there are bytes, or until `bell` can be read: for who has something
+    /// else to wait for at the same time. It sleeps at once.
+    ///
+    /// # Errors
+    /// A [`ChannelError`] if none can come any more, or nothing happens in time.
+    pub fn wait_beside(
+        &mut self,
+        bell: BorrowedFd<'_>,
+        until: Option<Instant>,
+    ) -> Result<Woken, ChannelError> {
+        match &self.shared {
+            None => self.socket.wait_until(PollFlags::IN, until, Some(bell)),
+            Some(shared) => shared.sleep_beside(&self.socket, bell, until),
+        }
+    }
+
     /// Sends all of `bytes`.
     ///
     /// # Errors
@@ -175,6 +191,43 @@ impl SharedEnd {
     }
 }
 
+impl SharedEnd {
+    /// As [`sleep`](Self::sleep), for bytes, and woken by `bell` too.
+    fn sleep_beside(
+        &self,
+        socket: &Socket,
+        bell: BorrowedFd<'_>,
+        until: Option<Instant>,
+    ) -> Result<Woken, ChannelError> {
+        loop {
+            self.rings.falls_asleep(WaitsFor::Bytes);
+            if let Some(found) = self.is_there(WaitsFor::Bytes) {
+                self.rings.wakes();
+                return found.map(|()| Woken::Bytes);
+            }
+            let woken = socket.wait_until(PollFlags::IN, until, Some(bell));
+            self.rings.wakes();
+            if let Some(found) = self.is_there(WaitsFor::Bytes) {
+                return found.map(|()| Woken::Bytes);
+            }
+            match woken? {
+                Woken::Bell => return Ok(Woken::Bell),
+                // There is something to be taken off the socket, or its end.
+                Woken::Bytes => drop(socket.receive(&mut [0; 64], until)?),
+            }
+        }
+    }
+}
+
+/// What ended a wait for two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// There are bytes, or the end of them.
+    Bytes,
+    /// The other thing.
+    Bell,
+}
+
 /// The socket of one end.
 ///
 /// A cell uses nothing but reads and writes that wait, which is all that its
@@ -195,7 +248,7 @@ impl Socket {
                 (Side::Cell, None) => rustix::io::read(&self.descriptor, &mut *into),
                 (_, None) => recv(&self.descriptor, &mut *into, RecvFlags::empty()).map(|(count, _)| count),
                 (_, Some(_)) => {
-                    self.wait_until(PollFlags::IN, deadline)?;
+                    self.wait_until(PollFlags::IN, deadline, None)?;
                     recv(&self.descriptor, &mut *into, RecvFlags::DONTWAIT).map(|(count, _)| count)
                 }
             };
@@ -218,7 +271,7 @@ impl Socket {
             };
             match sent {
                 Ok(count) => rest = &rest[count..],
-                Err(Errno::AGAIN) => self.wait_until(PollFlags::OUT, deadline)?,
+                Err(Errno::AGAIN) => drop(self.wait_until(PollFlags::OUT, deadline, None)?),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -242,8 +295,13 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket is ready, or its peer is gone.
-    fn wait_until(&self, what: PollFlags, deadline: Option<Instant>) -> Result<(), ChannelError> {
+    /// Waits until the socket is ready, or its peer is gone, or `bell` can be read.
+    fn wait_until(
+        &self,
+        what: PollFlags,
+        deadline: Option<Instant>,
+        bell: Option<BorrowedFd<'_>>,
+    ) -> Result<Woken, ChannelError> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -251,9 +309,14 @@ impl Socket {
             }
             // A time too long for the kernel is as good as none.
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-            match poll(&mut [PollFd::new(&self.descriptor, what)], timeout.as_ref()) {
+            let socket = self.descriptor.as_fd();
+            let beside = bell.as_ref().unwrap_or(&socket);
+            let mut waiting = [PollFd::new(&socket, what), PollFd::new(beside, PollFlags::IN)];
+            let count = if bell.is_some() { 2 } else { 1 };
+            match poll(&mut waiting[..count], timeout.as_ref()) {
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return Ok(()),
+                Ok(_) if waiting[0].revents().is_empty() => return Ok(Woken::Bell),
+                Ok(_) => return Ok(Woken::Bytes),
                 Err(errno) => return Err(errno.into()),
             }
         }

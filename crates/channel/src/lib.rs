@@ -24,7 +24,7 @@ mod rings;
 mod sender;
 mod shared;
 
-pub use channel::Channel;
+pub use channel::{Channel, Woken};
 pub use descriptors::{send_descriptors, take_descriptors, wait_for_descriptors};
 pub use error::ChannelError;
 pub use patience::{Busy, Patience};

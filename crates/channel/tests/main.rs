@@ -2,8 +2,10 @@
 //! bytes come out of both, waits end as they should, and a hostile peer does no
 //! harm.
 
-use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side};
+use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, Woken};
 use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -219,4 +221,44 @@ fn a_side_that_waits_long_uses_no_processor_time() {
     let deadline = Some(Instant::now() + Duration::from_millis(400));
     assert_eq!(controller.receive(&mut [0; 8], deadline), Err(ChannelError::TimedOut));
     assert!(used() - before < Duration::from_millis(20), "it used {:?}", used() - before);
+}
+
+#[test]
+fn a_wait_for_two_things_ends_with_either() {
+    let (controller, cell, _file) = shared_pair();
+    for (mut controller, mut cell) in [(controller, cell), plain_pair()] {
+        let (mut ring, bell) = {
+            let (bell, ring) = UnixStream::pair().expect("a socket");
+            (ring, bell)
+        };
+        let soon = || Some(Instant::now() + Duration::from_millis(20));
+        let late = || Some(Instant::now() + PATIENCE);
+        assert_eq!(controller.wait_beside(bell.as_fd(), soon()), Err(ChannelError::TimedOut));
+        cell.send(b"abc", None).expect("a peer that listens");
+        for _ in 0..2 {
+            assert_eq!(controller.wait_beside(bell.as_fd(), late()), Ok(Woken::Bytes));
+        }
+        assert_eq!(receive_exactly(&mut controller, 3), b"abc");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                ring.write_all(&[1]).expect("it listens");
+            });
+            assert_eq!(controller.wait_beside(bell.as_fd(), None), Ok(Woken::Bell));
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                cell.send(b"d", None).expect("a peer that listens");
+            });
+            // The bell is rung still, and both are told of in the end.
+            while controller.wait_beside(bell.as_fd(), late()) == Ok(Woken::Bell) {}
+        });
+        assert_eq!(receive_exactly(&mut controller, 1), b"d");
+        drop(ring);
+        let (_ring, bell) = UnixStream::pair().expect("a socket");
+        drop(cell);
+        let begun = Instant::now();
+        let ended = controller.wait_beside(bell.as_fd(), late());
+        assert!(matches!(ended, Err(ChannelError::Closed) | Ok(Woken::Bytes)), "{ended:?}");
+        assert!(begun.elapsed() < PATIENCE);
+    }
 }

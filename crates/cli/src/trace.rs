@@ -177,6 +177,8 @@ fn result(seen: &Observation<'_, '_>, family: Option<Family>) -> (String, bool) 
     let failure = |errno: Errno| (format!("{} ({})", errno.name(), errno.text()), true);
     match seen.outcome {
         Ok(Answer::Exit(code)) => (format!("exit {code}"), false),
+        // A call is shown once its answer has come.
+        Ok(Answer::Later(_)) => ("later".to_owned(), false),
         Ok(Answer::Return { results, errno }) => {
             let value = results.first().copied();
             let is_wasi = family == Some(Family::Wasi);

@@ -3,8 +3,9 @@
 //! A handler does not know where the guest is: in a cell at the other end of a
 //! pipe, or in the same address space. It sees [`Memory`].
 
-use crate::{Errno, Reached, Results, Waiter};
+use crate::{Errno, Meter, Pending, Reached, Results, Waiter};
 use bellglass_wire::Signature;
+use std::sync::Arc;
 
 /// One external call, while it is open.
 pub struct Call<'a> {
@@ -17,6 +18,8 @@ pub struct Call<'a> {
     pub memory: &'a mut dyn Memory,
     /// How to wait, for a handler that must: it knows the run's deadline.
     pub waiter: &'a Waiter,
+    /// What is kept for the guest beyond the call is charged to this first.
+    pub meter: &'a Arc<Meter>,
 }
 
 impl Call<'_> {
@@ -165,6 +168,9 @@ pub enum Answer {
     },
     /// The guest asked to end, with this code.
     Exit(i32),
+    /// The guest waits for what a [`Completer`](crate::Completer) will answer: see
+    /// [`Call::later`].
+    Later(Pending),
 }
 
 impl Answer {

@@ -29,6 +29,7 @@
 mod builder;
 mod call;
 mod clock;
+mod completion;
 mod descriptors;
 mod errno;
 #[cfg(any(test, fuzzing))]
@@ -65,6 +66,7 @@ mod wasi;
 pub use builder::{SystemBuilder, SystemError};
 pub use call::{Answer, Call, Fault, Handler, Memory, MemoryError, Stop, read_text_in_steps};
 pub use clock::{Clock, FixedClock, RealClock, Sleep};
+pub use completion::{Completer, Completion, NobodyWaits, Pending};
 pub use errno::Errno;
 pub use files::Access;
 pub use guest::CALL_BYTES;

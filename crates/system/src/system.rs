@@ -237,7 +237,7 @@ impl System {
     }
 
     /// What is kept for the guest.
-    pub fn meter(&self) -> &Meter {
+    pub fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 

@@ -45,8 +45,8 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 struct State {
     /// Why the run must end; the first cause stays.
     stop: Option<Stop>,
-    /// Whether a call of the guest is open.
-    open: bool,
+    /// How many calls of the guest are open.
+    open: usize,
     /// Signals on their way beside the calls, a bit a number.
     travelling: u64,
     /// Signals that go with the open call's answer, or the next one's.
@@ -202,7 +202,7 @@ impl Waiter {
         let bit = 1 << signal.number();
         state.sent = true;
         // Under the lock, so that a call which comes now finds it on its way.
-        if !state.open && state.sink.as_mut().is_some_and(|sink| sink(signal)) {
+        if state.open == 0 && state.sink.as_mut().is_some_and(|sink| sink(signal)) {
             state.travelling |= bit;
         } else {
             state.within |= bit;
@@ -214,6 +214,11 @@ impl Waiter {
         state.rung = true;
         // A full pipe already rings.
         let _ = rustix::io::write(&self.shared.bell.1, &[1]);
+    }
+
+    /// Wakes whoever waits, to look at something that is not kept here.
+    pub fn wake(&self) {
+        self.ring(&mut self.state());
     }
 
     /// Whether any signal was ever sent.
@@ -232,7 +237,7 @@ impl Waiter {
     pub fn open_call_with(&self, arrived: impl FnOnce() -> u64, untaken: bool) {
         let mut state = self.state();
         let arrived = arrived();
-        state.open = true;
+        state.open += 1;
         // A cell may lie; it only harms the waits of its own guest.
         state.travelling &= !arrived;
         state.untaken = untaken;
@@ -242,7 +247,7 @@ impl Waiter {
     /// go with its answer, a bit a number.
     pub fn close_call(&self) -> (u64, u64) {
         let mut state = self.state();
-        state.open = false;
+        state.open = state.open.saturating_sub(1);
         (state.travelling, std::mem::take(&mut state.within))
     }
 
@@ -280,7 +285,7 @@ impl Waiter {
             state.timer = again.map(|at| Timer { at, interval });
             // A guest that waits and does not take its alarms gets one at a time. Of
             // one that computes nobody knows whether it has taken the last.
-            if !state.open || !state.is_interrupted() || again.is_none() {
+            if state.open == 0 || !state.is_interrupted() || again.is_none() {
                 self.send(state, Signal::ALARM);
             }
         }

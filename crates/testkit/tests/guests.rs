@@ -172,7 +172,7 @@ fn a_run_is_killed_from_another_thread() {
 
 /// A guest whose table has numbers up to 15, of which 2 sets words and 15 ends it,
 /// and that ignores the others; it makes `calls` in a loop until the words are set.
-fn interruptible(calls: &str) -> ToyImage {
+pub(super) fn interruptible(calls: &str) -> ToyImage {
     let wat = format!(
         r#"(module (import "env" "pause" (func $pause (result i32)))
         (memory (export "memory") 1)

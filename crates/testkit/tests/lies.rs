@@ -107,6 +107,7 @@ fn hello() -> FromCell {
 
 fn call(argument: u64, memory_bytes: u64, viewed: Vec<Viewed>) -> FromCell {
     FromCell::Call {
+        call: 0,
         signature: 0,
         memory_bytes,
         arrived: 0,
@@ -132,8 +133,8 @@ fn conversations() -> Vec<(&'static str, String, FromCell)> {
     vec![
         ("hello", String::new(), hello()),
         ("call", greeted.clone(), call(0, 65536, vec![piece(0, 16), piece(32, 5)])),
-        ("data", asked, FromCell::Data { bytes: vec![9; 16] }),
-        ("allocated", allocating, FromCell::Allocated { address: 4096, memory_bytes: 65536 }),
+        ("data", asked, FromCell::Data { call: 0, bytes: vec![9; 16] }),
+        ("allocated", allocating, FromCell::Allocated { call: 0, address: 4096, memory_bytes: 65536 }),
         ("returned", greeted.clone(), FromCell::Returned { results: vec![7], usage: usage() }),
         (
             "trapped",
@@ -267,8 +268,8 @@ fn a_memory_that_grows_beyond_its_limit_or_shrinks_is_a_breach() {
     let grown = |message: &FromCell| {
         breach(&format!("hello\nawait\ncall 0 1\nawait\n{}await\nsleep 9000", send(&encoded(message))))
     };
-    assert!(grown(&FromCell::Allocated { address: 0, memory_bytes: u64::MAX }).contains("memory"));
-    assert!(grown(&FromCell::Allocated { address: 0, memory_bytes: 0 }).contains("memory"));
+    assert!(grown(&FromCell::Allocated { call: 0, address: 0, memory_bytes: u64::MAX }).contains("memory"));
+    assert!(grown(&FromCell::Allocated { call: 0, address: 0, memory_bytes: 0 }).contains("memory"));
     let absurd = Usage { peak_memory_bytes: u64::MAX, memory_refused: true, table_refused: true };
     assert!(said(&FromCell::Returned { results: vec![], usage: absurd }).contains("memory"));
 }
@@ -276,7 +277,7 @@ fn a_memory_that_grows_beyond_its_limit_or_shrinks_is_a_breach() {
 #[test]
 fn an_address_that_the_guests_malloc_lies_about_hurts_the_guest_only() {
     for address in [u32::MAX, u32::MAX - 50, 65536, 65530] {
-        let allocated = encoded(&FromCell::Allocated { address, memory_bytes: 65536 });
+        let allocated = encoded(&FromCell::Allocated { call: 0, address, memory_bytes: 65536 });
         let end = encoded(&FromCell::Returned { results: vec![3], usage: usage() });
         let script = format!("hello\nawait\ncall 0 1\nawait\n{}await\n{}hush", send(&allocated), send(&end));
         assert_eq!(run(&script).expect("it starts"), Outcome::Exited { code: 3 }, "{address}");
@@ -293,7 +294,7 @@ fn pieces_of_memory_may_overlap_repeat_or_lie_beyond_its_end() {
         vec![piece(0, caps::VIEWED_BYTES)],
     ];
     for pieces in pieces {
-        let frames = [call(0, 65536, pieces), FromCell::Data { bytes: vec![7; 16] }];
+        let frames = [call(0, 65536, pieces), FromCell::Data { call: 0, bytes: vec![7; 16] }];
         let frames: Vec<u8> = frames.iter().flat_map(encoded).collect();
         let outcome = run(&format!("hello\nawait\n{}hush", send(&frames)));
         assert!(is_fair(&outcome), "{outcome:?}");
@@ -389,7 +390,7 @@ fn greedy_cells_under_a_low_limit() {
         }
     }
     // As much memory as there may be, again and again.
-    let much = [call(0, 1 << 20, vec![piece(0, 1 << 20)]), FromCell::Data { bytes: vec![0; 16] }];
+    let much = [call(0, 1 << 20, vec![piece(0, 1 << 20)]), FromCell::Data { call: 0, bytes: vec![0; 16] }];
     let much: Vec<u8> = much.iter().flat_map(encoded).collect();
     let outcome = run(&format!("hello\nawait\nagain 40 {}hush", send(&much)));
     assert!(is_fair(&outcome), "{outcome:?}");

@@ -11,6 +11,8 @@ mod crowd;
 /// Lies without an end: each field of each frame, each byte of a real
 /// conversation, and what the controller reserves meanwhile.
 mod lies;
+/// Calls with numbers, several open at once, and frames out of turn.
+mod open_calls;
 /// What a run may do, as it is told before, during and after.
 mod policy;
 /// Warm cells: nothing of one guest is in another's, and none is left behind.

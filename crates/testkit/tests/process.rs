@@ -6,5 +6,8 @@ const ISOLATION: bellglass::Isolation = bellglass::Isolation::Process;
 #[path = "guests.rs"]
 mod guests;
 #[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
+#[path = "later.rs"]
+mod later;
+#[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
 #[path = "limits.rs"]
 mod limits;

@@ -4,6 +4,9 @@
 #[path = "guests.rs"]
 mod guests;
 #[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
+#[path = "later.rs"]
+mod later;
+#[allow(clippy::duplicate_mod, reason = "the same tests under each isolation")]
 #[path = "limits.rs"]
 mod limits;
 

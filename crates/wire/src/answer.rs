@@ -24,6 +24,8 @@ pub struct Sent {
 /// reserved.
 #[derive(Clone, Copy, Debug)]
 pub struct ReturnFrame<'a> {
+    /// The call that it closes.
+    pub call: u32,
     /// What to set the guest's errno to, if anything.
     pub errno: Option<i32>,
     /// The interrupts that the guest gets.
@@ -43,6 +45,7 @@ impl<'a> ReturnFrame<'a> {
         if reader.u8("kind")? != KIND {
             return Ok(None);
         }
+        let call = reader.u32("call's number")?;
         let writes = check_pieces(
             &mut reader,
             ["writes", "written address", "written bytes"],
@@ -54,7 +57,7 @@ impl<'a> ReturnFrame<'a> {
             Sent { travelling: reader.u64("travelling interrupts")?, interrupts: reader.u64("interrupts")? };
         let results = reader.values("results", "result")?;
         reader.finish()?;
-        Ok(Some(Self { errno, sent, writes, results }))
+        Ok(Some(Self { call, errno, sent, writes, results }))
     }
 
     /// The changes to guest memory, in order.
@@ -72,6 +75,7 @@ impl<'a> ReturnFrame<'a> {
 /// stream, which is handed to each method and gets nothing else meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenReturn {
+    call: u32,
     /// Where the frame starts in the stream.
     start: usize,
     writes: u32,
@@ -79,14 +83,18 @@ pub struct OpenReturn {
 }
 
 impl OpenReturn {
-    /// Bytes before the first write: length, kind, and the number of writes.
-    const HEAD_BYTES: usize = 9;
+    /// Where the number of writes stands: behind length, kind, and the call's number.
+    const COUNT_AT: usize = 9;
 
-    /// Begins the frame at the end of `stream`.
-    pub fn begin(stream: &mut Vec<u8>) -> Self {
+    /// Bytes before the first write.
+    const HEAD_BYTES: usize = Self::COUNT_AT + 4;
+
+    /// Begins the frame that closes this call, at the end of `stream`.
+    pub fn begin(stream: &mut Vec<u8>, call: u32) -> Self {
         let start = stream.len();
-        stream.extend_from_slice(&[0, 0, 0, 0, KIND, 0, 0, 0, 0]);
-        Self { start, writes: 0, written_bytes: 0 }
+        let [a, b, c, d] = call.to_le_bytes();
+        stream.extend_from_slice(&[0, 0, 0, 0, KIND, a, b, c, d, 0, 0, 0, 0]);
+        Self { call, start, writes: 0, written_bytes: 0 }
     }
 
     /// Whether the caps leave room for a write of so many bytes.
@@ -117,7 +125,7 @@ impl OpenReturn {
         sent: Sent,
         results: &[u64],
     ) -> Result<(), WireError> {
-        let count_at = self.start + 5;
+        let count_at = self.start + Self::COUNT_AT;
         let mut writer = Writer::resume(stream, self.start);
         writer.set_u32(count_at, self.writes);
         writer.check("writes", self.writes as usize, caps::WRITES);
@@ -143,6 +151,7 @@ impl OpenReturn {
             let address = reader.u32("written address")?;
             let bytes = reader.bytes("written bytes", caps::TRANSFER_BYTES)?;
             let mut writer = Writer::new(stream, WRITE_KIND);
+            writer.u32(self.call);
             writer.u32(address);
             writer.bytes("written bytes", bytes, caps::TRANSFER_BYTES);
             writer.finish()?;

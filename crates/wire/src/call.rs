@@ -21,6 +21,8 @@ pub struct Heard {
 /// A call as it stands in its frame. Nothing of it is copied or reserved.
 #[derive(Clone, Copy, Debug)]
 pub struct CallFrame<'a> {
+    /// Its number, which no other open call has.
+    pub call: u32,
     /// Index into the hello's signatures.
     pub signature: u32,
     /// Bytes of the guest's memory now.
@@ -42,6 +44,7 @@ impl<'a> CallFrame<'a> {
         if reader.u8("kind")? != KIND {
             return Ok(None);
         }
+        let call = reader.u32("call's number")?;
         let signature = reader.u32("signature")?;
         let memory_bytes = reader.u64("memory size")?;
         let heard =
@@ -54,7 +57,7 @@ impl<'a> CallFrame<'a> {
             caps::VIEWED_BYTES,
         )?;
         reader.finish()?;
-        Ok(Some(Self { signature, memory_bytes, heard, arguments, viewed }))
+        Ok(Some(Self { call, signature, memory_bytes, heard, arguments, viewed }))
     }
 
     /// The raw arguments.
@@ -67,13 +70,14 @@ impl<'a> CallFrame<'a> {
         self.viewed
     }
 
-    /// Appends the frame of a call, with its length field, to `stream`: with the
+    /// Appends the frame of a call of this number, with its length field, to `stream`: with the
     /// memory that the signature's `views` describe, as far as the caps allow.
     ///
     /// # Errors
     /// [`WireError::TooLong`] for too many arguments; `stream` is then as it was.
     pub fn encode(
         stream: &mut Vec<u8>,
+        call: u32,
         signature: u32,
         heard: Heard,
         arguments: &[u64],
@@ -81,6 +85,7 @@ impl<'a> CallFrame<'a> {
         views: &[View],
     ) -> Result<(), WireError> {
         let mut writer = Writer::new(stream, KIND);
+        writer.u32(call);
         writer.u32(signature);
         writer.u64(memory.len() as u64);
         writer.u64(heard.arrived);

@@ -48,5 +48,8 @@ pub const WALLS: usize = 32;
 /// Exports that one run message calls.
 pub const RUN_EXPORTS: usize = 8;
 
+/// Calls of one guest that are open at once.
+pub const OPEN_CALLS: usize = 64;
+
 /// Runs of pages that a zygote is told of.
 pub const WRITTEN_PAGES: usize = 4096;

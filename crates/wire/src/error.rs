@@ -29,6 +29,20 @@ pub enum WireError {
         /// What stood there.
         value: u64,
     },
+    /// A frame of a kind that the protocol does not have.
+    #[error("a frame of kind {kind} came, which the protocol does not know")]
+    Unknown {
+        /// Its kind.
+        kind: u8,
+    },
+    /// A frame that may not come now; see [`State`](crate::State).
+    #[error("{frame} came while {state}")]
+    Unpermitted {
+        /// What came.
+        frame: &'static str,
+        /// What may not be while it comes.
+        state: &'static str,
+    },
     /// A text is not UTF-8.
     #[error("the {field} is not UTF-8")]
     NotUtf8 {

@@ -23,9 +23,11 @@ pub enum FromCell {
         /// What the operating system adds to the isolation of this cell.
         walls: Vec<Wall>,
     },
-    /// The guest made an external call. The guest stands still until the
-    /// controller has sent `Return` or `End`.
+    /// The guest made an external call. What has made it stands still until the
+    /// controller has sent the `Return` of this call, or `End`.
     Call {
+        /// Its number, which no other open call has.
+        call: u32,
         /// Index into the hello's signatures.
         signature: u32,
         /// Bytes of the guest's memory now, so that the controller can check
@@ -42,12 +44,16 @@ pub enum FromCell {
     },
     /// The answer to `Read`.
     Data {
+        /// The call for which it was asked.
+        call: u32,
         /// The bytes that were asked for.
         bytes: Vec<u8>,
     },
     /// The answer to `Allocate`; an address of 0 means that the guest has no
     /// memory left.
     Allocated {
+        /// The call for which it was asked.
+        call: u32,
         /// Where the new memory starts.
         address: u32,
         /// Bytes of the guest's memory now.
@@ -213,8 +219,9 @@ impl FromCell {
                 });
                 writer.finish()
             }
-            Self::Call { signature, memory_bytes, arrived, interrupted, arguments, viewed } => {
+            Self::Call { call, signature, memory_bytes, arrived, interrupted, arguments, viewed } => {
                 let mut writer = Writer::new(stream, call::KIND);
+                writer.u32(*call);
                 writer.u32(*signature);
                 writer.u64(*memory_bytes);
                 writer.u64(*arrived);
@@ -226,13 +233,15 @@ impl FromCell {
                 });
                 writer.finish()
             }
-            Self::Data { bytes } => {
+            Self::Data { call, bytes } => {
                 let mut writer = Writer::new(stream, 3);
+                writer.u32(*call);
                 writer.bytes("data", bytes, caps::TRANSFER_BYTES);
                 writer.finish()
             }
-            Self::Allocated { address, memory_bytes } => {
+            Self::Allocated { call, address, memory_bytes } => {
                 let mut writer = Writer::new(stream, 4);
+                writer.u32(*call);
                 writer.u32(*address);
                 writer.u64(*memory_bytes);
                 writer.finish()
@@ -284,6 +293,7 @@ impl FromCell {
     pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
         if let Some(call) = CallFrame::decode(frame)? {
             return Ok(Self::Call {
+                call: call.call,
                 signature: call.signature,
                 memory_bytes: call.memory_bytes,
                 arrived: call.heard.arrived,
@@ -321,10 +331,15 @@ impl FromCell {
                     })?,
                 }
             }
-            3 => Self::Data { bytes: reader.bytes("data", caps::TRANSFER_BYTES)?.to_vec() },
-            4 => {
-                Self::Allocated { address: reader.u32("address")?, memory_bytes: reader.u64("memory size")? }
-            }
+            3 => Self::Data {
+                call: reader.u32("call's number")?,
+                bytes: reader.bytes("data", caps::TRANSFER_BYTES)?.to_vec(),
+            },
+            4 => Self::Allocated {
+                call: reader.u32("call's number")?,
+                address: reader.u32("address")?,
+                memory_bytes: reader.u64("memory size")?,
+            },
             5 => Self::Returned {
                 results: reader.list("results", caps::VALUES, |reader| reader.u64("result"))?,
                 usage: Usage::decode(&mut reader)?,
@@ -349,9 +364,7 @@ impl FromCell {
                 memory_bytes: reader.u64("memory size")?,
                 table_elements: reader.u64("table size")?,
             },
-            value => {
-                return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
-            }
+            kind => return Err(WireError::Unknown { kind }),
         };
         reader.finish()?;
         Ok(message)

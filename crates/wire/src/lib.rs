@@ -10,7 +10,7 @@
 //! ```
 //! use bellglass_wire::{FrameBuffer, FromCell, Signature};
 //!
-//! let call = FromCell::Call { signature: 0, memory_bytes: 65536, arrived: 0, interrupted: false, arguments: vec![1, 2], viewed: vec![] };
+//! let call = FromCell::Call { call: 0, signature: 0, memory_bytes: 65536, arrived: 0, interrupted: false, arguments: vec![1, 2], viewed: vec![] };
 //! let mut stream = Vec::new();
 //! call.encode(&mut stream)?;
 //!
@@ -34,6 +34,7 @@ mod pieces;
 mod plain;
 mod range;
 mod signature;
+mod states;
 mod to_cell;
 mod view;
 
@@ -47,9 +48,10 @@ pub use pieces::Pieces;
 pub use plain::{is_plain, plain, write_plain};
 pub use range::range;
 pub use signature::{ParseSignatureError, Signature, ValueType};
+pub use states::{CellFrame, ControllerFrame, Row, STATES, State};
 pub use to_cell::{GuestLimits, Hooks, PAGE_BYTES, Pages, ToCell, Write};
 pub use view::View;
 
 /// The version of the protocol that this crate speaks. A peer of another
 /// version is refused at the handshake.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;

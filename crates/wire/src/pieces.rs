@@ -5,7 +5,7 @@ use crate::codec::Reader;
 
 /// Pieces of guest memory in a frame, each with its address. The frame was
 /// checked as a whole before, so that going through it cannot fail.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Pieces<'a> {
     count: u32,
     rest: &'a [u8],

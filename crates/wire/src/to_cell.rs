@@ -26,26 +26,39 @@ pub enum ToCell {
     },
     /// Asks for guest memory; only while a call is open.
     Read {
+        /// The call that is open.
+        call: u32,
         /// Where it starts.
         address: u32,
         /// How many bytes.
         length: u32,
     },
     /// Changes guest memory; only while a call is open. It has no answer.
-    Write(Write),
+    Write {
+        /// The call that is open.
+        call: u32,
+        /// The change.
+        write: Write,
+    },
     /// Calls the guest's own malloc; only while a call is open.
     Allocate {
+        /// The call that is open.
+        call: u32,
         /// How many bytes.
         size: u32,
     },
     /// Calls the guest's own free; only while a call is open. It has no answer.
     Free {
+        /// The call that is open.
+        call: u32,
         /// What `Allocated` gave.
         address: u32,
     },
-    /// Closes the open call: these writes first, then errno, then the guest goes
-    /// on with the results.
+    /// Closes a call: these writes first, then errno, then what has made it goes on
+    /// with the results.
     Return {
+        /// The call.
+        call: u32,
         /// Changes to guest memory, applied in order.
         writes: Vec<Write>,
         /// What to set the guest's errno to, if anything.
@@ -58,7 +71,7 @@ pub enum ToCell {
         /// The call's results; a 32-bit value is in the low half.
         results: Vec<u64>,
     },
-    /// Closes the open call and ends the guest: an exit.
+    /// Ends the guest, whichever of its calls are open: an exit.
     End,
     /// Offers shared memory, whose descriptor comes with this frame. It is sent
     /// before the cell's process starts, or not at all.
@@ -177,29 +190,33 @@ impl ToCell {
                 });
                 writer.finish()
             }
-            Self::Read { address, length } => {
+            Self::Read { call, address, length } => {
                 let mut writer = Writer::new(stream, 3);
+                writer.u32(*call);
                 writer.u32(*address);
                 writer.count("read length", *length as usize, caps::TRANSFER_BYTES);
                 writer.finish()
             }
-            Self::Write(write) => {
+            Self::Write { call, write } => {
                 let mut writer = Writer::new(stream, answer::WRITE_KIND);
+                writer.u32(*call);
                 write.encode(&mut writer);
                 writer.finish()
             }
-            Self::Allocate { size } => {
+            Self::Allocate { call, size } => {
                 let mut writer = Writer::new(stream, 5);
+                writer.u32(*call);
                 writer.u32(*size);
                 writer.finish()
             }
-            Self::Free { address } => {
+            Self::Free { call, address } => {
                 let mut writer = Writer::new(stream, 6);
+                writer.u32(*call);
                 writer.u32(*address);
                 writer.finish()
             }
-            Self::Return { writes, errno, travelling, interrupts, results } => {
-                let mut open = OpenReturn::begin(stream);
+            Self::Return { call, writes, errno, travelling, interrupts, results } => {
+                let mut open = OpenReturn::begin(stream, *call);
                 for write in writes {
                     open.write(stream, write.address, &write.bytes);
                 }
@@ -231,6 +248,7 @@ impl ToCell {
     pub fn decode(frame: &[u8]) -> Result<Self, WireError> {
         if let Some(answer) = ReturnFrame::decode(frame)? {
             return Ok(Self::Return {
+                call: answer.call,
                 writes: answer
                     .writes()
                     .map(|(address, bytes)| Write { address, bytes: bytes.to_vec() })
@@ -267,12 +285,16 @@ impl ToCell {
                     .list("exports", caps::RUN_EXPORTS, |reader| reader.text("export", caps::NAME_BYTES))?,
             },
             3 => Self::Read {
+                call: reader.u32("call's number")?,
                 address: reader.u32("read address")?,
                 length: reader.count("read length", caps::TRANSFER_BYTES)? as u32,
             },
-            4 => Self::Write(Write::decode(&mut reader, caps::TRANSFER_BYTES)?),
-            5 => Self::Allocate { size: reader.u32("size")? },
-            6 => Self::Free { address: reader.u32("address")? },
+            4 => Self::Write {
+                call: reader.u32("call's number")?,
+                write: Write::decode(&mut reader, caps::TRANSFER_BYTES)?,
+            },
+            5 => Self::Allocate { call: reader.u32("call's number")?, size: reader.u32("size")? },
+            6 => Self::Free { call: reader.u32("call's number")?, address: reader.u32("address")? },
             8 => Self::End,
             9 => Self::Offer { ring_bytes: reader.u32("ring size")? },
             10 => Self::Zygote {
@@ -281,9 +303,7 @@ impl ToCell {
                 })?,
             },
             11 => Self::Fork,
-            value => {
-                return Err(WireError::Undefined { field: "kind", value: u64::from(value) });
-            }
+            kind => return Err(WireError::Unknown { kind }),
         };
         reader.finish()?;
         Ok(message)

@@ -67,19 +67,29 @@ fn from_cell() -> impl Strategy<Value = FromCell> {
                 walls
             }
         ),
-        (any::<u32>(), any::<u64>(), any::<u64>(), any::<bool>(), values(), vec(viewed, 0..4)).prop_map(
-            |(signature, memory_bytes, arrived, interrupted, arguments, viewed)| FromCell::Call {
-                signature,
-                memory_bytes,
-                arrived,
-                interrupted,
-                arguments,
-                viewed
-            }
-        ),
-        bytes().prop_map(|bytes| FromCell::Data { bytes }),
-        (any::<u32>(), any::<u64>())
-            .prop_map(|(address, memory_bytes)| FromCell::Allocated { address, memory_bytes }),
+        (
+            (any::<u32>(), any::<u32>()),
+            any::<u64>(),
+            any::<u64>(),
+            any::<bool>(),
+            values(),
+            vec(viewed, 0..4)
+        )
+            .prop_map(
+                |((call, signature), memory_bytes, arrived, interrupted, arguments, viewed)| FromCell::Call {
+                    call,
+                    signature,
+                    memory_bytes,
+                    arrived,
+                    interrupted,
+                    arguments,
+                    viewed
+                }
+            ),
+        (any::<u32>(), bytes()).prop_map(|(call, bytes)| FromCell::Data { call, bytes }),
+        (any::<u32>(), any::<u32>(), any::<u64>()).prop_map(|(call, address, memory_bytes)| {
+            FromCell::Allocated { call, address, memory_bytes }
+        }),
         (values(), usage()).prop_map(|(results, usage)| FromCell::Returned { results, usage }),
         (trap_kind(), text(), vec(text(), 0..4), usage()).prop_map(|(kind, message, backtrace, usage)| {
             FromCell::Trapped { kind, message, backtrace, usage }
@@ -133,12 +143,17 @@ fn to_cell() -> impl Strategy<Value = ToCell> {
             }
         ),
         vec(text(), 0..4).prop_map(|exports| ToCell::Run { exports }),
-        (any::<u32>(), length).prop_map(|(address, length)| ToCell::Read { address, length }),
-        write().prop_map(ToCell::Write),
-        any::<u32>().prop_map(|size| ToCell::Allocate { size }),
-        any::<u32>().prop_map(|address| ToCell::Free { address }),
-        (vec(write(), 0..4), of(any::<i32>()), any::<u64>(), any::<u64>(), values()).prop_map(
-            |(writes, errno, travelling, interrupts, results)| ToCell::Return {
+        (any::<u32>(), any::<u32>(), length).prop_map(|(call, address, length)| ToCell::Read {
+            call,
+            address,
+            length
+        }),
+        (any::<u32>(), write()).prop_map(|(call, write)| ToCell::Write { call, write }),
+        (any::<u32>(), any::<u32>()).prop_map(|(call, size)| ToCell::Allocate { call, size }),
+        (any::<u32>(), any::<u32>()).prop_map(|(call, address)| ToCell::Free { call, address }),
+        (any::<u32>(), vec(write(), 0..4), of(any::<i32>()), any::<u64>(), any::<u64>(), values()).prop_map(
+            |(call, writes, errno, travelling, interrupts, results)| ToCell::Return {
+                call,
                 writes,
                 errno,
                 travelling,
@@ -245,6 +260,7 @@ proptest! {
 proptest! {
     #[test]
     fn a_call_written_in_place_is_the_same_frame(
+        call in any::<u32>(),
         signature in any::<u32>(),
         arguments in values(),
         memory in bytes(),
@@ -261,6 +277,7 @@ proptest! {
         let memory_bytes = memory.len() as u64;
         let heard = Heard { arrived: 5, interrupted: true };
         let message = FromCell::Call {
+            call,
             signature,
             memory_bytes,
             arrived: 5,
@@ -270,14 +287,18 @@ proptest! {
         };
         let (mut stream, mut in_place) = (Vec::new(), Vec::new());
         message.encode(&mut stream).expect("within the caps");
-        CallFrame::encode(&mut in_place, signature, heard, &arguments, &memory, &views).expect("within the caps");
+        CallFrame::encode(&mut in_place, call, signature, heard, &arguments, &memory, &views)
+            .expect("within the caps");
         prop_assert_eq!(stream, in_place);
     }
 
     #[test]
-    fn an_answer_written_in_place_becomes_writes_of_the_same_bytes(writes in vec(write(), 0..5)) {
+    fn an_answer_written_in_place_becomes_writes_of_the_same_bytes(
+        call in any::<u32>(),
+        writes in vec(write(), 0..5),
+    ) {
         let mut stream = b"before".to_vec();
-        let mut open = OpenReturn::begin(&mut stream);
+        let mut open = OpenReturn::begin(&mut stream, call);
         for write in &writes {
             open.write(&mut stream, write.address, &write.bytes);
         }
@@ -286,7 +307,7 @@ proptest! {
         frames.extend(stream.strip_prefix(b"before").expect("what stood before"));
         for write in writes {
             let frame = frames.next_frame().expect("a right frame").expect("a frame");
-            prop_assert_eq!(ToCell::decode(frame), Ok(ToCell::Write(write)));
+            prop_assert_eq!(ToCell::decode(frame), Ok(ToCell::Write { call, write }));
         }
         prop_assert_eq!(frames.pending(), 0);
     }
@@ -295,7 +316,7 @@ proptest! {
 #[test]
 fn an_answer_above_a_cap_is_taken_back() {
     let mut stream = b"before".to_vec();
-    let mut open = OpenReturn::begin(&mut stream);
+    let mut open = OpenReturn::begin(&mut stream, 3);
     for _ in 0..caps::WRITES {
         assert!(open.has_room(1));
         open.write(&mut stream, 0, &[1]);
@@ -304,7 +325,7 @@ fn an_answer_above_a_cap_is_taken_back() {
     open.write(&mut stream, 0, &[1]);
     assert!(open.finish(&mut stream, None, Sent::default(), &[]).is_err());
     assert_eq!(stream, b"before");
-    let mut open = OpenReturn::begin(&mut stream);
+    let mut open = OpenReturn::begin(&mut stream, 3);
     assert!(!open.has_room(caps::TRANSFER_BYTES + 1));
     open.write(&mut stream, 0, &vec![0; caps::TRANSFER_BYTES + 1]);
     assert!(open.finish(&mut stream, None, Sent::default(), &[]).is_err());
@@ -315,7 +336,7 @@ fn an_answer_above_a_cap_is_taken_back() {
 fn a_count_far_above_its_cap_is_refused_without_memory_for_it() {
     // A call whose list of arguments claims four thousand million values.
     let mut frame = vec![2];
-    frame.extend([0; 21]);
+    frame.extend([0; 25]);
     frame.extend(u32::MAX.to_le_bytes());
     let error = FromCell::decode(&frame).expect_err("above the cap");
     assert!(error.to_string().contains("above the cap"), "{error}");
@@ -324,7 +345,7 @@ fn a_count_far_above_its_cap_is_refused_without_memory_for_it() {
 #[test]
 fn what_is_above_its_cap_is_not_sent_either() {
     let mut stream = vec![9];
-    let message = FromCell::Data { bytes: vec![0; caps::TRANSFER_BYTES + 1] };
+    let message = FromCell::Data { call: 0, bytes: vec![0; caps::TRANSFER_BYTES + 1] };
     assert!(message.encode(&mut stream).is_err());
     assert_eq!(stream, [9], "nothing of the refused frame remains");
 }
@@ -357,6 +378,7 @@ fn the_page_about_the_protocol_has_the_caps_of_the_code() {
         caps::BACKTRACE_LINES,
         caps::WALLS,
         caps::RUN_EXPORTS,
+        caps::OPEN_CALLS,
         caps::WRITTEN_PAGES,
     ];
     assert_eq!(told, expected);
@@ -367,14 +389,14 @@ fn the_page_about_the_protocol_has_the_caps_of_the_code() {
 fn the_bytes_are_those_of_the_document() {
     let mut stream = Vec::new();
     let message = FromCell::Hello {
-        version: 2,
+        version: bellglass_wire::PROTOCOL_VERSION,
         shared_memory: false,
         signatures: vec!["env.getpid()i".parse().expect("a signature")],
         walls: vec![],
     };
     message.encode(&mut stream).expect("within the caps");
     let mut expected = vec![42, 0, 0, 0, 1];
-    expected.extend(b"BGLS\x02\x00\x00\x01\x00\x00\x00");
+    expected.extend(b"BGLS\x04\x00\x00\x01\x00\x00\x00");
     expected.extend(b"\x03\x00\x00\x00env\x06\x00\x00\x00getpid\x00\x00\x00\x00\x01\x00\x00\x00i");
     expected.extend([0, 0, 0, 0]);
     assert_eq!(stream, expected);
@@ -384,14 +406,45 @@ fn the_bytes_are_those_of_the_document() {
     assert_eq!(stream, [5, 0, 0, 0, 9, 0, 0, 1, 0]);
 
     let mut stream = Vec::new();
-    let message =
-        ToCell::Return { writes: vec![], errno: None, travelling: 0, interrupts: 0, results: vec![7] };
+    let message = ToCell::Return {
+        call: 0,
+        writes: vec![],
+        errno: None,
+        travelling: 0,
+        interrupts: 0,
+        results: vec![7],
+    };
     message.encode(&mut stream).expect("within the caps");
     assert_eq!(
         stream,
         [
-            34, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 7, 0,
-            0, 0, 0, 0, 0, 0
+            38, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+            0, 0, 7, 0, 0, 0, 0, 0, 0, 0
         ]
     );
+}
+
+/// What the fuzzer starts from is of this version, or it starts from nothing.
+#[test]
+fn the_seeds_of_the_fuzzer_are_right_frames() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let mut count = 0;
+    for (folder, skip) in [("frames", 0), ("conversation", 1)] {
+        for seed in std::fs::read_dir(corpus.join(folder)).expect("a folder") {
+            let path = seed.expect("a seed").path();
+            let bytes = std::fs::read(&path).expect("a seed");
+            let mut frames = FrameBuffer::new(caps::FRAME_BYTES);
+            frames.extend(&bytes[skip..]);
+            let is_controllers =
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("controller"));
+            while let Some(frame) = frames.next_frame().expect("a right frame") {
+                let error =
+                    if is_controllers { ToCell::decode(frame).err() } else { FromCell::decode(frame).err() };
+                assert_eq!(error, None, "{}: {frame:?}", path.display());
+                count += 1;
+            }
+            assert_eq!(frames.pending(), 0, "{}", path.display());
+        }
+    }
+    assert!(count > 100, "{count}");
 }

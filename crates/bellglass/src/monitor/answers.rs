@@ -6,8 +6,11 @@ use super::pace::Pace;
 use super::routes::Routes;
 use crate::limits::Limits;
 use crate::report::{Outcome, crash};
-use bellglass_system::{Answer, Call, Ending, Errno, LimitKind, Memory, Results, Stop, System, Waiter};
-use bellglass_wire::{TrapKind, Usage};
+use bellglass_system::{
+    Answer, Call, Completion, Ending, Errno, LimitKind, Memory, Meter, Pending, Results, Stop, System, Waiter,
+};
+use bellglass_wire::{Signature, TrapKind, Usage};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// All that the answers of one run need.
@@ -17,6 +20,8 @@ pub(crate) struct Answers {
     pub(crate) waiter: Waiter,
     pub(crate) limits: Limits,
     pub(crate) pace: Pace,
+    /// The system's.
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// How a call that is answered goes back to the guest.
@@ -26,6 +31,15 @@ pub(crate) struct Reply {
     pub(crate) results: Results,
     /// What the guest's errno becomes, if anything.
     pub(crate) errno: Option<Errno>,
+}
+
+/// How far a call has come, once its handler has returned.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// It is answered.
+    Now(Reply),
+    /// Its answer comes later: see [`Answers::finish`]. It has begun at that time.
+    Later(Pending, Instant),
 }
 
 /// Why a call is not answered.
@@ -43,7 +57,8 @@ impl Answers {
     /// What answers a run whose routes are yet to come.
     pub(crate) fn new(system: System, waiter: Waiter, limits: Limits) -> Self {
         let pace = Pace::new(limits.calls, limits.calls_per_second);
-        Self { system, routes: Routes::default(), waiter, limits, pace }
+        let meter = Arc::clone(system.meter());
+        Self { system, routes: Routes::default(), waiter, limits, pace, meter }
     }
 
     /// Answers call number `index`.
@@ -55,7 +70,7 @@ impl Answers {
         index: u32,
         arguments: &[u64],
         memory: &mut dyn Memory,
-    ) -> Result<Reply, Closed> {
+    ) -> Result<Answered, Closed> {
         let Some((signature, answerer, observers)) = self.routes.find(index) else {
             let reason = format!("the cell made a call number {index}, which it had not announced");
             return Err(Closed::Breach(reason));
@@ -76,16 +91,46 @@ impl Answers {
             }
             begun = Instant::now();
         }
-        let mut call = Call { signature, arguments, memory, waiter: &self.waiter };
+        let mut call = Call { signature, arguments, memory, waiter: &self.waiter, meter: &self.meter };
         match answerer.handle(&mut call, &mut self.system, observers, begun) {
-            Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
-                let reason = format!("the handler of {signature} gave a wrong number of results");
-                Err(Closed::End(Outcome::Failed { reason }))
+            Ok(Answer::Later(pending)) => Ok(Answered::Later(pending, begun)),
+            answer => reply(signature, answer).map(Answered::Now).map_err(|end| self.closed(end)),
+        }
+    }
+
+    /// Closes call number `index`, whose answer was to come later and has come, or will
+    /// not.
+    ///
+    /// # Errors
+    /// [`Closed`] if the run ends here.
+    pub(crate) fn finish(
+        &mut self,
+        index: u32,
+        arguments: &[u64],
+        memory: &mut dyn Memory,
+        completion: Completion,
+        begun: Instant,
+    ) -> Result<Reply, Closed> {
+        let Some((signature, answerer, observers)) = self.routes.find(index) else {
+            return Err(Closed::Breach(format!("call number {index} was not announced")));
+        };
+        let Completion { writes, mut outcome, .. } = completion;
+        for (address, bytes) in &writes {
+            // The completer has seen that they are inside.
+            if let Err(error) = memory.write(*address, bytes) {
+                outcome = Err(error.into());
             }
-            Ok(Answer::Return { results, errno }) => Ok(Reply { results, errno }),
-            Ok(Answer::Exit(code)) => Err(Closed::End(Outcome::Exited { code })),
-            Err(Ending::Stop(stop)) => Err(Closed::End(self.stopped(stop))),
-            Err(Ending::Lost) => Err(Closed::Lost),
+        }
+        let mut call = Call { signature, arguments, memory, waiter: &self.waiter, meter: &self.meter };
+        let answer = answerer.finish(&mut call, outcome, None, observers, begun);
+        reply(signature, answer).map_err(|end| self.closed(end))
+    }
+
+    fn closed(&self, end: End) -> Closed {
+        match end {
+            End::Outcome(outcome) => Closed::End(outcome),
+            End::Stop(stop) => Closed::End(self.stopped(stop)),
+            End::Lost => Closed::Lost,
         }
     }
 
@@ -157,5 +202,29 @@ impl Answers {
             Stop::Failed { reason } => Outcome::Failed { reason },
             other => Outcome::Refused { reason: other.to_string() },
         }
+    }
+}
+
+/// How the run ends in a call.
+enum End {
+    Outcome(Outcome),
+    Stop(Stop),
+    Lost,
+}
+
+/// What goes back to the guest of an answer that is there.
+fn reply(signature: &Signature, answer: Result<Answer, Ending>) -> Result<Reply, End> {
+    let failed = |reason: String| Err(End::Outcome(Outcome::Failed { reason }));
+    match answer {
+        Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
+            failed(format!("the handler of {signature} gave a wrong number of results"))
+        }
+        Ok(Answer::Return { results, errno }) => Ok(Reply { results, errno }),
+        Ok(Answer::Exit(code)) => Err(End::Outcome(Outcome::Exited { code })),
+        Ok(Answer::Later(_)) => {
+            failed(format!("the handler of {signature} answered later, and then later again"))
+        }
+        Err(Ending::Stop(stop)) => Err(End::Stop(stop)),
+        Err(Ending::Lost) => Err(End::Lost),
     }
 }

@@ -1,8 +1,8 @@
 //! The controller's end of the stream: whole frames in and out, never longer
 //! than the deadline, whatever the cell does.
 
-use bellglass_channel::{Channel, ChannelError, Shared};
-use bellglass_wire::{FrameBuffer, FromCell, ToCell, WireError, caps};
+use bellglass_channel::{Channel, ChannelError, Shared, Woken};
+use bellglass_wire::{CellFrame, FrameBuffer, FromCell, State, ToCell, WireError, caps};
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
@@ -112,23 +112,45 @@ impl Link {
         sent.map_err(|error| self.breaks(error.into()))
     }
 
-    /// The next message of the cell, of which a call is left in its frame.
-    pub(crate) fn next(&mut self) -> Result<Received, LinkError> {
+    /// The next message of the cell, if this state of the conversation permits it. A
+    /// call is left in its frame.
+    pub(crate) fn next(&mut self, state: State) -> Result<Received, LinkError> {
         self.wait_for_frame()?;
         let frame = self.incoming.next_frame().ok().flatten().unwrap_or(&[]);
-        if FromCell::is_call(frame) {
-            self.call.clear();
-            self.call.extend_from_slice(frame);
-            return Ok(Received::Call);
+        match state.check_cell(frame) {
+            Ok(CellFrame::Call) => {
+                self.call.clear();
+                self.call.extend_from_slice(frame);
+                Ok(Received::Call)
+            }
+            Ok(_) => {
+                FromCell::decode(frame).map(Received::Message).map_err(|error| self.breaks(error.into()))
+            }
+            Err(error) => Err(self.breaks(error.into())),
         }
-        FromCell::decode(frame).map(Received::Message).map_err(|error| self.breaks(error.into()))
     }
 
-    /// The next message of the cell.
-    pub(crate) fn receive(&mut self) -> Result<FromCell, LinkError> {
-        self.wait_for_frame()?;
-        let frame = self.incoming.next_frame().ok().flatten().unwrap_or(&[]);
-        FromCell::decode(frame).map_err(|error| self.breaks(error.into()))
+    /// The next message of the cell, where it is none of the guest's.
+    pub(crate) fn receive(&mut self, state: State) -> Result<FromCell, LinkError> {
+        match self.next(state)? {
+            Received::Message(message) => Ok(message),
+            Received::Call => FromCell::decode(&self.call).map_err(|error| self.breaks(error.into())),
+        }
+    }
+
+    /// Waits until the cell has said something, or `bell` can be read, or this time has
+    /// come.
+    pub(crate) fn wait(&mut self, bell: BorrowedFd<'_>, until: Option<Instant>) -> Result<Woken, LinkError> {
+        self.intact()?;
+        // What is wrong with a frame is for the reader to say.
+        if self.incoming.has_frame().unwrap_or(true) {
+            return Ok(Woken::Bytes);
+        }
+        match self.channel.wait_beside(bell, until) {
+            Ok(woken) => Ok(woken),
+            Err(ChannelError::TimedOut) => Ok(Woken::Bell),
+            Err(error) => Err(self.breaks(error.into())),
+        }
     }
 
     /// The frame of the last call, to be given back when it is answered so that

@@ -1,8 +1,9 @@
 //! The memory of a guest in another process, while a call is open.
 
-use super::link::{Link, LinkError};
+use super::calls::{Calls, Refused};
+use super::link::{Link, LinkError, Received};
 use bellglass_system::{Memory, MemoryError};
-use bellglass_wire::{FromCell, OpenReturn, Pieces, Sent, ToCell, caps, range};
+use bellglass_wire::{CallFrame, FromCell, OpenReturn, Pieces, Sent, State, ToCell, caps, range};
 
 /// Places that a call may write to before none of its views is believed in any
 /// more: a handler that writes more than that seldom reads.
@@ -15,6 +16,10 @@ const TEXT_STEP: usize = 256;
 /// straight into the frame that will close the call.
 pub(crate) struct RemoteMemory<'a> {
     link: &'a mut Link,
+    /// The number of the call.
+    call: u32,
+    /// The calls that are open, of which more may come.
+    calls: &'a mut Calls,
     size: u64,
     /// The size that it can grow to.
     limit: u64,
@@ -23,8 +28,22 @@ pub(crate) struct RemoteMemory<'a> {
     views: Views<'a>,
     /// The frame that will close the call, once something stands in it.
     answer: Option<OpenReturn>,
-    /// What the cell did wrong, if it did.
-    pub(crate) breach: Option<String>,
+    /// Why nothing more can be had of the memory, beside what the link says.
+    lost: Option<Lost>,
+}
+
+/// Why a guest's memory cannot be reached any more.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// What the cell did wrong.
+    Breach(String),
+    /// The guest has ended, with this last frame.
+    Last(FromCell),
+    /// The controller may keep no more for the guest.
+    Full {
+        /// The limit, in bytes.
+        limit: u64,
+    },
 }
 
 /// What came with the call, as far as it is still what stands in the memory.
@@ -70,10 +89,12 @@ impl<'a> Views<'a> {
 }
 
 impl<'a> RemoteMemory<'a> {
-    /// The memory during a call that brought these pieces. `written` is room that
-    /// is used again from call to call.
+    /// The memory during the call of this number, that brought these pieces.
+    /// `written` is room that is used again from call to call.
     pub(crate) fn new(
         link: &'a mut Link,
+        call: u32,
+        calls: &'a mut Calls,
         size: u64,
         limit: u64,
         allocator: bool,
@@ -82,23 +103,32 @@ impl<'a> RemoteMemory<'a> {
     ) -> Self {
         written.clear();
         let views = Views { pieces, cursor: pieces, written, are_stale: false };
-        Self { link, size, limit, allocator, views, answer: None, breach: None }
+        Self { link, call, calls, size, limit, allocator, views, answer: None, lost: None }
     }
 
     /// Closes the call: sends what was written and these results.
     pub(crate) fn answer(self, errno: Option<i32>, sent: Sent, results: &[u64]) -> Result<(), LinkError> {
-        let answer = self.answer.unwrap_or_else(|| OpenReturn::begin(self.link.outgoing()));
+        self.calls.close(self.call);
+        let answer = self.answer.unwrap_or_else(|| OpenReturn::begin(self.link.outgoing(), self.call));
         answer.finish(self.link.outgoing(), errno, sent, results)?;
         self.link.flush()
     }
 
-    /// Forgets what was written: the guest does not go on. Gives back what the
-    /// cell did wrong, if it did.
-    pub(crate) fn abandon(self) -> Option<String> {
+    /// Has what was written so far written now: the call stays open.
+    pub(crate) fn leave_open(mut self) -> Result<(), LinkError> {
+        match self.queue_writes() {
+            Ok(()) => self.link.flush(),
+            Err(_) => Err(LinkError::Breach("a write is above its cap")),
+        }
+    }
+
+    /// Forgets what was written: the guest does not go on. Gives back why its memory
+    /// was lost, if it was, beside what the link says.
+    pub(crate) fn abandon(self) -> Option<Lost> {
         if let Some(answer) = self.answer {
             answer.abandon(self.link.outgoing());
         }
-        self.breach
+        self.lost
     }
 
     fn check(&self, address: u32, length: usize) -> Result<(), MemoryError> {
@@ -116,16 +146,59 @@ impl<'a> RemoteMemory<'a> {
         }
     }
 
-    fn ask(&mut self, question: &ToCell) -> Result<FromCell, MemoryError> {
+    /// Asks the cell something, and hears calls of other threads of the guest until it
+    /// has answered.
+    fn ask(&mut self, question: &ToCell, state: State) -> Result<FromCell, MemoryError> {
         self.queue_writes()?;
-        let answer =
-            self.link.queue(question).and_then(|()| self.link.flush()).and_then(|()| self.link.receive());
-        answer.map_err(|_| MemoryError::Lost)
+        let asked = self.link.queue(question).and_then(|()| self.link.flush());
+        asked.map_err(|_| MemoryError::Lost)?;
+        // BOUND: the cap of open calls, and the deadline, which each look at the link
+        // has.
+        loop {
+            match self.link.next(state).map_err(|_| MemoryError::Lost)? {
+                Received::Call => self.defer()?,
+                Received::Message(
+                    answer @ (FromCell::Data { call, .. } | FromCell::Allocated { call, .. }),
+                ) => {
+                    if call == self.call {
+                        return Ok(answer);
+                    }
+                    let asked = self.call;
+                    return Err(
+                        self.breaks(format!("the cell answered for call {call} what call {asked} had asked"))
+                    );
+                }
+                Received::Message(last) => return Err(self.loses(Lost::Last(last))),
+            }
+        }
     }
 
-    fn breaks(&mut self, reason: &str) -> MemoryError {
-        self.breach.get_or_insert_with(|| reason.to_owned());
+    /// Keeps a call that has come meanwhile.
+    fn defer(&mut self) -> Result<(), MemoryError> {
+        let frame = self.link.take_call();
+        let call = match CallFrame::decode(&frame) {
+            Ok(Some(call)) => call,
+            Ok(None) => return Err(self.breaks("the cell sent no call".to_owned())),
+            Err(error) => return Err(self.breaks(LinkError::from(error).to_string())),
+        };
+        let number = call.call;
+        if let Some(lie) = lie_about_size(call.memory_bytes, self.size, self.limit) {
+            return Err(self.breaks(lie));
+        }
+        match self.calls.defer(number, frame) {
+            Ok(()) => Ok(()),
+            Err(Refused::Breach(reason)) => Err(self.breaks(reason)),
+            Err(Refused::Full { limit }) => Err(self.loses(Lost::Full { limit })),
+        }
+    }
+
+    fn loses(&mut self, lost: Lost) -> MemoryError {
+        self.lost.get_or_insert(lost);
         MemoryError::Lost
+    }
+
+    fn breaks(&mut self, reason: String) -> MemoryError {
+        self.loses(Lost::Breach(reason))
     }
 
     fn read_piece(&mut self, address: u32, into: &mut [u8]) -> Result<(), MemoryError> {
@@ -134,13 +207,13 @@ impl<'a> RemoteMemory<'a> {
             return Ok(());
         }
         // The caller cuts pieces to the cap, which fits in 32 bits.
-        match self.ask(&ToCell::Read { address, length: into.len() as u32 })? {
-            FromCell::Data { bytes } if bytes.len() == into.len() => {
+        let question = ToCell::Read { call: self.call, address, length: into.len() as u32 };
+        match self.ask(&question, State::Reading)? {
+            FromCell::Data { bytes, .. } if bytes.len() == into.len() => {
                 into.copy_from_slice(&bytes);
                 Ok(())
             }
-            FromCell::Data { .. } => Err(self.breaks("it sent another amount of memory than was asked for")),
-            _ => Err(self.breaks("it did not answer a read with data")),
+            _ => Err(self.breaks("it sent another amount of memory than was asked for".to_owned())),
         }
     }
 }
@@ -196,7 +269,8 @@ impl Memory for RemoteMemory<'_> {
                 // Not kept until the call is answered: they may be many.
                 self.link.flush().map_err(|_| MemoryError::Lost)?;
             }
-            let answer = self.answer.get_or_insert_with(|| OpenReturn::begin(self.link.outgoing()));
+            let answer =
+                self.answer.get_or_insert_with(|| OpenReturn::begin(self.link.outgoing(), self.call));
             answer.write(self.link.outgoing(), at, piece);
             at = at.wrapping_add(piece.len() as u32);
         }
@@ -207,10 +281,10 @@ impl Memory for RemoteMemory<'_> {
         if !self.allocator {
             return Err(MemoryError::Unsupported);
         }
-        match self.ask(&ToCell::Allocate { size })? {
-            FromCell::Allocated { address, memory_bytes } => {
+        match self.ask(&ToCell::Allocate { call: self.call, size }, State::Allocating)? {
+            FromCell::Allocated { address, memory_bytes, .. } => {
                 if let Some(lie) = lie_about_size(memory_bytes, self.size, self.limit) {
-                    return Err(self.breaks(&lie));
+                    return Err(self.breaks(lie));
                 }
                 // The guest's malloc is the guest's code: what it returns is
                 // checked at each use, like any other pointer of the guest, and
@@ -219,7 +293,8 @@ impl Memory for RemoteMemory<'_> {
                 self.views.are_stale = true;
                 if address == 0 { Err(MemoryError::Exhausted { size }) } else { Ok(address) }
             }
-            _ => Err(self.breaks("it did not answer an allocation")),
+            // No other answer is permitted now.
+            _ => Err(MemoryError::Lost),
         }
     }
 
@@ -229,6 +304,6 @@ impl Memory for RemoteMemory<'_> {
         }
         self.queue_writes()?;
         self.views.are_stale = true;
-        self.link.queue(&ToCell::Free { address }).map_err(|_| MemoryError::Lost)
+        self.link.queue(&ToCell::Free { call: self.call, address }).map_err(|_| MemoryError::Lost)
     }
 }

@@ -87,7 +87,8 @@ impl Answerer {
         !self.handlers.is_empty() || self.row(signature).is_some()
     }
 
-    /// Answers a call, counts it and shows it to the observers.
+    /// Answers a call, counts it and shows it to the observers. An
+    /// [`Answer::Later`] is to be followed by [`finish`](Self::finish).
     ///
     /// # Errors
     /// [`Ending`] if the run ends in this call.
@@ -98,14 +99,33 @@ impl Answerer {
         observers: &mut [Observe],
         begun: Instant,
     ) -> Result<Answer, Ending> {
-        let supported = self.is_there(call.signature);
         let row = self.row(call.signature);
         let next = Next { inner: &mut self.handlers, row, system };
         let outcome = next.answer(call);
-        let elapsed = begun.elapsed();
         self.count += 1;
         // A handler of the user's may have answered what the system had refused.
         let missing = system.take_missing().filter(|_| self.handlers.is_empty());
+        match outcome {
+            Ok(later @ Answer::Later(_)) => Ok(later),
+            outcome => self.finish(call, outcome, missing, observers, begun),
+        }
+    }
+
+    /// Closes a call with the outcome that it has by now, and shows it to the observers.
+    /// `missing` is the permission for want of which the system has refused it, if it has.
+    ///
+    /// # Errors
+    /// [`Ending`] if the run ends in this call.
+    pub(crate) fn finish(
+        &mut self,
+        call: &mut Call<'_>,
+        outcome: Result<Answer, Fault>,
+        missing: Option<Permission>,
+        observers: &mut [Observe],
+        begun: Instant,
+    ) -> Result<Answer, Ending> {
+        let supported = self.is_there(call.signature);
+        let elapsed = begun.elapsed();
         let is_refusal = matches!(
             outcome,
             Ok(Answer::Return { errno: Some(Errno::PERM | Errno::ACCES), .. }) if self.handlers.is_empty()

@@ -2,7 +2,7 @@
 
 use super::bell::Bell;
 use super::memory::OwnMemory;
-use crate::monitor::{Answers, Closed};
+use crate::monitor::{Answered, Answers, Closed};
 use crate::report::Outcome;
 use bellglass_engine::{External, GuestMemory, StopGuest};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +57,15 @@ impl External for Answering {
         state.answers.waiter.open_call_with(|| !bell.unheard_interrupts(), untaken);
         let mut own = OwnMemory::new(memory, state.allocator);
         // Loading has checked the number of imports against a cap.
-        let reply = state.answers.answer(import as u32, arguments, &mut own);
+        let index = import as u32;
+        let reply = match state.answers.answer(index, arguments, &mut own) {
+            Ok(Answered::Now(reply)) => Ok(reply),
+            // The guest's one thread is this one.
+            Ok(Answered::Later(pending, begun)) => {
+                state.answers.finish(index, arguments, &mut own, pending.wait(), begun)
+            }
+            Err(closed) => Err(closed),
+        };
         let stop = own.stop.take();
         // The guest attends to its bell before it goes on.
         let (_, within) = state.answers.waiter.close_call();

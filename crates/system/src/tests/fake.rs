@@ -3,6 +3,7 @@
 
 use crate::{Answer, Call, Ending, Errno, Memory, MemoryError, System, Waiter};
 use bellglass_wire::{Signature, range};
+use std::sync::Arc;
 
 /// Guest memory that is a plain vector.
 pub(crate) struct FakeMemory {
@@ -69,8 +70,9 @@ impl FakeGuest {
         let row = crate::rows().find(|row| row.name() == name).expect("a row of this name");
         let signature: Signature = row.signature.parse().expect("a signature");
         assert_eq!(signature.parameters.len(), arguments.len(), "{name}");
-        let mut call =
-            Call { signature: &signature, arguments, memory: &mut self.memory, waiter: &self.waiter };
+        let meter = Arc::clone(self.system.meter());
+        let (memory, waiter) = (&mut self.memory, &self.waiter);
+        let mut call = Call { signature: &signature, arguments, memory, waiter, meter: &meter };
         self.waiter.open_call(0, false);
         let answer = self.system.answer(&mut call);
         // This guest takes a signal as soon as it goes on.
@@ -97,7 +99,7 @@ impl FakeGuest {
             Answer::Return { results, errno: None } => {
                 Ok(results.first().map_or(0, |value| i64::from(*value as u32 as i32)))
             }
-            other @ Answer::Exit(_) => panic!("{name}: {other:?}"),
+            other => panic!("{name}: {other:?}"),
         }
     }
 

@@ -83,6 +83,7 @@ proptest! {
             guest.waiter = Waiter::new(Some(Instant::now() + Duration::from_millis(1))).expect("a waiter");
             match guest.call(row.name(), &arguments[..row.parameters.len()]) {
                 Ok(Answer::Return { .. } | Answer::Exit(_)) | Err(Ending::Stop(_)) => {}
+                Ok(Answer::Later(_)) => prop_assert!(false, "the system answers at once"),
                 Err(Ending::Lost) => prop_assert!(false, "the memory was never lost"),
             }
         }

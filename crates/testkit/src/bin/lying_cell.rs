@@ -6,9 +6,14 @@
 //! await                 read until the controller has sent something
 //! send HEX              these bytes as they are
 //! frame HEX             these bytes as one frame, with a right length
-//! call INDEX VALUES...  a call with these arguments
-//! data COUNT            a Data frame of so many bytes
-//! flood                 right calls for ever, whatever is answered
+//! call INDEX VALUES...  a call with these arguments, and the number 0
+//! open NUMBER INDEX VALUES...   the same with this number
+//! data COUNT            a Data frame of so many bytes, for call 0
+//! data-for NUMBER COUNT the same for this call
+//! expect NUMBER RESULT  reads frames until a call is answered, and leaves with 99 if it
+//!                       is not this one, with this result; nothing else reads then
+//! returned CODE         a right last frame with this result
+//! flood                 right calls for ever, each with its number, whatever is answered
 //! dance                 right calls for ever, each with two right answers to reads
 //! drip                  a frame that is never finished, a byte at a time
 //! words COUNT           so many bytes of last words
@@ -25,12 +30,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use bellglass_wire::{FromCell, PROTOCOL_VERSION};
+use bellglass_wire::{FrameBuffer, FromCell, PROTOCOL_VERSION, ToCell, Usage, caps};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 fn main() {
@@ -68,19 +74,26 @@ fn step(stream: &mut File, verb: &str, words: &[&str]) {
         "call" => {
             let numbers: Vec<u64> = words.iter().map(|word| word.parse().expect("a number")).collect();
             let (index, arguments) = numbers.split_first().expect("an index");
-            send(stream, &call(*index as u32, arguments));
+            send(stream, &call(0, *index as u32, arguments));
         }
-        "data" => {
-            send(stream, &FromCell::Data { bytes: vec![7; number(words)] });
+        "open" => {
+            let numbers: Vec<u64> = words.iter().map(|word| word.parse().expect("a number")).collect();
+            let [number, index, arguments @ ..] = &numbers[..] else { panic!("open NUMBER INDEX VALUES...") };
+            send(stream, &call(*number as u32, *index as u32, arguments));
         }
-        "flood" => loop {
-            send(stream, &call(0, &[0]));
-        },
+        "data" => send(stream, &data(0, number(words))),
+        "data-for" => send(stream, &data(number(words) as u32, number(&words[1..]))),
+        "expect" => expect(stream, number(words) as u32, number(&words[1..]) as u64),
+        "returned" => {
+            let results = vec![number(words) as u64];
+            send(stream, &FromCell::Returned { results, usage: Usage::default() });
+        }
+        "flood" => (0..).for_each(|number| send(stream, &call(number, 0, &[0]))),
         "dance" => loop {
-            send(stream, &call(0, &[0]));
+            send(stream, &call(0, 0, &[0]));
             step(stream, "await", &[]);
             for _ in 0..2 {
-                send(stream, &FromCell::Data { bytes: vec![7; 16] });
+                send(stream, &data(0, 16));
                 step(stream, "await", &[]);
             }
         },
@@ -161,10 +174,42 @@ fn hello() -> FromCell {
     FromCell::Hello { version: PROTOCOL_VERSION, shared_memory: false, signatures, walls: vec![] }
 }
 
-fn call(signature: u32, arguments: &[u64]) -> FromCell {
+fn call(call: u32, signature: u32, arguments: &[u64]) -> FromCell {
     let arguments = arguments.to_vec();
     let (arrived, interrupted) = (0, false);
-    FromCell::Call { signature, memory_bytes: 65536, arrived, interrupted, arguments, viewed: vec![] }
+    FromCell::Call { call, signature, memory_bytes: 65536, arrived, interrupted, arguments, viewed: vec![] }
+}
+
+fn data(call: u32, count: usize) -> FromCell {
+    FromCell::Data { call, bytes: vec![7; count] }
+}
+
+/// What was read and belongs to no frame yet.
+static HEARD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn expect(stream: &mut File, number: u32, result: u64) {
+    let mut heard = HEARD.lock().expect("one thread");
+    loop {
+        let mut frames = FrameBuffer::new(caps::FRAME_BYTES);
+        frames.extend(&heard);
+        if let Some(frame) = frames.next_frame().expect("a right frame") {
+            let (decoded, length) = (ToCell::decode(frame).expect("a right frame"), frame.len());
+            heard.drain(..length + 4);
+            match decoded {
+                ToCell::Return { call, results, .. } if call == number && results == [result] => return,
+                ToCell::Return { .. } | ToCell::End => {
+                    eprintln!("{decoded:?} came in place of {result} for call {number}");
+                    std::process::exit(99);
+                }
+                _ => continue,
+            }
+        }
+        let mut buffer = [0; 65536];
+        match stream.read(&mut buffer) {
+            Ok(count @ 1..) => heard.extend(&buffer[..count]),
+            _ => std::process::exit(0),
+        }
+    }
 }
 
 fn send(stream: &mut File, message: &FromCell) {

@@ -1,0 +1,253 @@
+//! Answers that come later than their call: a handler keeps a [`Completer`], which may
+//! go to another thread or into an async task, and returns [`Answer::Later`]. The guest
+//! stands still in its call meanwhile, and the controller does not: it hears other
+//! calls, and the deadline, a kill and interrupts hold as in any wait.
+//!
+//! What is kept of such an answer is charged to the run's meter before it is kept.
+
+use crate::{Answer, Call, Charge, Errno, Fault, MemoryError, Stop, Waiter, Woken};
+use bellglass_wire::range;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What one answer that is to come takes in the controller's memory at most, beside
+/// its writes: both ends of it, the signature, and its place among the open calls.
+const PENDING_BYTES: u64 = 4096;
+
+/// What one write takes beside its bytes: its address, and room that grows by doubling.
+const WRITE_BYTES: u64 = 128;
+
+/// Nobody waits for the answer any more: the run is over, or a signal has interrupted
+/// the call. What was to be written is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody waits for this answer any more: the run has ended, or a signal has interrupted its call")]
+pub struct NobodyWaits;
+
+/// Completes one call. Dropping it uncompleted ends the run as failed, for the guest
+/// would wait for ever.
+#[derive(Debug)]
+pub struct Completer {
+    shared: Arc<Shared>,
+    /// What is to be written to the guest's memory with the answer.
+    writes: Vec<(u32, Vec<u8>)>,
+    charge: Option<Charge>,
+    /// Bytes of the guest's memory at its call; it never shrinks.
+    memory_bytes: u64,
+}
+
+/// The answer of a call that is to come: what its [`Completer`] will say.
+#[derive(Clone)]
+pub struct Pending(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// What wakes whoever waits for it.
+    waiter: Waiter,
+    /// Which call it is, for people.
+    signature: String,
+}
+
+enum State {
+    /// It is to come.
+    Open,
+    /// It is there.
+    Complete(Completion),
+    /// Its completer was dropped.
+    Dropped,
+    /// It was taken, or nobody wants it any more.
+    Closed,
+}
+
+/// An answer that has come.
+#[derive(Debug)]
+pub struct Completion {
+    /// What is to be written to the guest's memory first.
+    pub writes: Vec<(u32, Vec<u8>)>,
+    /// How the call is closed.
+    pub outcome: Result<Answer, Fault>,
+    _charge: Option<Charge>,
+}
+
+impl Completion {
+    /// One that writes nothing.
+    pub fn new(outcome: Result<Answer, Fault>) -> Self {
+        Self { writes: Vec::new(), outcome, _charge: None }
+    }
+}
+
+impl Call<'_> {
+    /// What a handler needs that answers later: the completer, and what it returns now.
+    /// Of the guest's memory it can only write then; what it reads it must read now.
+    ///
+    /// ```
+    /// # use bellglass_system::{Answer, Call, Fault};
+    /// fn handler(call: &mut Call<'_>) -> Result<Answer, Fault> {
+    ///     let (completer, answer) = call.later()?;
+    ///     std::thread::spawn(move || {
+    ///         // Nobody may wait for it any more, and that is nobody's fault.
+    ///         let _ = completer.complete(Ok(Answer::i32(42)));
+    ///     });
+    ///     Ok(answer)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// ENOMEM if the controller may keep no more for this guest.
+    pub fn later(&self) -> Result<(Completer, Answer), Fault> {
+        let charge = self.meter.hold(PENDING_BYTES)?;
+        let (state, waiter) = (Mutex::new(State::Open), self.waiter.clone());
+        let shared = Arc::new(Shared { state, waiter, signature: self.signature.to_string() });
+        let pending = Pending(Arc::clone(&shared));
+        let memory_bytes = self.memory.size();
+        let completer = Completer { shared, writes: Vec::new(), charge: Some(charge), memory_bytes };
+        Ok((completer, Answer::Later(pending)))
+    }
+}
+
+impl Completer {
+    /// Has `bytes` written to the guest's memory at `address` when the call is
+    /// completed.
+    ///
+    /// # Errors
+    /// [`MemoryError::OutOfBounds`] if not all of it lies in the memory that the guest
+    /// had at its call, ENOMEM if the controller may keep no more for this guest;
+    /// nothing is kept then.
+    pub fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), Fault> {
+        let (size, length) = (self.memory_bytes, bytes.len());
+        if range(usize::try_from(size).unwrap_or(usize::MAX), address, length).is_none() {
+            return Err(MemoryError::OutOfBounds { address, length: length as u64, size }.into());
+        }
+        if let Some(charge) = &mut self.charge {
+            charge.grow(WRITE_BYTES.saturating_add(length as u64))?;
+        }
+        // BOUND: the meter, just above.
+        self.writes.push((address, bytes.to_vec()));
+        Ok(())
+    }
+
+    /// Whether somebody still waits for the answer.
+    ///
+    /// # Errors
+    /// [`NobodyWaits`] if not: work for it may be given up.
+    pub fn check(&self) -> Result<(), NobodyWaits> {
+        match *self.shared.lock() {
+            State::Open => Ok(()),
+            _ => Err(NobodyWaits),
+        }
+    }
+
+    /// Answers the call: as its handler would have.
+    ///
+    /// # Errors
+    /// [`NobodyWaits`] if that was in vain.
+    pub fn complete(mut self, outcome: Result<Answer, Fault>) -> Result<(), NobodyWaits> {
+        let (writes, charge) = (std::mem::take(&mut self.writes), self.charge.take());
+        self.shared.end(State::Complete(Completion { writes, outcome, _charge: charge }))
+    }
+}
+
+impl Drop for Completer {
+    fn drop(&mut self) {
+        // Nothing happens to one that is complete.
+        let _ = self.shared.end(State::Dropped);
+    }
+}
+
+impl Pending {
+    /// Takes the answer if it has come. One that will never come is the end of the run.
+    pub fn take(&self) -> Option<Completion> {
+        let mut state = self.0.lock();
+        match std::mem::replace(&mut *state, State::Closed) {
+            State::Open => {
+                *state = State::Open;
+                None
+            }
+            State::Complete(completion) => Some(completion),
+            State::Dropped | State::Closed => {
+                let signature = &self.0.signature;
+                let reason = format!("the handler of {signature} was to answer later, and never will");
+                Some(Completion::new(Err(Stop::Failed { reason }.into())))
+            }
+        }
+    }
+
+    /// Waits for the answer, which is EINTR when a signal for the guest comes first.
+    pub fn wait(&self) -> Completion {
+        let waiter = &self.0.waiter;
+        loop {
+            if let Some(completion) = self.take() {
+                return completion;
+            }
+            let fault = match waiter.check() {
+                Ok(()) => None,
+                Err(Woken::Stop(stop)) => Some(stop.into()),
+                Err(Woken::Interrupted | Woken::TimedOut) => Some(Errno::INTR.into()),
+            };
+            if let Some(fault) = fault {
+                self.close();
+                return Completion::new(Err(fault));
+            }
+            // It may have come before the bell was emptied.
+            if let Some(completion) = self.take() {
+                return completion;
+            }
+            let timeout = waiter.remaining(None).and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut [PollFd::new(&waiter.bell(), PollFlags::IN)], timeout.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Completion::new(Err(Errno::from(error).into())),
+            }
+        }
+    }
+
+    /// Nobody waits for it any more.
+    pub fn close(&self) {
+        let before = std::mem::replace(&mut *self.0.lock(), State::Closed);
+        drop(before);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what is open, and wakes who waits for it.
+    fn end(&self, how: State) -> Result<(), NobodyWaits> {
+        {
+            let mut state = self.lock();
+            if !matches!(*state, State::Open) {
+                return Err(NobodyWaits);
+            }
+            *state = how;
+        }
+        self.waiter.wake();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match *self.lock() {
+            State::Open => "open",
+            State::Complete(_) => "complete",
+            State::Dropped => "dropped",
+            State::Closed => "closed",
+        };
+        formatter.debug_tuple("Pending").field(&state).finish()
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl PartialEq for Pending {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Pending {}
