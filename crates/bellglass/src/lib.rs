@@ -52,9 +52,9 @@ pub use bellglass_system as system;
 pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
 pub use bellglass_system::{
     Access, Amount, Answer, Call, Capture, Completer, Errno, Fault, FileAccess, FileGrant, FileSource,
-    Identity, Input, KernelAccess, LimitKind, Memory, MemoryError, Mount, Network, NobodyWaits, Output,
-    ParseSignalError, Pending, Permission, Policy, Programs, Reached, Results, Signal, Stop, Unsupported,
-    Walls,
+    Identity, Input, Interest, KernelAccess, LimitKind, Listener, Memory, MemoryError, Mount, Network,
+    NobodyWaits, Output, ParseSignalError, Pending, Permission, Policy, Programs, Reached, Readiness,
+    Results, Signal, Stop, Stream, Unsupported, WaitQueue, Walls,
 };
 pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, is_plain, plain};
 pub use builder::SandboxBuilder;

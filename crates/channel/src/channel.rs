@@ -82,19 +82,19 @@ impl Channel {
         Ok(count)
     }
 
-    /// Waits until there are bytes, or until `bell` can be read: for who has something
-    /// else to wait for at the same time. It sleeps at once.
+    /// Waits until there are bytes, or for something else: `wait` sleeps until the
+    /// socket, which it is given, can be read, or until what else it waits for. It may be
+    /// called again.
     ///
     /// # Errors
-    /// A [`ChannelError`] if none can come any more, or nothing happens in time.
+    /// A [`ChannelError`] if no bytes can come any more, and those of `wait`.
     pub fn wait_beside(
         &mut self,
-        bell: BorrowedFd<'_>,
-        until: Option<Instant>,
+        mut wait: impl FnMut(BorrowedFd<'_>) -> Result<Woken, ChannelError>,
     ) -> Result<Woken, ChannelError> {
         match &self.shared {
-            None => self.socket.wait_until(PollFlags::IN, until, Some(bell)),
-            Some(shared) => shared.sleep_beside(&self.socket, bell, until),
+            None => wait(self.socket.descriptor.as_fd()),
+            Some(shared) => shared.sleep_beside(&self.socket, wait),
         }
     }
 
@@ -192,12 +192,11 @@ impl SharedEnd {
 }
 
 impl SharedEnd {
-    /// As [`sleep`](Self::sleep), for bytes, and woken by `bell` too.
+    /// As [`sleep`](Self::sleep), for bytes, by `wait`.
     fn sleep_beside(
         &self,
         socket: &Socket,
-        bell: BorrowedFd<'_>,
-        until: Option<Instant>,
+        mut wait: impl FnMut(BorrowedFd<'_>) -> Result<Woken, ChannelError>,
     ) -> Result<Woken, ChannelError> {
         loop {
             self.rings.falls_asleep(WaitsFor::Bytes);
@@ -205,15 +204,15 @@ impl SharedEnd {
                 self.rings.wakes();
                 return found.map(|()| Woken::Bytes);
             }
-            let woken = socket.wait_until(PollFlags::IN, until, Some(bell));
+            let woken = wait(socket.descriptor.as_fd());
             self.rings.wakes();
             if let Some(found) = self.is_there(WaitsFor::Bytes) {
                 return found.map(|()| Woken::Bytes);
             }
             match woken? {
-                Woken::Bell => return Ok(Woken::Bell),
+                Woken::Otherwise => return Ok(Woken::Otherwise),
                 // There is something to be taken off the socket, or its end.
-                Woken::Bytes => drop(socket.receive(&mut [0; 64], until)?),
+                Woken::Bytes => drop(socket.receive(&mut [0; 64], None)?),
             }
         }
     }
@@ -225,7 +224,7 @@ pub enum Woken {
     /// There are bytes, or the end of them.
     Bytes,
     /// The other thing.
-    Bell,
+    Otherwise,
 }
 
 /// The socket of one end.
@@ -248,7 +247,7 @@ impl Socket {
                 (Side::Cell, None) => rustix::io::read(&self.descriptor, &mut *into),
                 (_, None) => recv(&self.descriptor, &mut *into, RecvFlags::empty()).map(|(count, _)| count),
                 (_, Some(_)) => {
-                    self.wait_until(PollFlags::IN, deadline, None)?;
+                    self.wait_until(PollFlags::IN, deadline)?;
                     recv(&self.descriptor, &mut *into, RecvFlags::DONTWAIT).map(|(count, _)| count)
                 }
             };
@@ -271,7 +270,7 @@ impl Socket {
             };
             match sent {
                 Ok(count) => rest = &rest[count..],
-                Err(Errno::AGAIN) => drop(self.wait_until(PollFlags::OUT, deadline, None)?),
+                Err(Errno::AGAIN) => self.wait_until(PollFlags::OUT, deadline)?,
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -295,13 +294,8 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket is ready, or its peer is gone, or `bell` can be read.
-    fn wait_until(
-        &self,
-        what: PollFlags,
-        deadline: Option<Instant>,
-        bell: Option<BorrowedFd<'_>>,
-    ) -> Result<Woken, ChannelError> {
+    /// Waits until the socket is ready, or its peer is gone.
+    fn wait_until(&self, what: PollFlags, deadline: Option<Instant>) -> Result<(), ChannelError> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -309,14 +303,9 @@ impl Socket {
             }
             // A time too long for the kernel is as good as none.
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-            let socket = self.descriptor.as_fd();
-            let beside = bell.as_ref().unwrap_or(&socket);
-            let mut waiting = [PollFd::new(&socket, what), PollFd::new(beside, PollFlags::IN)];
-            let count = if bell.is_some() { 2 } else { 1 };
-            match poll(&mut waiting[..count], timeout.as_ref()) {
+            match poll(&mut [PollFd::new(&self.descriptor, what)], timeout.as_ref()) {
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) if waiting[0].revents().is_empty() => return Ok(Woken::Bell),
-                Ok(_) => return Ok(Woken::Bytes),
+                Ok(_) => return Ok(()),
                 Err(errno) => return Err(errno.into()),
             }
         }

@@ -3,9 +3,10 @@
 //! harm.
 
 use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, Woken};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -223,6 +224,23 @@ fn a_side_that_waits_long_uses_no_processor_time() {
     assert!(used() - before < Duration::from_millis(20), "it used {:?}", used() - before);
 }
 
+/// Waits for a socket and for `bell`, until some time.
+fn beside(
+    bell: &UnixStream,
+    until: Option<Instant>,
+) -> impl FnMut(BorrowedFd<'_>) -> Result<Woken, ChannelError> {
+    move |socket| {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = left.map(|left| Timespec::try_from(left).expect("a short time"));
+        let mut waiting = [PollFd::new(&socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
+        match poll(&mut waiting, timeout.as_ref()).expect("it waits") {
+            0 => Err(ChannelError::TimedOut),
+            _ if waiting[0].revents().is_empty() => Ok(Woken::Otherwise),
+            _ => Ok(Woken::Bytes),
+        }
+    }
+}
+
 #[test]
 fn a_wait_for_two_things_ends_with_either() {
     let (controller, cell, _file) = shared_pair();
@@ -233,10 +251,10 @@ fn a_wait_for_two_things_ends_with_either() {
         };
         let soon = || Some(Instant::now() + Duration::from_millis(20));
         let late = || Some(Instant::now() + PATIENCE);
-        assert_eq!(controller.wait_beside(bell.as_fd(), soon()), Err(ChannelError::TimedOut));
+        assert_eq!(controller.wait_beside(beside(&bell, soon())), Err(ChannelError::TimedOut));
         cell.send(b"abc", None).expect("a peer that listens");
         for _ in 0..2 {
-            assert_eq!(controller.wait_beside(bell.as_fd(), late()), Ok(Woken::Bytes));
+            assert_eq!(controller.wait_beside(beside(&bell, late())), Ok(Woken::Bytes));
         }
         assert_eq!(receive_exactly(&mut controller, 3), b"abc");
         std::thread::scope(|scope| {
@@ -244,20 +262,20 @@ fn a_wait_for_two_things_ends_with_either() {
                 std::thread::sleep(Duration::from_millis(20));
                 ring.write_all(&[1]).expect("it listens");
             });
-            assert_eq!(controller.wait_beside(bell.as_fd(), None), Ok(Woken::Bell));
+            assert_eq!(controller.wait_beside(beside(&bell, None)), Ok(Woken::Otherwise));
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(20));
                 cell.send(b"d", None).expect("a peer that listens");
             });
             // The bell is rung still, and both are told of in the end.
-            while controller.wait_beside(bell.as_fd(), late()) == Ok(Woken::Bell) {}
+            while controller.wait_beside(beside(&bell, late())) == Ok(Woken::Otherwise) {}
         });
         assert_eq!(receive_exactly(&mut controller, 1), b"d");
         drop(ring);
         let (_ring, bell) = UnixStream::pair().expect("a socket");
         drop(cell);
         let begun = Instant::now();
-        let ended = controller.wait_beside(bell.as_fd(), late());
+        let ended = controller.wait_beside(beside(&bell, late()));
         assert!(matches!(ended, Err(ChannelError::Closed) | Ok(Woken::Bytes)), "{ended:?}");
         assert!(begun.elapsed() < PATIENCE);
     }

@@ -1,18 +1,18 @@
 //! Making a system: what the user allows, and the tree that comes of it.
 
-use crate::clock::{Clock, RealClock};
+use crate::clock::Clock;
 use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
     ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles, Held,
     MemoryTree, OpenNumbers, PackDirectory, Place, Quota, compose, devices,
 };
+use crate::host::{Host, SavedTerminal, Source as HostSource};
 use crate::information::{Information, Texts};
 use crate::meter::{BESIDE_FILES, Meter};
 use crate::mount::Mount;
 use crate::object::Object;
 use crate::policy::{FileAccess, FileGrant, FileSource, Policy, Unsupported};
-use crate::posix::SavedTerminal;
-use crate::random::{HostRandom, Random};
+use crate::random::Random;
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
 use crate::system::{Identity, Shortage, Sleeps, Streams, System};
 use crate::{Errno, Waiter, pieces};
@@ -107,8 +107,7 @@ pub struct SystemBuilder {
     error: Output,
     mounts: Vec<Mount>,
     base: Option<Arc<Pack>>,
-    clock: Arc<dyn Clock>,
-    random: Box<dyn Random>,
+    host: Host,
     processor_time: Option<Box<dyn Fn() -> Duration + Send>>,
     identity: Identity,
     output_limit: Option<u64>,
@@ -133,8 +132,7 @@ impl System {
             error: Output::default(),
             mounts: Vec::new(),
             base: None,
-            clock: Arc::new(RealClock::new()),
-            random: Box::new(HostRandom),
+            host: Host::native(),
             processor_time: None,
             identity: Identity::default(),
             output_limit: None,
@@ -248,15 +246,22 @@ impl SystemBuilder {
         self
     }
 
+    /// The machine that the system runs on, if it is to be another than this. Its calls
+    /// wait as the [`Waiter`] of each call says, which [`Host::waiter`] makes.
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
     /// Where time comes from; the host's clock if not set.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.host.clock = clock;
         self
     }
 
     /// Where random bytes come from; the host if not set.
     pub fn random(mut self, random: Box<dyn Random>) -> Self {
-        self.random = random;
+        self.host.random = random;
         self
     }
 
@@ -354,8 +359,8 @@ impl SystemBuilder {
         };
         let streams = Streams {
             input: Arc::new(InputStream::new(self.input)),
-            output: output(self.output, rustix::stdio::stdout()),
-            error: output(self.error, rustix::stdio::stderr()),
+            output: output(self.output, HostSource::output()),
+            error: output(self.error, HostSource::error()),
         };
         let mut descriptors = Descriptors::new(self.open_files.max(4), numbers, &meter);
         let standard: [(Arc<dyn Object>, bool, bool); 4] = [
@@ -372,7 +377,7 @@ impl SystemBuilder {
                 .and_then(|description| descriptors.replace(number, Descriptor::full(description)));
             opened.map_err(|_| SystemError::ControllerMemory { limit })?;
         }
-        let clock = Arc::clone(&self.clock);
+        let clock = Arc::clone(&self.host.clock);
         let processor_time = self.processor_time.unwrap_or_else(|| Box::new(move || clock.monotonic()));
         Ok(System {
             arguments: self.arguments,
@@ -380,8 +385,7 @@ impl SystemBuilder {
             descriptors,
             root,
             streams,
-            clock: self.clock,
-            random: self.random,
+            host: self.host,
             processor_time,
             identity: self.identity,
             umask: 0o022,
@@ -405,13 +409,13 @@ impl SystemBuilder {
         // Each tree has a device number of its own, from 1.
         let base: Arc<dyn Directory> = match self.base.take() {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
-            None => MemoryTree::new(Arc::new(Quota::new(0, 0)), 1, Arc::clone(&self.clock)).root(),
+            None => MemoryTree::new(Arc::new(Quota::new(0, 0)), 1, Arc::clone(&self.host.clock)).root(),
         };
         // What the builder makes itself is not the program's.
         let own = names(self.identity.home.as_bytes())?.len() as u64 + 1;
         let files = self.file_count.saturating_add(own);
         let quota = Arc::new(Quota::metered(self.file_bytes, files, Arc::clone(meter)));
-        let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.clock)).root();
+        let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.host.clock)).root();
         let mut grafts = BTreeMap::new();
         let home = self.identity.home.clone();
         for (path, permissions) in [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755)] {
@@ -438,7 +442,7 @@ impl SystemBuilder {
         }
         let held = Held { handles: Handles::new(), meter: Arc::clone(meter) };
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
-            let (guest, graft) = mount.open(device, &held, &quota, &self.clock)?;
+            let (guest, graft) = mount.open(device, &held, &quota, &self.host.clock)?;
             put(&mut grafts, &guest, graft)?;
         }
         compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })

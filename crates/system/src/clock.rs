@@ -1,7 +1,7 @@
 //! Clocks: what time a guest thinks it is, and whether its sleeps are real.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 /// Where a guest's time comes from.
 pub trait Clock: Send + Sync {
@@ -25,45 +25,6 @@ pub enum Sleep {
     Wait,
     /// Do not wait: the clock has moved on by itself.
     Over,
-}
-
-/// The host's clock. The monotonic one starts near zero with each system, so
-/// that a guest does not learn how long the host has been up.
-#[derive(Debug)]
-pub struct RealClock {
-    start: Instant,
-}
-
-impl RealClock {
-    /// The clock of this machine.
-    pub fn new() -> Self {
-        Self { start: Instant::now() }
-    }
-}
-
-impl Default for RealClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for RealClock {
-    fn realtime(&self) -> Duration {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-    }
-
-    fn monotonic(&self) -> Duration {
-        // One second more than nothing: some programs take 0 for "never".
-        self.start.elapsed() + Duration::from_secs(1)
-    }
-
-    fn resolution(&self) -> Duration {
-        Duration::from_nanos(1)
-    }
-
-    fn sleep(&self, _duration: Duration) -> Sleep {
-        Sleep::Wait
-    }
 }
 
 /// A clock that stands still, but for sleeps, which take no real time: with it
@@ -122,13 +83,5 @@ mod tests {
         assert_eq!(clock.sleep(Duration::from_secs(5)), Sleep::Over);
         assert_eq!(clock.realtime(), Duration::from_secs(1005));
         assert_eq!(clock.monotonic(), before + Duration::from_secs(5));
-    }
-
-    #[test]
-    fn the_real_clock_goes_on() {
-        let clock = RealClock::new();
-        let first = clock.monotonic();
-        assert!(clock.monotonic() >= first && first >= Duration::from_secs(1));
-        assert!(clock.realtime() > Duration::from_secs(1_700_000_000));
     }
 }

@@ -5,9 +5,8 @@
 //!
 //! What is kept of such an answer is charged to the run's meter before it is kept.
 
-use crate::{Answer, Call, Charge, Errno, Fault, MemoryError, Stop, Waiter, Woken};
+use crate::{Answer, Call, Charge, Fault, MemoryError, Stop, Waiter, wait_for_any};
 use bellglass_wire::range;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -174,28 +173,14 @@ impl Pending {
 
     /// Waits for the answer, which is EINTR when a signal for the guest comes first.
     pub fn wait(&self) -> Completion {
-        let waiter = &self.0.waiter;
         loop {
+            let listener = self.0.waiter.completions().listen();
             if let Some(completion) = self.take() {
                 return completion;
             }
-            let fault = match waiter.check() {
-                Ok(()) => None,
-                Err(Woken::Stop(stop)) => Some(stop.into()),
-                Err(Woken::Interrupted | Woken::TimedOut) => Some(Errno::INTR.into()),
-            };
-            if let Some(fault) = fault {
+            if let Err(fault) = wait_for_any(&self.0.waiter, &[], &[listener], None) {
                 self.close();
                 return Completion::new(Err(fault));
-            }
-            // It may have come before the bell was emptied.
-            if let Some(completion) = self.take() {
-                return completion;
-            }
-            let timeout = waiter.remaining(None).and_then(|left| Timespec::try_from(left).ok());
-            match poll(&mut [PollFd::new(&waiter.bell(), PollFlags::IN)], timeout.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Completion::new(Err(Errno::from(error).into())),
             }
         }
     }
@@ -221,7 +206,7 @@ impl Shared {
             }
             *state = how;
         }
-        self.waiter.wake();
+        self.waiter.completions().wake();
         Ok(())
     }
 }

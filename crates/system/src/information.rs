@@ -172,7 +172,7 @@ fn machine(system: &System, information: Information) -> String {
         }
         Information::FileSystems => "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\toverlay\n".to_owned(),
         Information::Load => {
-            let up = system.clock.monotonic().as_secs_f64();
+            let up = system.host.clock.monotonic().as_secs_f64();
             let load = if up > 0.0 { ((system.processor_time)().as_secs_f64() / up).min(1.0) } else { 0.0 };
             format!("{load:.2} {load:.2} {load:.2} 1/1 {}\n", system.identity.process)
         }
@@ -186,7 +186,7 @@ fn machine(system: &System, information: Information) -> String {
             let others: String =
                 (1..all).map(|number| format!("cpu{number} 0 0 0 {up} 0 0 0 0 0 0\n")).collect();
             let all_idle = idle + up * (all - 1);
-            let start = system.clock.realtime().saturating_sub(system.clock.monotonic()).as_secs();
+            let start = system.host.clock.realtime().saturating_sub(system.host.clock.monotonic()).as_secs();
             format!(
                 "cpu  {busy} 0 0 {all_idle} 0 0 0 0 0 0\ncpu0 {busy} 0 0 {idle} 0 0 0 0 0 0\n{others}intr 0\nctxt 0\n\
                  btime {start}\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n"
@@ -194,7 +194,7 @@ fn machine(system: &System, information: Information) -> String {
         }
         Information::Uptime => {
             let (_, idle) = times(system);
-            format!("{:.2} {:.2}\n", system.clock.monotonic().as_secs_f64(), idle.as_secs_f64())
+            format!("{:.2} {:.2}\n", system.host.clock.monotonic().as_secs_f64(), idle.as_secs_f64())
         }
         Information::Version => concat!("Bellglass version ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
         Information::HostName => format!("{}\n", system.identity.host_name),
@@ -222,7 +222,7 @@ fn ticks(time: Duration) -> u128 {
 /// How long the processor was busy, and how long idle.
 fn times(system: &System) -> (Duration, Duration) {
     let busy = (system.processor_time)();
-    (busy, system.clock.monotonic().saturating_sub(busy))
+    (busy, system.host.clock.monotonic().saturating_sub(busy))
 }
 
 fn status(system: &System) -> String {

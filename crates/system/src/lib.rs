@@ -39,6 +39,7 @@ pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod guest;
+pub mod host;
 mod information;
 mod limit;
 mod meter;
@@ -65,25 +66,28 @@ mod wasi;
 
 pub use builder::{SystemBuilder, SystemError};
 pub use call::{Answer, Call, Fault, Handler, Memory, MemoryError, Stop, read_text_in_steps};
-pub use clock::{Clock, FixedClock, RealClock, Sleep};
+pub use clock::{Clock, FixedClock, Sleep};
 pub use completion::{Completer, Completion, NobodyWaits, Pending};
 pub use errno::Errno;
 pub use files::Access;
 pub use guest::CALL_BYTES;
+pub use host::{HostRandom, RealClock};
 pub use information::Information;
 pub use limit::{Amount, LimitKind, Reached};
 pub use meter::{Charge, Meter};
 pub use mount::Mount;
+pub use object::Interest;
 pub use pieces::go_on;
 pub use policy::{
     FileAccess, FileGrant, FileSource, KernelAccess, Network, Permission, Policy, Programs, Unsupported,
     Walls,
 };
 pub use posix::layout;
-pub use random::{HostRandom, Random, SeededRandom};
+pub use random::{Random, SeededRandom};
 pub use results::Results;
 pub use signal::{ParseSignalError, Signal};
-pub use stdio::{Capture, Input, Output};
+pub use stdio::{Capture, Input, Output, Stream};
 pub use system::{Identity, Shortage, System};
 pub use table::{Ending, Family, Kind, Parameter, Row, Support, SystemHandler, lookup, refuse, rows, settle};
+pub use wait::{Listener, Readiness, WaitQueue, wait_for_any};
 pub use waiter::{Look, Remind, Sink, Waiter, Woken};

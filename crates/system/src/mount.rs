@@ -4,13 +4,12 @@ use crate::builder::SystemError;
 use crate::clock::Clock;
 use crate::files::{
     ArchiveDirectory, BytesFile, Directory, Graft, Held, HostDirectory, HostFile, KernelFileSystem,
-    KernelFiles, Overlay, Quota, file_system,
+    KernelFiles, Overlay, Quota, Wanted, kernel_file_system, open_host,
 };
 use crate::policy::{FileAccess, FileGrant, FileSource, KernelAccess};
 use crate::{Access, Errno};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -197,54 +196,28 @@ impl Opening<'_> {
     }
 
     /// Opens what `path` leads to, if it is of the wanted kind.
-    fn open_host(
-        &self,
-        path: &Path,
-        wanted: rustix::fs::FileType,
-    ) -> Result<(std::fs::File, KernelFiles), SystemError> {
-        use rustix::fs::{FileType, Mode, OFlags};
-        let failed = |source: std::io::Error| SystemError::Host { path: path.to_owned(), source };
-        let opened = |flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
-        let look = |file: &OwnedFd| {
-            let kind = FileType::from_raw_mode(
-                rustix::fs::fstat(file).map_err(|errno| failed(errno.into()))?.st_mode,
-            );
-            let found = file_system(file.as_fd()).map_err(|errno| failed(std::io::Error::other(errno)))?;
-            let files = self.kernel_files(path, found)?;
-            match kind {
-                kind if kind == wanted => Ok(files),
-                FileType::RegularFile => Err(failed(std::io::ErrorKind::NotADirectory.into())),
-                FileType::Directory => Err(failed(std::io::ErrorKind::IsADirectory.into())),
-                _ => Err(failed(std::io::Error::other("it is neither a file nor a directory"))),
-            }
-        };
-        // First only named: to open a FIFO would wait for its other end, and to open a
-        // file of the kernel's own may do anything.
-        look(&opened(OFlags::PATH).map_err(|errno| failed(errno.into()))?)?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = opened(flags).map_err(|errno| failed(errno.into()))?;
-        let files = look(&file)?;
-        Ok((file.into(), files))
+    fn open_host(&self, path: &Path, wanted: Wanted) -> Result<(std::fs::File, KernelFiles), SystemError> {
+        let failed = |source| SystemError::Host { path: path.to_owned(), source };
+        open_host(path, wanted, failed, |found| self.kernel_files(path, found))
     }
 
     fn open(&self, source: Source) -> Result<Graft, OpenError> {
-        use rustix::fs::FileType::{Directory, RegularFile};
         Ok(match source {
             Source::Directory(path, access) => {
-                let (file, files) = self.open_host(&path, Directory)?;
+                let (file, files) = self.open_host(&path, Wanted::Directory)?;
                 self.host(file, access, files)?
             }
             Source::OpenDirectory(file, access) => {
-                let found = file_system(file.as_fd()).map_err(OpenError::Errno)?;
+                let found = kernel_file_system(&file).map_err(OpenError::Errno)?;
                 let files = self.kernel_files(Path::new(OsStr::from_bytes(self.guest)), found)?;
                 self.host(file, access, files)?
             }
             Source::File(path) => {
-                let (file, _) = self.open_host(&path, RegularFile)?;
+                let (file, _) = self.open_host(&path, Wanted::File)?;
                 Graft::File(Arc::new(HostFile::new(file, self.device, 1)))
             }
             Source::Archive(path) => {
-                let (file, _) = self.open_host(&path, RegularFile)?;
+                let (file, _) = self.open_host(&path, Wanted::File)?;
                 let root = ArchiveDirectory::open(file, self.device, self.held.clone())
                     .map_err(|reason| SystemError::Archive { path, reason })?;
                 Graft::Tree(Arc::new(root), BTreeMap::new())

@@ -8,10 +8,10 @@
 //! it: a file is an object without an allocation of its own.
 
 use crate::files::{FileType, Metadata, NewTimes, Place, Space};
+use crate::host::Source;
 use crate::random::Random;
 use crate::rights::Rights;
-use crate::stdio::Readiness;
-use crate::wait::HostDescriptor;
+use crate::wait::Readiness;
 use crate::{Errno, Fault, Waiter};
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +139,7 @@ pub trait Object: Send + Sync {
     }
 
     /// The terminal that it is; ENOTTY.
-    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+    fn terminal(&self) -> Result<Source, Errno> {
         Err(Errno::NOTTY)
     }
 }
@@ -157,7 +157,9 @@ pub enum Position {
 /// What a caller wants to do, and polls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
+    /// To read.
     Read,
+    /// To write.
     Write,
 }
 

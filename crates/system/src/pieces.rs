@@ -6,6 +6,7 @@
 //! tree then returns does not matter: the call ends the run, as its deadline, its
 //! owner or a limit wants it. Where no call is being answered nobody has a deadline.
 
+use crate::host::spawn;
 use crate::{Errno, Stop, Waiter};
 use std::cell::RefCell;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -108,9 +109,8 @@ pub(crate) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
         return Ok(work());
     }
     let (done, doing) = sync_channel(1);
-    let thread = std::thread::Builder::new().name("bellglass-host".to_owned());
     // Nobody listens any more once the run has ended.
-    thread.spawn(move || drop(done.send(work()))).map_err(|_| Errno::AGAIN)?;
+    spawn("bellglass-host", move || drop(done.send(work()))).map_err(|_| Errno::AGAIN)?;
     loop {
         go_on()?;
         match doing.recv_timeout(LOOK) {
@@ -128,9 +128,8 @@ pub(crate) const FEW: usize = 4096;
 /// Drops what takes long to be freed, on a thread of its own: no call and no run's
 /// end waits for what a guest has heaped up.
 pub(crate) fn free_later(heap: impl Send + 'static) {
-    let thread = std::thread::Builder::new().name("bellglass-free".to_owned());
     // Without a thread it is freed here, late.
-    let _ = thread.spawn(move || drop(heap));
+    let _ = spawn("bellglass-free", move || drop(heap));
 }
 
 #[cfg(test)]

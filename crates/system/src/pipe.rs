@@ -2,8 +2,8 @@
 
 use crate::meter::{Charge, Meter};
 use crate::object::{Interest, Object, Taking, Transfer};
-use crate::stdio::Readiness;
 use crate::streams::or_wait;
+use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -11,16 +11,6 @@ pub trait Random: Send {
     fn fill(&mut self, into: &mut [u8]) -> Result<(), Errno>;
 }
 
-/// The host's source of randomness, fit for secrets.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HostRandom;
-
-impl Random for HostRandom {
-    fn fill(&mut self, into: &mut [u8]) -> Result<(), Errno> {
-        getrandom::fill(into).map_err(|_| Errno::IO)
-    }
-}
-
 /// The same bytes for the same seed. It makes runs repeatable and is not fit for
 /// secrets.
 #[derive(Clone, Debug)]
@@ -82,14 +72,5 @@ mod tests {
         assert_eq!(bytes(1), bytes(1));
         assert_ne!(bytes(1), bytes(2));
         assert!(bytes(0).iter().any(|byte| *byte != 0));
-    }
-
-    #[test]
-    fn the_host_gives_different_bytes_each_time() {
-        let mut both = [[0; 32]; 2];
-        for bytes in &mut both {
-            HostRandom.fill(bytes).expect("a host has randomness");
-        }
-        assert_ne!(both[0], both[1]);
     }
 }

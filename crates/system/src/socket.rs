@@ -5,8 +5,8 @@ use crate::meter::Meter;
 use crate::object::{Blocking, Interest, Object, Socket, Taking, Transfer, Ways};
 use crate::pipe::{CAPACITY, PipeReader, PipeWriter, pipe};
 use crate::rights::Rights;
-use crate::stdio::Readiness;
 use crate::streams::or_wait;
+use crate::wait::Readiness;
 use crate::{Errno, Fault, Waiter};
 use std::sync::Arc;
 

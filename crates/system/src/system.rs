@@ -1,15 +1,13 @@
 //! The virtual machine of one run.
 
-use crate::clock::Clock;
 use crate::descriptors::Descriptors;
-use crate::files::{Device, Directory, Place};
+use crate::files::{Device, Directory, Opened, Place};
+use crate::host::{Host, SavedTerminal};
 use crate::information::Texts;
 use crate::meter::Meter;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
-use crate::posix::SavedTerminal;
-use crate::random::Random;
-use crate::stdio::{Budget, InputStream, OutputStream, Terminal};
+use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, Terminal};
 use crate::table::{self, Ending, Row, Support};
 use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
 use bellglass_wire::Signature;
@@ -24,8 +22,7 @@ pub struct System {
     pub(crate) descriptors: Descriptors,
     pub(crate) root: Arc<dyn Directory>,
     pub(crate) streams: Streams,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Box<dyn Random>,
+    pub(crate) host: Host,
     pub(crate) processor_time: Box<dyn Fn() -> Duration + Send>,
     pub(crate) identity: Identity,
     pub(crate) umask: u32,
@@ -246,8 +243,16 @@ impl System {
         Place::root(Arc::clone(&self.root))
     }
 
-    /// Opens a device.
-    pub(crate) fn open_device(&self, device: Device) -> Result<Arc<dyn Object>, Errno> {
+    /// What opening gave, as descriptors hold it.
+    pub(crate) fn object(&self, opened: Opened) -> Result<Arc<dyn Object>, Errno> {
+        match opened {
+            Opened::File(file) => Ok(file.into_object()),
+            Opened::Device(device) => self.open_device(device),
+            Opened::Stream(stream) => Ok(Arc::new(OwnStream(stream))),
+        }
+    }
+
+    fn open_device(&self, device: Device) -> Result<Arc<dyn Object>, Errno> {
         let Streams { input, output, error } = &self.streams;
         Ok(match device {
             Device::Standard(0) => Arc::clone(input) as Arc<dyn Object>,

@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use bellglass_image::{
-    Compiled, Entry, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part, Start, Store,
-    digest_of_bytes,
+    Compiled, EntryPoints, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part, Start,
+    Store, digest_of_bytes,
 };
 use bellglass_wire::{Interruption, Signature};
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ impl ToyImage {
             format: FORMAT_VERSION,
             name: "toy".to_owned(),
             version: "1".to_owned(),
-            entry: Entry { exports: vec!["run".to_owned()], start: None },
+            entry: EntryPoints { exports: vec!["run".to_owned()], start: None },
             hooks,
             argument_zero: "toy".to_owned(),
             environment: BTreeMap::new(),

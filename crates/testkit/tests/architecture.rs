@@ -152,3 +152,78 @@ fn the_cell_has_no_compiler_and_no_call_in_it() {
     }
     assert!(!contains(b"cranelift_codegen"), "the cell has a compiler in it");
 }
+
+/// What of the machine the system may touch only where its port is implemented, and in the
+/// tree of the host's files.
+const OF_THE_MACHINE: [&str; 7] =
+    ["rustix", "std::os::fd", "std::thread", "getrandom::", "Instant::now", "SystemTime", "std::net"];
+
+/// The folders of the system that are for that.
+const MACHINE_ROOMS: [&str; 2] = ["host/unix", "files/host"];
+
+/// What is for tests alone.
+const TEST_ROOMS: [&str; 2] = ["tests", "fuzzing"];
+
+/// All sources of a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => found.extend(sources(&path)),
+            false if path.extension().is_some_and(|extension| extension == "rs") => found.push(path),
+            false => {}
+        }
+    }
+    found
+}
+
+/// The lines of a source that are code, without its tests, which stand at its end.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    code.lines()
+        .zip(1..)
+        .filter(|(line, _)| !line.trim_start().starts_with("//"))
+        .map(|(line, at)| (at, line))
+}
+
+#[test]
+fn the_system_touches_the_machine_through_its_port_alone() {
+    let system = root().join("crates/system/src");
+    let (mut beside, mut within) = (Vec::new(), 0);
+    for path in sources(&system) {
+        let name = path.strip_prefix(&system).expect("below").to_owned();
+        let text = std::fs::read_to_string(&path).expect("text");
+        for (at, line) in code(&text) {
+            let touches = OF_THE_MACHINE.iter().any(|word| line.contains(word));
+            if touches && MACHINE_ROOMS.iter().any(|room| name.starts_with(room)) {
+                within += 1;
+            } else if touches && !TEST_ROOMS.iter().any(|room| name.starts_with(room)) {
+                beside.push(format!("{}:{at}: {}", name.display(), line.trim()));
+            }
+        }
+    }
+    assert!(within > 0, "the rooms have other names now");
+    assert!(beside.is_empty(), "these belong into {MACHINE_ROOMS:?}:\n{}", beside.join("\n"));
+}
+
+#[test]
+fn the_calls_of_the_system_name_no_kind_of_object() {
+    const KINDS: [&str; 7] =
+        ["InputStream", "OutputStream", "OwnStream", "Terminal", "PipeReader", "PipeWriter", "PairedSocket"];
+    let system = root().join("crates/system/src");
+    let mut named = Vec::new();
+    for path in ["wasi", "posix"].iter().flat_map(|calls| sources(&system.join(calls))) {
+        let text = std::fs::read_to_string(&path).expect("text");
+        for (at, line) in code(&text) {
+            let mut words = line.split(|character: char| !character.is_alphanumeric());
+            if words.any(|word| KINDS.contains(&word)) || line.contains("downcast") {
+                named.push(format!("{}:{at}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    // What they need of one they ask `Object` for.
+    assert!(named.is_empty(), "calls that know kinds:\n{}", named.join("\n"));
+    let makes = std::fs::read_to_string(system.join("pipe.rs")).expect("text");
+    assert!(makes.contains("impl Object for PipeReader"), "the kinds have other names now");
+}

@@ -2,6 +2,8 @@
 //! than the deadline, whatever the cell does.
 
 use bellglass_channel::{Channel, ChannelError, Shared, Woken};
+use bellglass_system::host::{Ready, Source};
+use bellglass_system::{Errno, Fault, Interest, Listener, Waiter, wait_for_any};
 use bellglass_wire::{CellFrame, FrameBuffer, FromCell, State, ToCell, WireError, caps};
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -48,6 +50,8 @@ pub(crate) struct Link {
     channel: Channel,
     /// What the cell was offered, until its hello says whether it takes it.
     offered: Option<Shared>,
+    /// The socket, for the waits of a run in which answers come later.
+    source: Option<Source>,
     incoming: FrameBuffer,
     outgoing: Vec<u8>,
     /// The frame of the last call. It is kept apart, for more may come in before
@@ -66,6 +70,7 @@ impl Link {
         Self {
             channel,
             offered,
+            source: None,
             incoming: FrameBuffer::new(caps::FRAME_BYTES),
             outgoing: Vec::new(),
             call: Vec::new(),
@@ -138,19 +143,39 @@ impl Link {
         }
     }
 
-    /// Waits until the cell has said something, or `bell` can be read, or this time has
-    /// come.
-    pub(crate) fn wait(&mut self, bell: BorrowedFd<'_>, until: Option<Instant>) -> Result<Woken, LinkError> {
+    /// Waits until the cell has said something, or `listener` is woken, or there is
+    /// something that [`Waiter::check`] tells.
+    pub(crate) fn wait(&mut self, waiter: &Waiter, listener: &Listener) -> Result<Woken, LinkError> {
         self.intact()?;
         // What is wrong with a frame is for the reader to say.
         if self.incoming.has_frame().unwrap_or(true) {
             return Ok(Woken::Bytes);
         }
-        match self.channel.wait_beside(bell, until) {
-            Ok(woken) => Ok(woken),
-            Err(ChannelError::TimedOut) => Ok(Woken::Bell),
-            Err(error) => Err(self.breaks(error.into())),
-        }
+        let source = match &self.source {
+            Some(source) => source.clone(),
+            None => {
+                let socket = self.channel.socket().try_clone_to_owned();
+                let socket = socket.map_err(|error| LinkError::Stream(error.to_string()))?;
+                self.source.insert(Source::new(socket)).clone()
+            }
+        };
+        let wait = |_: BorrowedFd<'_>| {
+            let ready = wait_for_any(
+                waiter,
+                &[(source.clone(), Interest::Read)],
+                std::slice::from_ref(listener),
+                None,
+            );
+            match ready {
+                Ok(ready) if ready.iter().any(|ready| *ready != Ready::No) => Ok(Woken::Bytes),
+                Err(Fault::Errno(errno)) if errno != Errno::INTR => {
+                    Err(ChannelError::Stream { reason: errno.to_string() })
+                }
+                // The waiter tells it again.
+                Ok(_) | Err(_) => Ok(Woken::Otherwise),
+            }
+        };
+        self.channel.wait_beside(wait).map_err(|error| self.breaks(error.into()))
     }
 
     /// The frame of the last call, to be given back when it is answered so that

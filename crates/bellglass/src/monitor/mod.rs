@@ -173,6 +173,8 @@ impl Monitor {
     /// said something. Nothing is done if nothing waits.
     fn complete(&mut self) -> Result<(), Ending> {
         while self.calls.is_any_waiting() {
+            // Before one looks, so that none is missed that comes afterwards.
+            let listener = self.answers.waiter.completions().listen();
             if let Some((number, later, completion)) = self.calls.take_complete() {
                 self.finish(number, &later, completion)?;
                 continue;
@@ -191,18 +193,12 @@ impl Monitor {
                     continue;
                 }
             }
-            // One may have come before the bell was emptied.
-            if let Some((number, later, completion)) = self.calls.take_complete() {
-                self.finish(number, &later, completion)?;
-                continue;
-            }
             if self.calls.is_any_deferred() {
                 return Ok(());
             }
-            let until = self.answers.waiter.remaining(None).and_then(|left| Instant::now().checked_add(left));
-            match self.link.wait(self.answers.waiter.bell(), until) {
+            match self.link.wait(&self.answers.waiter, &listener) {
                 Ok(Woken::Bytes) => return Ok(()),
-                Ok(Woken::Bell) => {}
+                Ok(Woken::Otherwise) => {}
                 Err(error) => return Err(self.lost(error)),
             }
         }

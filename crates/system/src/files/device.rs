@@ -6,7 +6,7 @@ use super::{FileType, Metadata};
 use crate::information::Information;
 use crate::object::{Interest, Object, Position, Transfer};
 use crate::rights::Rights;
-use crate::stdio::Readiness;
+use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -13,8 +13,8 @@
 //! before it is answered.
 
 use crate::Errno;
+use crate::host::open_file_limit;
 use crate::meter::Meter;
-use rustix::process::{Resource, getrlimit};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -44,14 +44,8 @@ impl Pool {
     }
 }
 
-/// What the process may have open, as far as it is known.
-fn process_limit() -> usize {
-    let limit = getrlimit(Resource::Nofile).current;
-    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
-}
-
 /// Half of what the process may have open when it is first asked for.
-static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(process_limit() / 2)));
+static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Arc::new(Pool::new(open_file_limit() / 2)));
 
 /// A directory that is kept open and can be opened again.
 pub(super) trait Kept: Send + Sync {
@@ -101,7 +95,7 @@ impl Drop for Permit {
 impl Handles {
     /// Those of one more run of this process.
     pub(crate) fn new() -> Arc<Self> {
-        Self::of(Arc::clone(&POOL), RUN.min(process_limit() / 4))
+        Self::of(Arc::clone(&POOL), RUN.min(open_file_limit() / 4))
     }
 
     fn of(pool: Arc<Pool>, limit: usize) -> Arc<Self> {

@@ -12,7 +12,6 @@ mod composite;
 mod descriptors;
 mod device;
 mod handles;
-mod holes;
 mod host;
 mod links;
 mod memory;
@@ -32,13 +31,14 @@ pub use device::Device;
 pub(crate) use device::devices;
 pub(crate) use handles::{Handles, Held};
 pub use host::Access;
-pub(crate) use host::{HostDirectory, KernelFileSystem, KernelFiles, file_system};
+pub(crate) use host::{
+    HostDirectory, HostFile, KernelFileSystem, KernelFiles, Wanted, kernel_file_system, open as open_host,
+};
 pub use memory::MemoryTree;
 pub use overlay::{ApplyError, Change, ChangeKind, Changes, Overlay, Refusal, Version};
 pub use pack::PackDirectory;
 pub use quota::Quota;
 pub use single::BytesFile;
-pub(crate) use single::HostFile;
 pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to_parent};
 
 use crate::Errno;
@@ -154,6 +154,9 @@ pub enum Opened {
     File(Arc<dyn File>),
     /// A device of the virtual machine.
     Device(Device),
+    /// A stream of the tree's own: a name whose metadata says that it is a character
+    /// device.
+    Stream(Arc<dyn crate::Stream>),
 }
 
 /// How much a tree holds, as statvfs shows.

@@ -3,7 +3,7 @@
 use super::{File, FileType, Metadata, NewTimes, Place, Space};
 use crate::object::{Inode, Interest, Object, Position, Transfer};
 use crate::rights::Rights;
-use crate::stdio::Readiness;
+use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::sync::Arc;
 

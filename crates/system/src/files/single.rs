@@ -1,12 +1,10 @@
-//! Files that stand alone: bytes in memory, and one file of the host. Both are
-//! read-only.
+//! Files that stand alone, with their content in memory.
 
 use super::{File, FileType, Metadata};
 use crate::Errno;
 use crate::information::Text;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A read-only file whose content is given.
 pub struct BytesFile {
@@ -56,48 +54,4 @@ pub(crate) fn read_slice(bytes: &[u8], offset: u64, into: &mut [u8]) -> usize {
     let length = rest.len().min(into.len());
     into[..length].copy_from_slice(&rest[..length]);
     length
-}
-
-/// A file of the host, opened by the controller's user, read-only here.
-pub struct HostFile {
-    file: std::fs::File,
-    device: u64,
-    inode: u64,
-}
-
-impl HostFile {
-    /// Shows `file` with these numbers.
-    pub fn new(file: std::fs::File, device: u64, inode: u64) -> Self {
-        Self { file, device, inode }
-    }
-}
-
-/// A host's time, since 1970.
-pub(crate) fn since_epoch(time: std::io::Result<SystemTime>) -> Duration {
-    time.ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default()
-}
-
-impl File for HostFile {
-    fn metadata(&self) -> Result<Metadata, Errno> {
-        let metadata = self.file.metadata()?;
-        Ok(Metadata {
-            device: self.device,
-            inode: self.inode,
-            file_type: FileType::RegularFile,
-            links: 1,
-            size: metadata.len(),
-            permissions: 0o444,
-            accessed: since_epoch(metadata.accessed()),
-            modified: since_epoch(metadata.modified()),
-            changed: since_epoch(metadata.modified()),
-        })
-    }
-
-    fn next_data(&self, offset: u64) -> Result<Option<std::ops::Range<u64>>, Errno> {
-        super::holes::next_data(&self.file, offset)
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
-        Ok(self.file.read_at(into, offset)?)
-    }
 }

@@ -14,7 +14,6 @@ mod socket;
 mod terminal;
 
 pub(crate) use rows::ROWS;
-pub(crate) use terminal::SavedTerminal;
 
 use crate::{Answer, Errno, Fault};
 

@@ -3,8 +3,8 @@
 use super::{layout, ok, same_or, unsigned};
 use crate::wait::wait_for_ever;
 use crate::waiter::Timer;
-use crate::{Answer, Call, Errno, Fault, Permission, Programs, Signal, System};
-use std::time::{Duration, Instant};
+use crate::{Answer, Call, Errno, Fault, Permission, Programs, Signal, System, Waiter};
+use std::time::Duration;
 
 const SIGNALS: u32 = 64;
 
@@ -67,8 +67,8 @@ pub(super) fn system(system: &mut System, call: &mut Call<'_>) -> Result<Answer,
 /// Sets the alarm clock, and tells how many seconds were left of the one before.
 pub(super) fn alarm(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let seconds = u64::from(call.u32(0));
-    let timer = timer_in(Duration::from_secs(seconds), Duration::ZERO);
-    let (left, _) = left_of(call.waiter.set_timer(timer));
+    let timer = timer_in(call.waiter, Duration::from_secs(seconds), Duration::ZERO);
+    let (left, _) = left_of(call.waiter, call.waiter.set_timer(timer));
     // A part of a second is told as one, for 0 would mean that none was set.
     unsigned(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
 }
@@ -98,7 +98,7 @@ pub(super) fn setitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Ans
         (Ok(_), Ok(part @ 0..1_000_000)) => Ok(Duration::new(seconds, part * 1000)),
         _ => Err(Errno::INVAL),
     };
-    let timer = timer_in(time(first, first_part)?, time(interval, interval_part)?);
+    let timer = timer_in(call.waiter, time(first, first_part)?, time(interval, interval_part)?);
     if call.u32(2) != 0 {
         let before = call.waiter.timer();
         write_timer(call, 2, before)?;
@@ -108,21 +108,21 @@ pub(super) fn setitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Ans
 }
 
 /// Nothing for zero, which stops a timer, and for a time too far to be told.
-fn timer_in(time: Duration, interval: Duration) -> Option<Timer> {
-    let at = Instant::now().checked_add(time).filter(|_| !time.is_zero())?;
+fn timer_in(waiter: &Waiter, time: Duration, interval: Duration) -> Option<Timer> {
+    let at = waiter.now().checked_add(time).filter(|_| !time.is_zero())?;
     Some(Timer { at, interval })
 }
 
-fn left_of(timer: Option<Timer>) -> (Duration, Duration) {
+fn left_of(waiter: &Waiter, timer: Option<Timer>) -> (Duration, Duration) {
     timer.map_or_else(Default::default, |timer| {
         // One that is due is not over yet.
-        let left = timer.at.saturating_duration_since(Instant::now()).max(Duration::from_micros(1));
+        let left = timer.at.saturating_duration_since(waiter.now()).max(Duration::from_micros(1));
         (left, timer.interval)
     })
 }
 
 fn write_timer(call: &mut Call<'_>, argument: usize, timer: Option<Timer>) -> Result<(), Fault> {
-    let (left, interval) = left_of(timer);
+    let (left, interval) = left_of(call.waiter, timer);
     let part = |time: Duration| u64::from(time.subsec_micros());
     let bytes = layout::TIMER.bytes([interval.as_secs(), part(interval), left.as_secs(), part(left)]);
     Ok(call.memory.write(call.u32(argument), &bytes)?)

@@ -1,14 +1,12 @@
 //! Standard input.
 
-use super::host::{HostStream, Way};
 use super::pump::ReadPump;
-use super::{CHUNK, Readiness};
+use super::{OwnStream, Stream};
+use crate::host::{Descriptor, HostStream, Ready, Source, is_terminal};
 use crate::object::{Blocking, Interest, Object, Transfer};
-use crate::wait::HostDescriptor;
+use crate::wait::{Readiness, wait_for_any};
 use crate::{Errno, Fault, Waiter};
-use rustix::event::PollFlags;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a guest's standard input comes from.
@@ -22,8 +20,10 @@ pub enum Input {
     /// A reader. It is read on a thread of its own, only when the guest asks, and
     /// no further than it asked, but for one chunk where the guest polls.
     Reader(Box<dyn Read + Send>),
+    /// A stream of the user's own.
+    Stream(Arc<dyn Stream>),
     /// A descriptor of the host: a pipe, a socket, a terminal, a file.
-    Descriptor(OwnedFd),
+    Descriptor(Descriptor),
     /// The controller's own standard input. If that is a terminal, the guest sees
     /// one.
     Inherit,
@@ -35,36 +35,39 @@ impl std::fmt::Debug for Input {
             Self::Empty => "Empty",
             Self::Bytes(_) => "Bytes",
             Self::Reader(_) => "Reader",
+            Self::Stream(_) => "Stream",
             Self::Descriptor(_) => "Descriptor",
             Self::Inherit => "Inherit",
         })
     }
 }
 
-enum Source {
+enum From {
     Bytes { bytes: Vec<u8>, read: usize },
     Host(HostStream),
     Pump(ReadPump),
+    Own(OwnStream),
 }
 
 /// Standard input, as descriptors hold it.
 pub(crate) struct InputStream {
-    source: Mutex<Source>,
+    from: Mutex<From>,
     terminal: bool,
 }
 
 impl InputStream {
     pub(crate) fn new(input: Input) -> Self {
-        let host = |host| Source::Host(HostStream::new(host, Way::In));
-        let source = match input {
-            Input::Empty => Source::Bytes { bytes: Vec::new(), read: 0 },
-            Input::Bytes(bytes) => Source::Bytes { bytes, read: 0 },
-            Input::Reader(reader) => Source::Pump(ReadPump::new(reader)),
-            Input::Descriptor(descriptor) => host(HostDescriptor::Given(Arc::new(descriptor))),
-            Input::Inherit => host(HostDescriptor::Inherited(rustix::stdio::stdin())),
+        let host = |host| From::Host(HostStream::new(host, Interest::Read));
+        let from = match input {
+            Input::Empty => From::Bytes { bytes: Vec::new(), read: 0 },
+            Input::Bytes(bytes) => From::Bytes { bytes, read: 0 },
+            Input::Reader(reader) => From::Pump(ReadPump::new(reader)),
+            Input::Stream(stream) => From::Own(OwnStream(stream)),
+            Input::Descriptor(descriptor) => host(Source::new(descriptor)),
+            Input::Inherit => host(Source::input()),
         };
-        let terminal = matches!(&source, Source::Host(stream) if rustix::termios::isatty(stream.host()));
-        Self { source: Mutex::new(source), terminal }
+        let terminal = matches!(&from, From::Host(stream) if is_terminal(stream.host()));
+        Self { from: Mutex::new(from), terminal }
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
@@ -76,39 +79,43 @@ impl InputStream {
         if into.is_empty() {
             return Ok(0);
         }
-        if blocking == Blocking::DoNotWait
-            && let Readiness::On(host) = self.readable()?
-        {
-            let now = Some(std::time::Instant::now());
-            let ready = crate::wait::wait_for_any(waiter, &[(host, PollFlags::IN)], now)?;
-            if ready.iter().all(|flags| flags.is_empty()) {
+        if blocking == Blocking::DoNotWait {
+            let now = Some(waiter.now());
+            let ready = match self.readable()? {
+                Readiness::On(source) => wait_for_any(waiter, &[(source, Interest::Read)], &[], now)?,
+                Readiness::When(listener) => {
+                    wait_for_any(waiter, &[], &[listener], now)?;
+                    vec![Ready::No]
+                }
+                Readiness::Now { .. } | Readiness::Never => vec![Ready::Yes],
+            };
+            if ready == [Ready::No] {
                 return Err(Errno::AGAIN.into());
             }
         }
-        match &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner) {
-            Source::Bytes { bytes, read } => {
+        match &mut *self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+            From::Bytes { bytes, read } => {
                 let rest = &bytes[*read..];
                 let count = rest.len().min(into.len());
                 into[..count].copy_from_slice(&rest[..count]);
                 *read += count;
                 Ok(count)
             }
-            Source::Host(stream) => stream.read(into, waiter),
-            Source::Pump(pump) => pump.read(into, waiter),
+            From::Host(stream) => stream.read(into, waiter),
+            From::Pump(pump) => pump.read(into, waiter),
+            From::Own(stream) => stream.read(into, blocking, waiter),
         }
     }
 
     fn readable(&self) -> Result<Readiness, Errno> {
-        match &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner) {
-            Source::Bytes { bytes, read } => {
+        match &mut *self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+            From::Bytes { bytes, read } => {
                 let bytes = bytes.len() - *read;
                 Ok(Readiness::Now { bytes: bytes as u64, hangup: bytes == 0 })
             }
-            Source::Host(stream) => Ok(Readiness::On(stream.host().clone())),
-            Source::Pump(pump) => Ok(match pump.poll()? {
-                Ok(bytes) => Readiness::Now { bytes: bytes.min(CHUNK) as u64, hangup: false },
-                Err(host) => Readiness::On(host),
-            }),
+            From::Host(stream) => Ok(Readiness::On(stream.host().clone())),
+            From::Pump(pump) => pump.poll(),
+            From::Own(stream) => stream.0.readiness(Interest::Read),
         }
     }
 }
@@ -126,9 +133,9 @@ impl Object for InputStream {
         self.readable()
     }
 
-    fn terminal(&self) -> Result<HostDescriptor, Errno> {
-        match &*self.source.lock().unwrap_or_else(PoisonError::into_inner) {
-            Source::Host(stream) if self.terminal => Ok(stream.host().clone()),
+    fn terminal(&self) -> Result<Source, Errno> {
+        match &*self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+            From::Host(stream) if self.terminal => Ok(stream.host().clone()),
             _ => Err(Errno::NOTTY),
         }
     }

@@ -1,14 +1,13 @@
 //! Standard output and error.
 
-use super::host::{HostStream, Way};
 use super::pump::WritePump;
-use super::{CHUNK, Readiness};
+use super::{CHUNK, OwnStream, Stream};
+use crate::host::{Descriptor, HostStream, Source, is_terminal};
 use crate::meter::{Charge, Meter};
-use crate::object::{Interest, Object, Transfer};
-use crate::wait::HostDescriptor;
+use crate::object::{Blocking, Interest, Object, Transfer};
+use crate::wait::Readiness;
 use crate::{Errno, Fault, LimitKind, Stop, Waiter};
 use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a guest's standard output or error goes.
@@ -23,8 +22,10 @@ pub enum Output {
     /// To a writer, which is flushed after each write of the guest and written to
     /// on a thread of its own.
     Writer(Box<dyn Write + Send>),
+    /// To a stream of the user's own.
+    Stream(Arc<dyn Stream>),
     /// To a descriptor of the host: a pipe, a socket, a terminal, a file.
-    Descriptor(OwnedFd),
+    Descriptor(Descriptor),
     /// To the controller's own standard output, or error. If that is a terminal,
     /// the guest sees one.
     Inherit,
@@ -36,6 +37,7 @@ impl std::fmt::Debug for Output {
             Self::Discard => "Discard",
             Self::Capture(_) => "Capture",
             Self::Writer(_) => "Writer",
+            Self::Stream(_) => "Stream",
             Self::Descriptor(_) => "Descriptor",
             Self::Inherit => "Inherit",
         })
@@ -117,6 +119,7 @@ enum Target {
     Discard,
     Capture(Capture),
     Pump(WritePump),
+    Own(OwnStream),
     Host(HostStream),
 }
 
@@ -130,21 +133,17 @@ pub(crate) struct OutputStream {
 
 impl OutputStream {
     /// `inherited` is the controller's stream that [`Output::Inherit`] means.
-    pub(crate) fn new(
-        output: Output,
-        inherited: std::os::fd::BorrowedFd<'static>,
-        budget: Arc<Budget>,
-        meter: Arc<Meter>,
-    ) -> Self {
-        let host = |host| Target::Host(HostStream::new(host, Way::Out));
+    pub(crate) fn new(output: Output, inherited: Source, budget: Arc<Budget>, meter: Arc<Meter>) -> Self {
+        let host = |host| Target::Host(HostStream::new(host, Interest::Write));
         let target = match output {
             Output::Discard => Target::Discard,
             Output::Capture(capture) => Target::Capture(capture),
             Output::Writer(writer) => Target::Pump(WritePump::new(writer)),
-            Output::Descriptor(descriptor) => host(HostDescriptor::Given(Arc::new(descriptor))),
-            Output::Inherit => host(HostDescriptor::Inherited(inherited)),
+            Output::Stream(stream) => Target::Own(OwnStream(stream)),
+            Output::Descriptor(descriptor) => host(Source::new(descriptor)),
+            Output::Inherit => host(inherited),
         };
-        let terminal = matches!(&target, Target::Host(stream) if rustix::termios::isatty(stream.host()));
+        let terminal = matches!(&target, Target::Host(stream) if is_terminal(stream.host()));
         Self { target: Mutex::new(target), budget, meter, terminal }
     }
 
@@ -189,6 +188,7 @@ impl OutputStream {
                 pump.write(from, waiter)?;
                 Ok(from.len())
             }
+            Target::Own(stream) => stream.write(from, Blocking::Wait, waiter),
             Target::Host(stream) => stream.write(from, waiter),
         }
     }
@@ -206,11 +206,12 @@ impl Object for OutputStream {
     fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
         Ok(match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Host(stream) => Readiness::On(stream.host().clone()),
+            Target::Own(stream) => stream.0.readiness(Interest::Write)?,
             _ => Readiness::Now { bytes: CHUNK as u64, hangup: false },
         })
     }
 
-    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+    fn terminal(&self) -> Result<Source, Errno> {
         match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Host(stream) if self.terminal => Ok(stream.host().clone()),
             _ => Err(Errno::NOTTY),

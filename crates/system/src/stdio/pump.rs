@@ -2,42 +2,55 @@
 //! waiting for a reader or writer that blocks.
 
 use super::CHUNK;
-use crate::wait::{HostDescriptor, wait_for};
+use crate::host::spawn;
+use crate::wait::{Listener, Readiness, WaitQueue, wait_for_any};
 use crate::{Errno, Fault, Waiter};
-use rustix::event::PollFlags;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
-/// A job under way on a thread of its own: requests go out one at a time, and a
-/// pipe becomes readable when the answer is there. The thread ends once this is
-/// dropped; if it is blocked in the user's reader or writer then, as soon as that
-/// returns.
+/// A job under way on a thread of its own: requests go out one at a time, and whoever
+/// waits is woken when the answer is there. The thread ends once this is dropped; if it
+/// is blocked in the user's reader or writer then, as soon as that returns.
 struct Worker<Request, Reply> {
     requests: Sender<Request>,
     replies: Receiver<std::io::Result<Reply>>,
-    bell: Arc<OwnedFd>,
+    replied: WaitQueue,
     pending: bool,
+}
+
+/// The thread's end of the replies. It wakes whoever waits also when a user's reader
+/// panics, which closes the channel.
+struct Replies<Reply> {
+    replies: Option<Sender<std::io::Result<Reply>>>,
+    replied: WaitQueue,
+}
+
+impl<Reply> Drop for Replies<Reply> {
+    fn drop(&mut self) {
+        self.replies = None;
+        self.replied.wake();
+    }
 }
 
 impl<Request: Send + 'static, Reply: Send + 'static> Worker<Request, Reply> {
     fn start(
         mut work: impl FnMut(Request) -> std::io::Result<Reply> + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (bell, ring) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         let (requests, incoming) = channel();
         let (outgoing, replies) = channel();
-        std::thread::Builder::new().name("bellglass-stdio".to_owned()).spawn(move || {
+        let replied = WaitQueue::new();
+        let outgoing = Replies { replies: Some(outgoing), replied: replied.clone() };
+        spawn("bellglass-stdio", move || {
             for request in incoming {
                 let reply = work(request);
                 // Nobody listens any more: the run is over.
-                if outgoing.send(reply).is_err() || rustix::io::write(&ring, &[1]).is_err() {
+                if outgoing.replies.as_ref().is_none_or(|replies| replies.send(reply).is_err()) {
                     break;
                 }
+                outgoing.replied.wake();
             }
         })?;
-        Ok(Self { requests, replies, bell: Arc::new(bell), pending: false })
+        Ok(Self { requests, replies, replied, pending: false })
     }
 
     fn request(&mut self, request: Request) -> Result<(), Errno> {
@@ -46,17 +59,28 @@ impl<Request: Send + 'static, Reply: Send + 'static> Worker<Request, Reply> {
         Ok(())
     }
 
-    fn bell(&self) -> HostDescriptor {
-        HostDescriptor::Given(Arc::clone(&self.bell))
+    /// The answer to the request that is pending, or what is woken when it is there.
+    fn try_reply(&mut self) -> Result<Result<std::io::Result<Reply>, Listener>, Errno> {
+        let listener = self.replied.listen();
+        match self.replies.try_recv() {
+            Err(TryRecvError::Empty) => Ok(Err(listener)),
+            answered => {
+                self.pending = false;
+                Ok(Ok(answered.map_err(|_| Errno::IO)?))
+            }
+        }
     }
 
     /// Waits for the answer to the request that is pending.
     fn reply(&mut self, waiter: &Waiter) -> Result<std::io::Result<Reply>, Fault> {
-        wait_for(waiter, &self.bell(), PollFlags::IN)?;
-        self.pending = false;
-        // A user's reader that panicked has closed both pipe and channel.
-        let _ = rustix::io::read(&*self.bell, &mut [0; 1]);
-        Ok(self.replies.recv().map_err(|_| Errno::IO)?)
+        // The run's end is first, whatever there is.
+        waiter.go_on()?;
+        loop {
+            match self.try_reply()? {
+                Ok(reply) => return Ok(reply),
+                Err(listener) => _ = wait_for_any(waiter, &[], &[listener], None)?,
+            }
+        }
     }
 }
 
@@ -67,11 +91,13 @@ pub(super) struct ReadPump {
     /// What was read for a poll, or for a read that was interrupted, and not yet
     /// taken.
     held: Vec<u8>,
+    /// What a poll found in place of bytes: the end, or an error.
+    ended: Option<Result<(), Errno>>,
 }
 
 impl ReadPump {
     pub(super) fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader: Some(reader), worker: None, held: Vec::new() }
+        Self { reader: Some(reader), worker: None, held: Vec::new(), ended: None }
     }
 
     fn worker(&mut self) -> Result<&mut Worker<usize, Vec<u8>>, Errno> {
@@ -94,6 +120,9 @@ impl ReadPump {
     }
 
     pub(super) fn read(&mut self, into: &mut [u8], waiter: &Waiter) -> Result<usize, Fault> {
+        if let Some(found) = self.ended.take() {
+            return Ok(found.map(|()| 0)?);
+        }
         if self.held.is_empty() {
             let worker = self.worker()?;
             if !worker.pending {
@@ -107,16 +136,27 @@ impl ReadPump {
         Ok(count)
     }
 
-    /// The bytes that are held, or a descriptor that tells when there are some.
-    pub(super) fn poll(&mut self) -> Result<Result<usize, HostDescriptor>, Errno> {
+    /// What polling for bytes finds, which begins to read some.
+    pub(super) fn poll(&mut self) -> Result<Readiness, Errno> {
+        let now = |bytes: usize| Ok(Readiness::Now { bytes: bytes as u64, hangup: false });
         if !self.held.is_empty() {
-            return Ok(Ok(self.held.len()));
+            return now(self.held.len().min(CHUNK));
+        }
+        if self.ended.is_some() {
+            return now(1);
         }
         let worker = self.worker()?;
         if !worker.pending {
             worker.request(CHUNK)?;
         }
-        Ok(Err(worker.bell()))
+        match worker.try_reply() {
+            Ok(Err(listener)) => return Ok(Readiness::When(listener)),
+            Ok(Ok(Ok(bytes))) if !bytes.is_empty() => self.held = bytes,
+            // The next read tells it.
+            Ok(Ok(end)) => self.ended = Some(end.map(drop).map_err(Errno::from)),
+            Err(errno) => self.ended = Some(Err(errno)),
+        }
+        now(self.held.len().clamp(1, CHUNK))
     }
 }
 

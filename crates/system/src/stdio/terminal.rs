@@ -1,8 +1,9 @@
 //! The terminal of the run, both ways: /dev/tty.
 
-use super::{InputStream, OutputStream, Readiness};
+use super::{InputStream, OutputStream};
+use crate::host::Source;
 use crate::object::{Interest, Object, Transfer};
-use crate::wait::HostDescriptor;
+use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl Object for Terminal {
         }
     }
 
-    fn terminal(&self) -> Result<HostDescriptor, Errno> {
+    fn terminal(&self) -> Result<Source, Errno> {
         self.input.terminal()
     }
 }

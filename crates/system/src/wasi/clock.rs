@@ -26,8 +26,8 @@ impl ClockId {
 
     pub(super) fn now(self, system: &System) -> Duration {
         match self {
-            Self::Realtime => system.clock.realtime(),
-            Self::Monotonic => system.clock.monotonic(),
+            Self::Realtime => system.host.clock.realtime(),
+            Self::Monotonic => system.host.clock.monotonic(),
             Self::Processor => (system.processor_time)(),
         }
     }
@@ -35,7 +35,7 @@ impl ClockId {
 
 pub(super) fn clock_res_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     ClockId::from_number(call.u32(0))?;
-    call.write_u64(call.u32(1), nanoseconds(system.clock.resolution()))?;
+    call.write_u64(call.u32(1), nanoseconds(system.host.clock.resolution()))?;
     done()
 }
 
@@ -58,7 +58,7 @@ pub(super) fn random_get(system: &mut System, call: &mut Call<'_>) -> Result<Ans
         call.waiter.go_on()?;
         let part = left.min(bytes.len());
         let part = &mut bytes[..part];
-        system.random.fill(part)?;
+        system.host.random.fill(part)?;
         call.memory.write(address, part)?;
         left -= part.len();
         // It may wrap only after the last byte of a memory of 4 GiB.

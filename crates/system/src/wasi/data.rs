@@ -16,7 +16,7 @@ pub(super) fn fd_read(system: &mut System, call: &mut Call<'_>) -> Result<Answer
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let count = streams::read(description, &mut bytes, &mut *system.random, call.waiter)?;
+    let count = streams::read(description, &mut bytes, &mut *system.host.random, call.waiter)?;
     finish_read(call, &buffers, &bytes[..count], 3)
 }
 
@@ -28,7 +28,7 @@ pub(super) fn fd_pread(system: &mut System, call: &mut Call<'_>) -> Result<Answe
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let count = streams::read_at(description, offset, &mut bytes, &mut *system.random, call.waiter)?;
+    let count = streams::read_at(description, offset, &mut bytes, &mut *system.host.random, call.waiter)?;
     finish_read(call, &buffers, &bytes[..count], 4)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn fd_write(system: &mut System, call: &mut Call<'_>) -> Result<Answe
     let description = system.descriptors.get(call.u32(0))?.with(Rights::FD_WRITE)?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = streams::write(description, &bytes, &mut *system.random, call.waiter)?;
+    let count = streams::write(description, &bytes, &mut *system.host.random, call.waiter)?;
     call.write_u32(call.u32(3), count as u32)?;
     done()
 }

@@ -4,7 +4,7 @@ use super::done;
 use super::stat::{last, metadata_at, new_times, write_filestat};
 use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
-    Creation, Last, LastName, OpenOptions, Opened, Place, Resolved, check_name, walk, walk_to_parent,
+    Creation, Last, LastName, OpenOptions, Place, Resolved, check_name, walk, walk_to_parent,
 };
 use crate::object::Object;
 use crate::rights::Rights;
@@ -201,10 +201,7 @@ fn open(
         Resolved::Missing { slash: true, .. } => return Err(Errno::ISDIR),
         Resolved::Entry { parent, name, .. } | Resolved::Missing { parent, name, .. } => (parent, name),
     };
-    match parent.directory().open(&name, options)? {
-        Opened::File(file) => Ok(file.into_object()),
-        Opened::Device(device) => system.open_device(device),
-    }
+    system.object(parent.directory().open(&name, options)?)
 }
 
 /// Writes what fits of the target; EINVAL for what is no symlink.

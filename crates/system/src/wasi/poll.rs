@@ -3,12 +3,11 @@
 use super::clock::ClockId;
 use super::done;
 use crate::clock::Sleep;
+use crate::host::{Ready, Source};
 use crate::object::Interest;
 use crate::rights::Rights;
-use crate::stdio::Readiness;
-use crate::wait::{HostDescriptor, wait_for_any};
+use crate::wait::{Listener, Readiness, wait_for_any};
 use crate::{Answer, Call, Errno, Fault, System};
-use rustix::event::PollFlags;
 use std::time::{Duration, Instant};
 
 /// Subscriptions of one call.
@@ -110,38 +109,46 @@ fn readiness(system: &System, number: u32, interest: Interest) -> Result<Readine
     description.object.readiness(interest, position)
 }
 
-fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) -> Result<Vec<Event>, Fault> {
-    let mut events = Vec::new();
-    let mut waiting: Vec<(HostDescriptor, PollFlags)> = Vec::new();
-    let mut waited_for: Vec<(u64, u8)> = Vec::new();
+/// What the subscriptions to descriptors find.
+#[derive(Default)]
+struct Found {
+    events: Vec<Event>,
+    /// What has to be waited for, and for each source its user data and event type.
+    sources: Vec<(Source, Interest)>,
+    waited_for: Vec<(u64, u8)>,
+    listeners: Vec<Listener>,
+}
+
+fn look(system: &System, subscriptions: &[Subscription]) -> Found {
+    let mut found = Found::default();
     for Subscription { user_data, what } in subscriptions {
-        let (number, interest, flags, event_type) = match what {
-            What::Clock(_) => continue,
-            What::Failed(event_type, errno) => {
-                let (user_data, event_type) = (*user_data, *event_type);
-                let result = Err(*errno);
-                events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
-                continue;
-            }
-            What::Read(number) => (*number, Interest::Read, PollFlags::IN, 1),
-            What::Write(number) => (*number, Interest::Write, PollFlags::OUT, 2),
-        };
         let user_data = *user_data;
-        match readiness(system, number, interest) {
+        let (readiness, interest, event_type) = match what {
+            What::Clock(_) => continue,
+            What::Failed(event_type, errno) => (Err(*errno), Interest::Read, *event_type),
+            What::Read(number) => (readiness(system, *number, Interest::Read), Interest::Read, 1),
+            What::Write(number) => (readiness(system, *number, Interest::Write), Interest::Write, 2),
+        };
+        match readiness {
             Ok(Readiness::Now { bytes, hangup }) => {
-                events.push(Event { user_data, result: Ok(()), event_type, bytes, hangup });
+                found.events.push(Event { user_data, result: Ok(()), event_type, bytes, hangup });
             }
-            Ok(Readiness::On(host)) => {
-                waiting.push((host, flags));
-                waited_for.push((user_data, event_type));
+            Ok(Readiness::On(source)) => {
+                found.sources.push((source, interest));
+                found.waited_for.push((user_data, event_type));
             }
+            Ok(Readiness::When(listener)) => found.listeners.push(listener),
             Ok(Readiness::Never) => {}
             Err(errno) => {
                 let result = Err(errno);
-                events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
+                found.events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
             }
         }
     }
+    found
+}
+
+fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) -> Result<Vec<Event>, Fault> {
     let clocks = || {
         subscriptions.iter().filter_map(|subscription| match subscription.what {
             What::Clock(timeout) => Some((subscription.user_data, timeout)),
@@ -149,67 +156,85 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
         })
     };
     let shortest = clocks().map(|(_, timeout)| timeout).min();
-    // With something ready already, the rest is only looked at.
-    let timeout = if events.is_empty() { shortest } else { Some(Duration::ZERO) };
-    let (ready, passed) = wait_on_host(system, call, &waiting, timeout)?;
-    for ((user_data, event_type), flags) in waited_for.into_iter().zip(&ready) {
-        if !flags.is_empty() {
-            let hangup = flags.intersects(PollFlags::HUP | PollFlags::ERR);
-            events.push(Event { user_data, result: Ok(()), event_type, bytes: 1, hangup });
+    // How long it has been so far, by the guest's clock.
+    let mut passed = Duration::ZERO;
+    loop {
+        let Found { mut events, sources, waited_for, listeners } = look(system, subscriptions);
+        // With something ready already, the rest is only looked at.
+        let timeout = match events.is_empty() {
+            true => shortest.map(|shortest| shortest.saturating_sub(passed)),
+            false => Some(Duration::ZERO),
+        };
+        let (ready, took) = wait_on_host(system, call, &sources, &listeners, timeout)?;
+        passed = passed.saturating_add(took);
+        for ((user_data, event_type), ready) in waited_for.into_iter().zip(ready) {
+            if ready != Ready::No {
+                let hangup = ready == Ready::HungUp;
+                events.push(Event { user_data, result: Ok(()), event_type, bytes: 1, hangup });
+            }
+        }
+        for (user_data, _) in clocks().filter(|(_, timeout)| *timeout <= passed) {
+            events.push(Event { user_data, result: Ok(()), event_type: 0, bytes: 0, hangup: false });
+        }
+        // Nothing yet where a listener was woken: what it listens to is asked anew.
+        if !events.is_empty() || listeners.is_empty() {
+            return Ok(events);
         }
     }
-    for (user_data, timeout) in clocks().filter(|(_, timeout)| *timeout <= passed) {
-        let _ = timeout;
-        events.push(Event { user_data, result: Ok(()), event_type: 0, bytes: 0, hangup: false });
-    }
-    Ok(events)
 }
 
-/// Waits until a descriptor is ready or the time is over, and says how long it
-/// was by the guest's clock.
+/// Waits until a source is ready, a listener is woken or the time is over, and says how
+/// long it was by the guest's clock.
 fn wait_on_host(
     system: &mut System,
     call: &Call<'_>,
-    waiting: &[(HostDescriptor, PollFlags)],
+    sources: &[(Source, Interest)],
+    listeners: &[Listener],
     timeout: Option<Duration>,
-) -> Result<(Vec<PollFlags>, Duration), Fault> {
-    let start = Instant::now();
+) -> Result<(Vec<Ready>, Duration), Fault> {
+    let start = call.waiter.now();
     if let Some(timeout) = timeout {
-        let ready = wait_for_any(call.waiter, waiting, Some(start))?;
-        if ready.iter().any(|flags| !flags.is_empty()) || timeout.is_zero() {
+        let ready = wait_for_any(call.waiter, sources, listeners, Some(start))?;
+        if ready.iter().any(|ready| *ready != Ready::No) || timeout.is_zero() {
             return Ok((ready, Duration::ZERO));
         }
-        // To wait for a descriptor of the host is no sleep.
-        if waiting.is_empty() {
+        // To wait for something of the host is no sleep.
+        if sources.is_empty() && listeners.is_empty() {
             return sleep(system, call, timeout).map(|slept| (ready, slept));
         }
-        if system.clock.sleep(timeout) == Sleep::Over {
+        if system.host.clock.sleep(timeout) == Sleep::Over {
             return Ok((ready, timeout));
         }
     }
     // A time too far to be told is for ever.
     let until = timeout.and_then(|timeout| start.checked_add(timeout));
-    let ready = wait_for_any(call.waiter, waiting, until)?;
-    let over = ready.iter().all(|flags| flags.is_empty());
-    let passed = if over { timeout.unwrap_or_default().max(start.elapsed()) } else { start.elapsed() };
-    Ok((ready, passed))
+    let ready = wait_for_any(call.waiter, sources, listeners, until)?;
+    let took = since(call, start);
+    // What was waited for to its end was all of it, whatever a clock's last digits say.
+    let over = ready.iter().all(|ready| *ready == Ready::No)
+        && until.is_some_and(|until| call.waiter.now() >= until);
+    Ok((ready, if over { timeout.unwrap_or_default().max(took) } else { took }))
+}
+
+fn since(call: &Call<'_>, start: Instant) -> Duration {
+    call.waiter.now().saturating_duration_since(start)
 }
 
 /// Sleeps, within the limits on that, and says how long it was by the guest's
 /// clock.
 fn sleep(system: &mut System, call: &Call<'_>, wanted: Duration) -> Result<Duration, Fault> {
-    let start = Instant::now();
+    let start = call.waiter.now();
     let allowed = system.sleeps.allow(wanted)?;
-    let result = match system.clock.sleep(allowed) {
+    let result = match system.host.clock.sleep(allowed) {
         Sleep::Over => Ok(Vec::new()),
         // A time too far to be told is for ever.
-        Sleep::Wait => wait_for_any(call.waiter, &[], start.checked_add(allowed)),
+        Sleep::Wait => wait_for_any(call.waiter, &[], &[], start.checked_add(allowed)),
     };
     // What was cut short counts as it was; what was allowed in part, as wanted.
-    let slept = if result.is_ok() { wanted } else { start.elapsed() };
+    let slept = if result.is_ok() { wanted } else { since(call, start) };
     match result {
         Err(Fault::Stop(stop)) => return Err(stop.into()),
         _ => system.sleeps.spend(slept)?,
     }
-    result.map(|_| wanted.max(start.elapsed()))
+    result.map(|_| wanted.max(since(call, start)))
 }

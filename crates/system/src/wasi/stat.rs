@@ -74,7 +74,7 @@ pub(super) fn new_times(
     let time = |nanoseconds, set: u32, set_now: u32| match (flags & set != 0, flags & set_now != 0) {
         (true, true) => Err(Errno::INVAL),
         (true, false) => Ok(Some(Duration::from_nanos(nanoseconds))),
-        (false, true) => Ok(Some(system.clock.realtime())),
+        (false, true) => Ok(Some(system.host.clock.realtime())),
         (false, false) => Ok(None),
     };
     Ok(NewTimes { accessed: time(accessed, 1, 2)?, modified: time(modified, 4, 8)? })

@@ -1,9 +1,9 @@
 //! An open file of a mounted directory.
 
 use super::mount::{Mount, timestamps};
-use super::step;
+use super::{holes, step};
 use crate::files::handles::Permit;
-use crate::files::{File, Metadata, NewTimes, Space, holes};
+use crate::files::{File, Metadata, NewTimes, Space};
 use crate::{Errno, pieces};
 use rustix::fs::FallocateFlags;
 use std::ops::Range;

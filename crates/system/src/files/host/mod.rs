@@ -6,25 +6,29 @@
 //! lies in it and nothing else, even while others change it.
 
 mod file;
+mod holes;
 mod kernel;
 mod listing;
 mod mount;
 mod node;
+mod open;
+mod single;
 mod step;
 mod within;
 
 use super::handles::{For, Held};
 use super::{
     Creation, Directory, DirectoryEntry, FileType, Found, Metadata, NewTimes, OpenOptions, Opened, Space,
-    holes,
 };
 use crate::{Errno, pieces};
 use file::OpenFile;
-pub(crate) use kernel::{KernelFileSystem, KernelFiles, file_system};
+pub(crate) use kernel::{KernelFileSystem, KernelFiles};
 use listing::Listing;
 use mount::{Mount, Numbers, file_type, timestamps};
 use node::Node;
+pub(crate) use open::{Wanted, kernel_file_system, open};
 use rustix::fs::{AtFlags, OFlags, Stat};
+pub(crate) use single::HostFile;
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

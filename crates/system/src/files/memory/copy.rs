@@ -4,7 +4,7 @@
 use super::lower::identity;
 use super::tree::{Below, Content, Tree};
 use crate::files::pages::{PAGE_BYTES, Pages};
-use crate::files::{Creation, Device, File, FileType, Metadata, OpenOptions, Opened};
+use crate::files::{Creation, File, FileType, Metadata, OpenOptions, Opened};
 use crate::{Errno, go_on};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Tree {
         let lower = self.lower.as_mut().ok_or(Errno::STALE)?;
         let file = match lower.open(origin.directory)?.open(&origin.name, &READING)? {
             Opened::File(file) => file,
-            Opened::Device(_) => return Err(Errno::STALE),
+            Opened::Device(_) | Opened::Stream(_) => return Err(Errno::STALE),
         };
         let metadata = file.metadata()?;
         self.see(inode, metadata);
@@ -46,7 +46,7 @@ impl Tree {
 
     /// Opens what is neither a file nor a directory of the lower tree; EACCES if
     /// it is nothing for a guest.
-    pub(super) fn open_special(&mut self, inode: u64, options: &OpenOptions) -> Result<Device, Errno> {
+    pub(super) fn open_special(&mut self, inode: u64, options: &OpenOptions) -> Result<Opened, Errno> {
         let found = self.get(inode)?;
         let (Content::Special(FileType::CharacterDevice), Some(below)) = (&found.content, &found.below)
         else {
@@ -56,8 +56,8 @@ impl Tree {
         let options = OpenOptions { creation: Creation::Existing, truncate: false, ..*options };
         let lower = self.lower.as_mut().ok_or(Errno::STALE)?;
         match lower.open(origin.directory)?.open(&origin.name, &options)? {
-            Opened::Device(device) => Ok(device),
             Opened::File(_) => Err(Errno::ACCES),
+            special => Ok(special),
         }
     }
 

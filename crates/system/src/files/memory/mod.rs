@@ -171,7 +171,7 @@ impl Directory for MemoryDirectory {
                         Content::Directory(_) => return Err(Errno::ISDIR),
                         Content::Symlink(_) => return Err(Errno::LOOP),
                         Content::Special(_) => {
-                            return tree.open_special(inode, options).map(Opened::Device);
+                            return tree.open_special(inode, options);
                         }
                         Content::File(_) => {}
                         // What cannot be read cannot be copied either. It stays

@@ -15,7 +15,7 @@ mod way;
 use super::{Change, ChangeKind, Changes, File, MemoryTree, Origin, Source, Version};
 use crate::files::{Creation, Directory, FileType, NewTimes, OpenOptions, Opened};
 use crate::pieces::{Steps, go_on, work_for};
-use crate::{Errno, Stop, Waiter};
+use crate::{Errno, HostRandom, Random, Stop, Waiter};
 use bellglass_fork::FileSizeSignal;
 use put::Allowed;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -400,6 +400,6 @@ fn make_own(directory: &dyn Directory, own: &[u8], permissions: u32) -> Result<A
 /// A name that nobody else has.
 fn own_name() -> Result<Vec<u8>, Errno> {
     let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|_| Errno::IO)?;
+    HostRandom.fill(&mut random)?;
     Ok(format!(".bellglass-{:016x}", u64::from_le_bytes(random)).into_bytes())
 }

@@ -9,8 +9,8 @@ use super::super::{Change, ChangeKind};
 use super::{ApplyError, Target, make_own, own_name, split};
 use crate::Errno;
 use crate::files::{Directory, FileType};
+use crate::host::file_size_limit;
 use crate::pieces::{Steps, go_on};
-use rustix::process::{Resource, getrlimit};
 use std::collections::HashSet;
 
 /// Bytes and names that will be written.
@@ -50,7 +50,7 @@ pub(super) fn check<'c>(
 ) -> Result<u64, Stopped> {
     let quota = std::sync::Arc::clone(crate::files::memory::lock(&target.tree.tree).quota());
     let root = target.way.root().as_ref();
-    let most_of_a_file = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+    let most_of_a_file = file_size_limit();
     let mut links = None;
     let mut holes = None;
     let mut sum = Sum::default();

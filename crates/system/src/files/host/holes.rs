@@ -4,7 +4,7 @@ use crate::Errno;
 use std::ops::Range;
 use std::os::fd::AsFd;
 
-/// See [`File::next_data`](super::File::next_data). It moves the descriptor's
+/// See [`File::next_data`](crate::files::File::next_data). It moves the descriptor's
 /// position, which nothing here reads or writes at.
 pub(super) fn next_data(file: impl AsFd, offset: u64) -> Result<Option<Range<u64>>, Errno> {
     use rustix::fs::{SeekFrom, seek};
@@ -22,7 +22,7 @@ pub(super) fn next_data(file: impl AsFd, offset: u64) -> Result<Option<Range<u64
     Ok(Some(start..hole.min(end)).filter(|data| data.start < data.end))
 }
 
-/// See [`Directory::keeps_holes`](super::Directory::keeps_holes).
+/// See [`Directory::keeps_holes`](crate::files::Directory::keeps_holes).
 #[cfg(target_os = "linux")]
 pub(super) fn keeps_holes(directory: impl AsFd) -> Result<bool, Errno> {
     // vfat, exFAT, HFS and HFS+ fill them with zeros.
@@ -33,7 +33,7 @@ pub(super) fn keeps_holes(directory: impl AsFd) -> Result<bool, Errno> {
     Ok(!WITHOUT.contains(&kind))
 }
 
-/// See [`Directory::keeps_holes`](super::Directory::keeps_holes).
+/// See [`Directory::keeps_holes`](crate::files::Directory::keeps_holes).
 #[cfg(not(target_os = "linux"))]
 pub(super) fn keeps_holes(_directory: impl AsFd) -> Result<bool, Errno> {
     Ok(true)

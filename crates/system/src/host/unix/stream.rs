@@ -7,24 +7,18 @@
 //! to wait in this call alone, or by way of a description that is ours alone; and where
 //! it can do neither, a thread waits.
 
-use super::CHUNK;
-use crate::wait::{HostDescriptor, wait_for, wait_for_any};
+use super::Source;
+use crate::object::Interest;
+use crate::stdio::CHUNK;
+use crate::wait::{wait_for, wait_for_any};
 use crate::{Errno, Fault, Waiter, pieces};
-use rustix::event::PollFlags;
 use rustix::fs::{FileType, OFlags};
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
-
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    In,
-    Out,
-}
+use std::time::Duration;
 
 /// One end of a guest's standard stream on the host.
-pub(super) struct HostStream {
-    host: HostDescriptor,
+pub(crate) struct HostStream {
+    host: Source,
     manner: Manner,
 }
 
@@ -48,25 +42,25 @@ const PIECE: usize = 4096;
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl HostStream {
-    pub(super) fn new(host: HostDescriptor, way: Way) -> Self {
+    pub(crate) fn new(host: Source, interest: Interest) -> Self {
         let kind = rustix::fs::fstat(&host).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let manner = match kind {
             Ok(FileType::RegularFile) => Manner::Directly,
             // It does not heed the flag of the call.
-            _ if rustix::termios::isatty(&host) => own_or_aside(&host, way),
+            _ if rustix::termios::isatty(&host) => own_or_aside(&host, interest),
             _ if cfg!(target_os = "linux") => Manner::WithoutWaiting,
             _ => Manner::Aside,
         };
         Self { host, manner }
     }
 
-    pub(super) fn host(&self) -> &HostDescriptor {
+    pub(crate) fn host(&self) -> &Source {
         &self.host
     }
 
     /// Writes some of `from`, once there is room.
-    pub(super) fn write(&mut self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
-        self.wait(Way::Out, waiter, |stream| match &stream.manner {
+    pub(crate) fn write(&mut self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
+        self.wait(Interest::Write, waiter, |stream| match &stream.manner {
             Manner::Directly => rustix::io::write(&stream.host, from),
             Manner::WithoutWaiting => without_waiting::write(&stream.host, from),
             Manner::Own(own) => rustix::io::write(own, from),
@@ -78,8 +72,8 @@ impl HostStream {
     }
 
     /// Reads what there is, once there is something; 0 is the end.
-    pub(super) fn read(&mut self, into: &mut [u8], waiter: &Waiter) -> Result<usize, Fault> {
-        self.wait(Way::In, waiter, |stream| match &stream.manner {
+    pub(crate) fn read(&mut self, into: &mut [u8], waiter: &Waiter) -> Result<usize, Fault> {
+        self.wait(Interest::Read, waiter, |stream| match &stream.manner {
             Manner::Directly => rustix::io::read(&stream.host, &mut *into),
             Manner::WithoutWaiting => without_waiting::read(&stream.host, into),
             Manner::Own(own) => rustix::io::read(own, &mut *into),
@@ -99,25 +93,24 @@ impl HostStream {
 
     fn wait(
         &mut self,
-        way: Way,
+        interest: Interest,
         waiter: &Waiter,
         mut attempt: impl FnMut(&Self) -> rustix::io::Result<usize>,
     ) -> Result<usize, Fault> {
         use rustix::io::Errno as Host;
-        let flags = if way == Way::In { PollFlags::IN } else { PollFlags::OUT };
         loop {
-            wait_for(waiter, &self.host, flags)?;
+            wait_for(waiter, &self.host, interest)?;
             match attempt(self) {
                 Ok(count) => return Ok(count),
                 Err(Host::INTR) => {}
                 Err(Host::AGAIN) => {
-                    wait_for_any(waiter, &[], Some(Instant::now() + PAUSE))?;
+                    wait_for_any(waiter, &[], &[], waiter.now().checked_add(PAUSE))?;
                 }
                 // What cannot do it for this kind of descriptor.
                 Err(Host::NOTSUP | Host::NOSYS | Host::INVAL)
                     if matches!(self.manner, Manner::WithoutWaiting) =>
                 {
-                    self.manner = own_or_aside(&self.host, way);
+                    self.manner = own_or_aside(&self.host, interest);
                 }
                 Err(error) => return Err(Errno::from(error).into()),
             }
@@ -134,14 +127,14 @@ fn aside<T: Send + 'static>(
 
 /// A description of our own, if what `host` is can be opened again: a terminal or a
 /// pipe is the same one then. Of anything else that might do something.
-fn own_or_aside(host: &HostDescriptor, way: Way) -> Manner {
+fn own_or_aside(host: &Source, interest: Interest) -> Manner {
     let is_pipe =
         rustix::fs::fstat(host).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
     if !cfg!(target_os = "linux") || !(is_pipe || rustix::termios::isatty(host)) {
         return Manner::Aside;
     }
     let number = std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(host));
-    let access = if way == Way::In { OFlags::RDONLY } else { OFlags::WRONLY };
+    let access = if interest == Interest::Read { OFlags::RDONLY } else { OFlags::WRONLY };
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let own = rustix::fs::open(format!("/proc/self/fd/{number}"), flags, rustix::fs::Mode::empty());
     let device = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino, stat.st_rdev);
@@ -156,32 +149,32 @@ fn own_or_aside(host: &HostDescriptor, way: Way) -> Manner {
 
 #[cfg(target_os = "linux")]
 mod without_waiting {
-    use crate::wait::HostDescriptor;
+    use crate::host::Source;
     use rustix::io::{ReadWriteFlags, preadv2, pwritev2};
     use std::io::{IoSlice, IoSliceMut};
 
     /// No offset: where the descriptor stands.
     const HERE: u64 = u64::MAX;
 
-    pub(super) fn write(host: &HostDescriptor, from: &[u8]) -> rustix::io::Result<usize> {
+    pub(super) fn write(host: &Source, from: &[u8]) -> rustix::io::Result<usize> {
         pwritev2(host, &[IoSlice::new(from)], HERE, ReadWriteFlags::NOWAIT)
     }
 
-    pub(super) fn read(host: &HostDescriptor, into: &mut [u8]) -> rustix::io::Result<usize> {
+    pub(super) fn read(host: &Source, into: &mut [u8]) -> rustix::io::Result<usize> {
         preadv2(host, &mut [IoSliceMut::new(into)], HERE, ReadWriteFlags::NOWAIT)
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod without_waiting {
-    use crate::wait::HostDescriptor;
+    use crate::host::Source;
     use rustix::io::Errno;
 
-    pub(super) fn write(_host: &HostDescriptor, _from: &[u8]) -> rustix::io::Result<usize> {
+    pub(super) fn write(_host: &Source, _from: &[u8]) -> rustix::io::Result<usize> {
         Err(Errno::NOTSUP)
     }
 
-    pub(super) fn read(_host: &HostDescriptor, _into: &mut [u8]) -> rustix::io::Result<usize> {
+    pub(super) fn read(_host: &Source, _into: &mut [u8]) -> rustix::io::Result<usize> {
         Err(Errno::NOTSUP)
     }
 }
@@ -191,7 +184,7 @@ mod tests {
     use super::*;
     use crate::Stop;
     use crate::pieces::work_for;
-    use std::sync::Arc;
+    use std::time::Instant;
 
     #[test]
     fn a_thread_that_waits_holds_no_one_beyond_the_deadline() {
@@ -199,7 +192,7 @@ mod tests {
         // Room for some more, and then not.
         let room = rustix::pipe::fcntl_getpipe_size(&writer).expect("told") - PIECE;
         rustix::io::write(&writer, &vec![b'x'; room]).expect("room");
-        let host = HostDescriptor::Given(Arc::new(writer));
+        let host = Source::new(writer);
         let mut stream = HostStream { host, manner: Manner::Aside };
         let begun = Instant::now();
         let waiter = Waiter::new(Some(begun + Duration::from_millis(300))).expect("a waiter");
@@ -212,11 +205,10 @@ mod tests {
     #[test]
     fn a_pipe_can_be_opened_again_where_its_kernel_cannot_be_asked() {
         let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
-        let (reader, writer) =
-            (HostDescriptor::Given(Arc::new(reader)), HostDescriptor::Given(Arc::new(writer)));
-        for (host, way) in [(&reader, Way::In), (&writer, Way::Out)] {
-            let manner = own_or_aside(host, way);
-            let Manner::Own(own) = manner else { panic!("{way:?}") };
+        let (reader, writer) = (Source::new(reader), Source::new(writer));
+        for (host, interest) in [(&reader, Interest::Read), (&writer, Interest::Write)] {
+            let manner = own_or_aside(host, interest);
+            let Manner::Own(own) = manner else { panic!("{interest:?}") };
             assert!(rustix::fs::fcntl_getfl(&own).expect("told").contains(OFlags::NONBLOCK));
             // The user's own stays as it was.
             assert!(!rustix::fs::fcntl_getfl(host).expect("told").contains(OFlags::NONBLOCK));
