@@ -233,21 +233,3 @@ pub enum Stop {
         reason: String,
     },
 }
-
-/// What answers a call. Closures of this shape are handlers.
-pub trait Handler: Send {
-    /// Answers `call`.
-    ///
-    /// # Errors
-    /// A [`Fault`], when the call fails or the run must end.
-    fn answer(&mut self, call: &mut Call<'_>) -> Result<Answer, Fault>;
-}
-
-impl<F> Handler for F
-where
-    F: FnMut(&mut Call<'_>) -> Result<Answer, Fault> + Send,
-{
-    fn answer(&mut self, call: &mut Call<'_>) -> Result<Answer, Fault> {
-        self(call)
-    }
-}

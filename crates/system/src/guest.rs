@@ -9,16 +9,25 @@ pub const CALL_BYTES: usize = bellglass_wire::caps::TRANSFER_BYTES - (16 << 10);
 /// Buffers that one call may name; Linux's IOV_MAX.
 const BUFFERS: usize = bellglass_wire::caps::IOVEC_BUFFERS;
 
-/// A buffer in guest memory.
+/// A buffer in guest memory, as an array of buffers names it. Nothing of it is checked:
+/// it is what the guest wrote there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Buffer {
+pub struct Buffer {
+    /// Where it begins.
     pub address: u32,
+    /// Its bytes.
     pub length: u32,
 }
 
+/// What most calls name: numbers, bytes, paths and texts, arrays of buffers. All of these
+/// are checked against the guest's memory, and hold what is read to what is said there.
 impl Call<'_> {
-    /// `length` bytes at `address`. The caller has bounded the length.
-    pub(crate) fn bytes_at(&mut self, address: u32, length: usize) -> Result<Vec<u8>, Fault> {
+    /// The `length` bytes at `address`. Hold a length that the guest chose to a bound of
+    /// your own first: up to the whole memory is read.
+    ///
+    /// # Errors
+    /// EFAULT if not all of it lies in the memory.
+    pub fn bytes_at(&mut self, address: u32, length: usize) -> Result<Vec<u8>, Fault> {
         // Before reserving: a wild length is a wild address.
         if u64::from(address).saturating_add(length as u64) > self.memory.size() {
             return Err(Errno::FAULT.into());
@@ -28,22 +37,42 @@ impl Call<'_> {
         Ok(bytes)
     }
 
-    pub(crate) fn u32_at(&mut self, address: u32) -> Result<u32, Fault> {
+    /// The 32-bit number at `address`.
+    ///
+    /// # Errors
+    /// EFAULT if it does not lie in the memory.
+    pub fn u32_at(&mut self, address: u32) -> Result<u32, Fault> {
         let mut bytes = [0; 4];
         self.memory.read(address, &mut bytes)?;
         Ok(u32::from_le_bytes(bytes))
     }
 
-    pub(crate) fn write_u32(&mut self, address: u32, value: u32) -> Result<(), Fault> {
+    /// Puts a 32-bit number at `address`.
+    ///
+    /// # Errors
+    /// EFAULT if that does not lie in the memory.
+    pub fn write_u32(&mut self, address: u32, value: u32) -> Result<(), Fault> {
         Ok(self.memory.write(address, &value.to_le_bytes())?)
     }
 
-    pub(crate) fn write_u64(&mut self, address: u32, value: u64) -> Result<(), Fault> {
+    /// Puts a 64-bit number at `address`.
+    ///
+    /// # Errors
+    /// EFAULT if that does not lie in the memory.
+    pub fn write_u64(&mut self, address: u32, value: u64) -> Result<(), Fault> {
         Ok(self.memory.write(address, &value.to_le_bytes())?)
     }
 
-    /// The path whose address and length are these arguments.
-    pub(crate) fn path(&mut self, pointer: usize, length: usize) -> Result<Vec<u8>, Fault> {
+    /// The path, or another text with a length, whose address is argument `pointer` and
+    /// whose length is argument `length`.
+    ///
+    /// It is what the program wrote: relative to some directory, through links, with `..`
+    /// in it. To decide by it what may be opened is wrong; [`Mount::guard`](crate::Mount::guard)
+    /// sees what a path leads to.
+    ///
+    /// # Errors
+    /// ENAMETOOLONG above [`PATH_BYTES`](crate::files::PATH_BYTES), EFAULT beyond the memory.
+    pub fn path(&mut self, pointer: usize, length: usize) -> Result<Vec<u8>, Fault> {
         let length = self.u32(length) as usize;
         // BOUND: the guest chooses the length; PATH_BYTES holds it.
         if length > crate::files::PATH_BYTES {
@@ -52,8 +81,12 @@ impl Call<'_> {
         self.bytes_at(self.u32(pointer), length)
     }
 
-    /// The C string at `address`, without its zero byte.
-    pub(crate) fn c_string(&mut self, address: u32) -> Result<Vec<u8>, Fault> {
+    /// The C string at `address`, without its zero byte: a name or a path.
+    ///
+    /// # Errors
+    /// ENAMETOOLONG above [`PATH_BYTES`](crate::files::PATH_BYTES), EFAULT if the memory
+    /// ends first.
+    pub fn c_string(&mut self, address: u32) -> Result<Vec<u8>, Fault> {
         // BOUND: PATH_BYTES and the zero byte.
         let most = crate::files::PATH_BYTES + 1;
         let mut found = Vec::new();
@@ -65,8 +98,11 @@ impl Call<'_> {
         }
     }
 
-    /// The buffers of an iovec array.
-    pub(crate) fn buffers(&mut self, address: u32, count: u32) -> Result<Vec<Buffer>, Fault> {
+    /// The buffers of the iovec array at `address`.
+    ///
+    /// # Errors
+    /// EINVAL for more than 1024, EFAULT if the array does not lie in the memory.
+    pub fn buffers(&mut self, address: u32, count: u32) -> Result<Vec<Buffer>, Fault> {
         // BOUND: the guest chooses the count; BUFFERS holds it.
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count > BUFFERS {
@@ -80,8 +116,11 @@ impl Call<'_> {
             .collect())
     }
 
-    /// What the buffers hold, up to [`CALL_BYTES`].
-    pub(crate) fn gather(&mut self, buffers: &[Buffer]) -> Result<Vec<u8>, Fault> {
+    /// What the buffers hold, one after the other, up to [`CALL_BYTES`].
+    ///
+    /// # Errors
+    /// EFAULT if one does not lie in the memory.
+    pub fn gather(&mut self, buffers: &[Buffer]) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::with_capacity(total(buffers));
         for buffer in buffers {
             let length = (buffer.length as usize).min(CALL_BYTES - bytes.len());
@@ -108,8 +147,11 @@ impl Call<'_> {
         if buffers.iter().all(inside) { Ok(()) } else { Err(Errno::FAULT.into()) }
     }
 
-    /// Spreads `bytes` over the buffers.
-    pub(crate) fn scatter(&mut self, buffers: &[Buffer], bytes: &[u8]) -> Result<(), Fault> {
+    /// Spreads `bytes` over the buffers, as far as they go.
+    ///
+    /// # Errors
+    /// EFAULT if one does not lie in the memory.
+    pub fn scatter(&mut self, buffers: &[Buffer], bytes: &[u8]) -> Result<(), Fault> {
         let mut rest = bytes;
         for buffer in buffers {
             let (part, after) = rest.split_at(rest.len().min(buffer.length as usize));

@@ -65,12 +65,12 @@ mod waiter;
 mod wasi;
 
 pub use builder::{SystemBuilder, SystemError};
-pub use call::{Answer, Call, Fault, Handler, Memory, MemoryError, Stop, read_text_in_steps};
+pub use call::{Answer, Call, Fault, Memory, MemoryError, Stop, read_text_in_steps};
 pub use clock::{Clock, FixedClock, Sleep};
 pub use completion::{Completer, Completion, NobodyWaits, Pending};
 pub use errno::Errno;
 pub use files::Access;
-pub use guest::CALL_BYTES;
+pub use guest::{Buffer, CALL_BYTES};
 pub use host::{HostRandom, RealClock};
 pub use information::Information;
 pub use limit::{Amount, LimitKind, Reached};

@@ -3,8 +3,8 @@
 use crate::builder::SystemError;
 use crate::clock::Clock;
 use crate::files::{
-    ArchiveDirectory, BytesFile, Directory, Graft, Held, HostDirectory, HostFile, KernelFileSystem,
-    KernelFiles, Overlay, Quota, Wanted, kernel_file_system, open_host,
+    ArchiveDirectory, BytesFile, Directory, Graft, Guard, GuardedDirectory, Held, HostDirectory, HostFile,
+    KernelFileSystem, KernelFiles, Overlay, Quota, Wanted, kernel_file_system, open_host,
 };
 use crate::policy::{FileAccess, FileGrant, FileSource, KernelAccess};
 use crate::{Access, Errno};
@@ -29,7 +29,12 @@ enum Source {
     Bytes(Arc<[u8]>),
     Tree(Arc<dyn Directory>),
     Overlay(Box<Source>, Overlay),
+    Guarded(Box<Source>, Arc<dyn Guard>),
+    Wrapped(Box<Source>, Wrap),
 }
+
+/// What a user puts before a directory.
+type Wrap = Box<dyn FnOnce(Arc<dyn Directory>) -> Arc<dyn Directory> + Send>;
 
 impl std::fmt::Debug for Mount {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -92,6 +97,35 @@ impl Mount {
         (Self { source, ..self }, overlay)
     }
 
+    /// The same directory with a guard before it, who is asked what may be done with each
+    /// name. The mount must be a directory, an archive or a tree. What the mount itself
+    /// does not allow stays so.
+    ///
+    /// ```
+    /// use bellglass_system::files::{Act, Request};
+    /// use bellglass_system::{Access, Errno, Mount};
+    ///
+    /// let mount = Mount::directory("src", "/src", Access::ReadWrite).guard(|request: &Request<'_>| {
+    ///     match request.act {
+    ///         Act::Look | Act::Read if !request.path.ends_with(b".key") => Ok(()),
+    ///         Act::Write | Act::Create if request.path.starts_with(b"notes/") => Ok(()),
+    ///         _ => Err(Errno::ACCES),
+    ///     }
+    /// });
+    /// # drop(mount);
+    /// ```
+    pub fn guard(self, guard: impl Guard + 'static) -> Self {
+        let source = Source::Guarded(Box::new(self.source), Arc::new(guard));
+        Self { source, ..self }
+    }
+
+    /// The same directory as `wrap` makes another of it: a [`Directory`] of the user's own
+    /// that hands on what it likes. The mount must be a directory, an archive or a tree.
+    pub fn wrap(self, wrap: impl FnOnce(Arc<dyn Directory>) -> Arc<dyn Directory> + Send + 'static) -> Self {
+        let source = Source::Wrapped(Box::new(self.source), Box::new(wrap));
+        Self { source, ..self }
+    }
+
     /// Shows a directory or file also if it lies in a file system of the kernel's own,
     /// such as proc or sysfs, which is refused otherwise. Other such file systems that
     /// are mounted within it stay out of reach.
@@ -151,6 +185,7 @@ impl Source {
             Self::Bytes(_) => (FileSource::Bytes, FileAccess::ReadOnly),
             Self::Tree(_) => (FileSource::Tree, FileAccess::Own),
             Self::Overlay(below, _) => (below.grant().0, FileAccess::Overlay),
+            Self::Guarded(inner, _) | Self::Wrapped(inner, _) => (inner.grant().0, FileAccess::Own),
         }
     }
 }
@@ -201,6 +236,14 @@ impl Opening<'_> {
         open_host(path, wanted, failed, |found| self.kernel_files(path, found))
     }
 
+    /// Opens what is to be a directory.
+    fn open_directory(&self, source: Source) -> Result<Arc<dyn Directory>, OpenError> {
+        match self.open(source)? {
+            Graft::Tree(root, _) => Ok(root),
+            _ => Err(OpenError::Errno(Errno::NOTDIR)),
+        }
+    }
+
     fn open(&self, source: Source) -> Result<Graft, OpenError> {
         Ok(match source {
             Source::Directory(path, access) => {
@@ -231,13 +274,17 @@ impl Opening<'_> {
                     Source::OpenDirectory(file, _) => Source::OpenDirectory(file, Access::ReadOnly),
                     other => other,
                 };
-                let Graft::Tree(below, _) = self.open(below)? else {
-                    return Err(OpenError::Errno(Errno::NOTDIR));
-                };
+                let below = self.open_directory(below)?;
                 let (quota, clock) = (Arc::clone(self.quota), Arc::clone(self.clock));
                 let root = overlay.mount(below, quota, self.device, clock).map_err(OpenError::Errno)?;
                 Graft::Tree(root, BTreeMap::new())
             }
+            Source::Guarded(inner, guard) => {
+                let inner = self.open_directory(*inner)?;
+                let root = GuardedDirectory::new(inner, guard, &self.held.meter).map_err(OpenError::Errno)?;
+                Graft::Tree(Arc::new(root), BTreeMap::new())
+            }
+            Source::Wrapped(inner, wrap) => Graft::Tree(wrap(self.open_directory(*inner)?), BTreeMap::new()),
         })
     }
 }

@@ -11,6 +11,7 @@ mod archive;
 mod composite;
 mod descriptors;
 mod device;
+mod guard;
 mod handles;
 mod host;
 mod links;
@@ -29,6 +30,8 @@ pub(crate) use composite::{Graft, compose};
 pub(crate) use descriptors::{DescriptorDirectory, OpenNumbers};
 pub use device::Device;
 pub(crate) use device::devices;
+pub(crate) use guard::GuardedDirectory;
+pub use guard::{Act, Guard, Request};
 pub(crate) use handles::{Handles, Held};
 pub use host::Access;
 pub(crate) use host::{
@@ -99,6 +102,16 @@ pub struct Metadata {
     pub modified: Duration,
     /// When anything of it last changed.
     pub changed: Duration,
+}
+
+impl Metadata {
+    /// That of a file or a directory that can only be read, with one name and times of 1970;
+    /// a size in bytes.
+    pub fn read_only(device: u64, inode: u64, file_type: FileType, size: u64) -> Self {
+        let permissions = if file_type == FileType::Directory { 0o555 } else { 0o444 };
+        let (accessed, modified, changed) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        Self { device, inode, file_type, links: 1, size, permissions, accessed, modified, changed }
+    }
 }
 
 /// New times for a file; `None` leaves one as it is.
@@ -206,7 +219,6 @@ pub struct DirectoryEntry<'a> {
 /// use bellglass_system::{Errno, Mount, System};
 /// use std::ops::ControlFlow;
 /// use std::sync::Arc;
-/// use std::time::Duration;
 ///
 /// /// The device number, which no other tree of the system should have.
 /// const DEVICE: u64 = 1000;
@@ -219,15 +231,9 @@ pub struct DirectoryEntry<'a> {
 ///     Ok((number, format!("{}\n", number * number)))
 /// }
 ///
-/// fn metadata(inode: u64, file_type: FileType, size: u64) -> Metadata {
-///     let (accessed, modified, changed) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-///     let permissions = if file_type == FileType::Directory { 0o555 } else { 0o444 };
-///     Metadata { device: DEVICE, inode, file_type, links: 1, size, permissions, accessed, modified, changed }
-/// }
-///
 /// impl Directory for Squares {
 ///     fn metadata(&self) -> Result<Metadata, Errno> {
-///         Ok(metadata(1, FileType::Directory, 4096))
+///         Ok(Metadata::read_only(DEVICE, 1, FileType::Directory, 4096))
 ///     }
 ///
 ///     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
@@ -236,7 +242,7 @@ pub struct DirectoryEntry<'a> {
 ///
 ///     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
 ///         let (number, text) = square(name)?;
-///         Ok(metadata(number + 2, FileType::RegularFile, text.len() as u64))
+///         Ok(Metadata::read_only(DEVICE, number + 2, FileType::RegularFile, text.len() as u64))
 ///     }
 ///
 ///     fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {

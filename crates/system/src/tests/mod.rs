@@ -9,6 +9,7 @@ mod descriptors;
 pub(crate) mod empty_blocks;
 #[cfg(target_os = "linux")]
 mod growth;
+mod guard;
 mod host;
 mod kinds;
 mod libc;
