@@ -3,27 +3,20 @@
 //!
 //! `BELLGLASS_CELL=target/release/bellglass-cell cargo run --release --package bellglass --example ask -- DIRECTORY PROGRAM.py`
 //!
-//! It stands in the file tree and not in a handler of `path_open`. A handler sees a path as
-//! the program wrote it: relative to some descriptor, through links, with `..` in it. The
-//! tree sees what the path leads to, one name at a time, so that there is no way round.
+//! The question is asked where the file tree is walked, and not in a handler of `path_open`. A
+//! handler sees a path as the program wrote it: relative to some descriptor, through links,
+//! with `..` in it. A guard sees what the path leads to, so that there is no way round.
 
-use bellglass::system::files::{
-    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
-};
-use bellglass::{Errno, Limits, Mount, Output, Sandbox, Store, plain};
+use bellglass::files::{Act, Request};
+use bellglass::{Access, Errno, Limits, Mount, Output, Sandbox, Store, go_on, plain};
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
-use std::ops::ControlFlow;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Where the directory stands in the guest's tree.
 const PLACE: &str = "/asked";
-
-/// The device number that stat shows for it: one that no other tree has.
-const DEVICE: u64 = 1000;
 
 /// How long the run may take, and so the longest that a question waits.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -33,11 +26,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(directory), Some(program)) = (words.next(), words.next()) else {
         return Err("usage: ask DIRECTORY PROGRAM.py".into());
     };
-    let asking = Asking { files: read(Path::new(&directory))?, person: Person::new() };
+    let person = Person::new();
+    let guard = move |request: &Request<'_>| match request.act {
+        Act::Look => Ok(()),
+        Act::Read => person.allows(request.path),
+        // The directory is shown read-only in any case.
+        _ => Err(Errno::ACCES),
+    };
     let report = Sandbox::builder(Store::open_default()?.find("python")?)
         .arguments(["/program.py"])
         .mount(Mount::file(program, "/program.py"))
-        .mount(Mount::tree(Arc::new(asking), PLACE))
+        .mount(Mount::directory(directory, PLACE, Access::ReadOnly).guard(guard))
         .limits(Limits { timeout: Some(TIMEOUT), ..Limits::default() })
         .stdout(Output::Writer(Box::new(Plainly)))
         .stderr(Output::Writer(Box::new(Plainly)))
@@ -64,109 +63,16 @@ impl Write for Plainly {
     }
 }
 
-/// A file's name and content.
-type NamedFile = (Vec<u8>, Arc<[u8]>);
-
-/// The names and contents of a directory's files, in an order that stays.
-fn read(directory: &Path) -> std::io::Result<Vec<NamedFile>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            let name = entry.file_name().into_encoded_bytes();
-            files.push((name, std::fs::read(entry.path())?.into()));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// A directory that asks before it opens a file.
-struct Asking {
-    files: Vec<NamedFile>,
-    person: Person,
-}
-
-impl Asking {
-    /// The inode number and the content of a file; 1 is the directory's own number.
-    fn find(&self, name: &[u8]) -> Result<(u64, &Arc<[u8]>), Errno> {
-        let index = self.files.iter().position(|(other, _)| other == name).ok_or(Errno::NOENT)?;
-        Ok((index as u64 + 2, &self.files[index].1))
-    }
-}
-
-fn metadata(inode: u64, file_type: FileType, size: usize) -> Metadata {
-    Metadata {
-        device: DEVICE,
-        inode,
-        file_type,
-        links: 1,
-        size: size as u64,
-        permissions: if file_type == FileType::Directory { 0o555 } else { 0o444 },
-        accessed: Duration::ZERO,
-        modified: Duration::ZERO,
-        changed: Duration::ZERO,
-    }
-}
-
-impl Directory for Asking {
-    fn metadata(&self) -> Result<Metadata, Errno> {
-        Ok(metadata(1, FileType::Directory, 0))
-    }
-
-    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
-        self.find(name).map(|_| Found::Other)
-    }
-
-    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
-        let (inode, bytes) = self.find(name)?;
-        Ok(metadata(inode, FileType::RegularFile, bytes.len()))
-    }
-
-    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
-        match (self.find(name), options.creation) {
-            (Ok(_), Creation::New) => Err(Errno::EXIST),
-            (Ok(_), _) if options.write || options.truncate => Err(Errno::ROFS),
-            (Ok((inode, bytes)), _) => {
-                // Escaped, a name can do nothing to a terminal.
-                if !self.person.allows(&format!("{PLACE}/{}", name.escape_ascii())) {
-                    return Err(Errno::ACCES);
-                }
-                Ok(Opened::File(Arc::new(BytesFile::new(Arc::clone(bytes), DEVICE, inode))))
-            }
-            (Err(missing), Creation::Existing) => Err(missing),
-            (Err(_), _) => Err(Errno::ROFS),
-        }
-    }
-
-    fn entries(
-        &self,
-        cookie: u64,
-        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Errno> {
-        for ((name, _), number) in
-            self.files.iter().zip(0..).skip(usize::try_from(cookie).unwrap_or(usize::MAX))
-        {
-            let (cookie, inode) = (number + 1, number + 2);
-            if each(DirectoryEntry { cookie, name, inode, file_type: FileType::RegularFile }).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
+/// How long an answer is waited for until the run is asked again whether it goes on.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Somebody at the keyboard.
-struct Person {
-    /// No question waits beyond this: nothing that answers a call may outlast the run.
-    until: Instant,
-    asked: Mutex<Asked>,
-}
+struct Person(Mutex<Asked>);
 
 struct Asked {
     lines: Receiver<String>,
     /// What was said of each path: a program that asks again and again is a nuisance.
-    answers: HashMap<String, bool>,
+    answers: HashMap<Vec<u8>, bool>,
 }
 
 impl Person {
@@ -180,25 +86,40 @@ impl Person {
                 }
             }
         });
-        let asked = Mutex::new(Asked { lines, answers: HashMap::new() });
-        Self { until: Instant::now() + TIMEOUT, asked }
+        Self(Mutex::new(Asked { lines, answers: HashMap::new() }))
     }
 
     /// Asks, once for each path. Whoever does not say yes says no.
-    fn allows(&self, path: &str) -> bool {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(answer) = asked.answers.get(path) {
-            return *answer;
-        }
+    fn allows(&self, path: &[u8]) -> Result<(), Errno> {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = match asked.answers.get(path) {
+            Some(answer) => *answer,
+            None => {
+                let answer = asked.ask(path)?;
+                asked.answers.insert(path.to_vec(), answer);
+                answer
+            }
+        };
+        if allowed { Ok(()) } else { Err(Errno::ACCES) }
+    }
+}
+
+impl Asked {
+    fn ask(&self, path: &[u8]) -> Result<bool, Errno> {
         // What was typed before the question was shown is no answer to it.
-        while asked.lines.try_recv().is_ok() {}
-        print!("may it open {path}? [y/N] ");
+        while self.lines.try_recv().is_ok() {}
+        // Escaped, a name can do nothing to a terminal.
+        print!("may it open {PLACE}/{}? [y/N] ", path.escape_ascii());
         if std::io::stdout().flush().is_err() {
-            return false;
+            return Ok(false);
         }
-        let left = self.until.saturating_duration_since(Instant::now());
-        let answer = asked.lines.recv_timeout(left).is_ok_and(|line| line.trim().eq_ignore_ascii_case("y"));
-        asked.answers.insert(path.to_owned(), answer);
-        answer
+        loop {
+            match self.lines.recv_timeout(LOOK) {
+                Ok(line) => return Ok(line.trim().eq_ignore_ascii_case("y")),
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+                // Nothing that answers a call may outlast the run.
+                Err(RecvTimeoutError::Timeout) => go_on()?,
+            }
+        }
     }
 }

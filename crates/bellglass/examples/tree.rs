@@ -5,13 +5,12 @@
 //! The program finds a directory of orders, as if each were a file. What it writes
 //! there stays in an overlay, and is told at the end.
 
-use bellglass::system::files::{
+use bellglass::files::{
     BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
 };
 use bellglass::{Capture, Errno, Mount, Output, Sandbox, Store, plain};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 const PROGRAM: &str = "
 import json, os
@@ -37,25 +36,11 @@ fn order(name: &[u8]) -> Result<(u64, String), Errno> {
     Ok((number, format!("{{\"number\": {number}, \"pieces\": {}}}\n", number * 3)))
 }
 
-fn metadata(inode: u64, file_type: FileType, size: usize) -> Metadata {
-    Metadata {
-        device: DEVICE,
-        inode,
-        file_type,
-        links: 1,
-        size: size as u64,
-        permissions: if file_type == FileType::Directory { 0o555 } else { 0o444 },
-        accessed: Duration::ZERO,
-        modified: Duration::ZERO,
-        changed: Duration::ZERO,
-    }
-}
-
 /// A name that a method gets is a single one, never a path: what paths, links and `..`
 /// mean is decided before.
 impl Directory for Orders {
     fn metadata(&self) -> Result<Metadata, Errno> {
-        Ok(metadata(1, FileType::Directory, 0))
+        Ok(Metadata::read_only(DEVICE, 1, FileType::Directory, 0))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
@@ -64,7 +49,7 @@ impl Directory for Orders {
 
     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
         let (number, text) = order(name)?;
-        Ok(metadata(number + 2, FileType::RegularFile, text.len()))
+        Ok(Metadata::read_only(DEVICE, number + 2, FileType::RegularFile, text.len() as u64))
     }
 
     fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {

@@ -1,24 +1,24 @@
 //! What a sandbox is to be, and how it is made ready.
 
 use crate::ending::{explain, no_process};
+use crate::handler::{Handler, Handlers};
 use crate::holder::CellGuest;
 use crate::launch::{CellProcess, find_cell};
-use crate::monitor::{Answers, Handle, Monitor, Next, Observation, Observe, Routes};
+use crate::monitor::{Answers, Monitor, Next, Observation, Observe, Routes};
 use crate::pool::{Pool, Stock};
 use crate::sandbox::Sandbox;
 use crate::thread::{ThreadGuest, ThreadTime};
 use crate::{
-    Answer, Call, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Output,
-    ParseSignatureError, Policy, Start, Unsupported, plain, shared, walls,
+    Answer, Call, Clock, Error, Fault, Identity, Image, Input, Isolation, Limits, Mount, Output, Policy,
+    Random, Start, Unsupported, plain, shared, walls,
 };
 use bellglass_fork::FileSizeSignal;
 use bellglass_system::{System, SystemBuilder, Waiter};
-use bellglass_wire::{Interruption, Signature};
-use std::collections::BTreeMap;
+use bellglass_wire::Interruption;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Says what a [`Sandbox`] is to be.
 pub struct SandboxBuilder {
@@ -27,9 +27,7 @@ pub struct SandboxBuilder {
     argument_zero: Option<Vec<u8>>,
     arguments: Vec<Vec<u8>>,
     limits: Limits,
-    handlers: BTreeMap<Signature, Vec<Handle>>,
-    /// The first handler's signature that is none, for `build` to tell.
-    no_signature: Option<ParseSignatureError>,
+    handlers: Handlers,
     observers: Vec<Observe>,
     cell: Option<PathBuf>,
     fresh: bool,
@@ -51,8 +49,7 @@ impl SandboxBuilder {
             argument_zero: None,
             arguments: Vec::new(),
             limits: Limits::default(),
-            handlers: BTreeMap::new(),
-            no_signature: None,
+            handlers: Handlers::default(),
             observers: Vec::new(),
             cell: None,
             fresh: false,
@@ -135,17 +132,24 @@ impl SandboxBuilder {
     ///     .build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// The image must import the signature, so that a slip is told; see
+    /// [`Handler::optional`] for handlers that serve several images.
     pub fn on(
-        mut self,
+        self,
         signature: impl Into<String>,
         handler: impl FnMut(&mut Call<'_>, Next<'_>) -> Result<Answer, Fault> + Send + 'static,
     ) -> Self {
-        match signature.into().parse::<Signature>() {
-            Ok(signature) => {
-                self.system = self.system.host_function(signature.clone());
-                self.handlers.entry(signature).or_default().push(Box::new(handler));
+        self.handlers([Handler::new(signature, handler)])
+    }
+
+    /// Puts these handlers before whatever answers their calls until now, each before
+    /// those that come earlier.
+    pub fn handlers(mut self, handlers: impl IntoIterator<Item = Handler>) -> Self {
+        for handler in handlers {
+            if let Some(signature) = self.handlers.add(handler) {
+                self.system = self.system.host_function(signature);
             }
-            Err(error) => drop(self.no_signature.get_or_insert(error)),
         }
         self
     }
@@ -162,9 +166,16 @@ impl SandboxBuilder {
         self
     }
 
-    /// The virtual machine's finer settings: clock, randomness.
-    pub fn system(mut self, change: impl FnOnce(SystemBuilder) -> SystemBuilder) -> Self {
-        self.system = change(self.system);
+    /// Where the time comes from that the program sees; the host's clock by default. What
+    /// limits the run is real time in any case.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.system = self.system.clock(clock);
+        self
+    }
+
+    /// Where random bytes come from; the host by default.
+    pub fn random(mut self, random: Box<dyn Random>) -> Self {
+        self.system = self.system.random(random);
         self
     }
 
@@ -260,9 +271,7 @@ impl SandboxBuilder {
     /// An [`Error`] if the image, the cell or the virtual system is not as it
     /// should be.
     pub fn build(mut self) -> Result<Sandbox, Error> {
-        if let Some(error) = self.no_signature.take() {
-            return Err(error.into());
-        }
+        self.handlers.check()?;
         // Memory to share and archives that are unpacked are files too: see `run`.
         let _kept = FileSizeSignal::keep_away();
         match self.isolation {
@@ -271,108 +280,56 @@ impl SandboxBuilder {
         }
     }
 
-    fn build_process(self) -> Result<Sandbox, Error> {
-        let Self {
-            image,
-            system,
-            argument_zero,
-            arguments,
-            limits,
-            handlers,
-            observers,
-            cell,
-            fresh,
-            pool,
-            time_from,
-            ..
-        } = self;
+    fn build_process(mut self) -> Result<Sandbox, Error> {
         // The cell loads its module while this thread sets up the rest.
-        let start = choose_start(fresh, &image, &arguments, &system, &limits);
-        let warm = match (&cell, &pool) {
-            (None, Some(stock)) => stock.take(&image, start),
+        let start = self.start();
+        let warm = match (&self.cell, &self.pool) {
+            (None, Some(stock)) => stock.take(&self.image, start),
             // A cell's program that was named must be that of the run.
             _ => None,
         };
         let (mut process, link) = match warm {
             Some(cell) => cell,
             None => {
-                let program = match (cell, pool) {
+                let program = match (&self.cell, &self.pool) {
                     (None, Some(stock)) => stock.program().to_owned(),
                     (told, _) => find_cell(told.as_deref())?,
                 };
-                let compiled = compiled(&image, start, Interruption::Kill)?;
+                let compiled = compiled(&self.image, start, Interruption::Kill)?;
                 CellProcess::start(&program, compiled.try_clone().map_err(Error::Resource)?)?
             }
         };
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let signaller = process.signaller();
         waiter.connect(Box::new(move |signal| signaller.interrupt(signal.number())));
-        let system = build_system(
-            system,
-            &image,
-            argument_zero,
-            arguments,
-            &limits,
-            set_up(&waiter, &limits, time_from),
-        )?
-        .processor_time(process.processor_time());
-        let begun = Instant::now();
-        let system = system.build()?;
-        let set_up = begun.elapsed();
+        let (system, set_up) = self.set_up(&waiter, process.processor_time())?;
+        let policy = Arc::clone(system.policy());
+        let Self { image, limits, handlers, observers, time_from, .. } = self;
         let mut monitor = Monitor::new(link, system, waiter.clone(), limits.clone());
         let greeted = monitor.greet();
         let signatures = greeted.map_err(|error| explain(error, &mut monitor.link, &mut process))?;
         monitor.walls.push(process.bound_memory(&limits));
-        let policy = Arc::clone(monitor.answers.system.policy());
         walls::require(&policy.walls, &monitor.walls)?;
-        monitor.answers.routes = route(&image, signatures.into(), handlers, observers)?;
-        Ok(Sandbox {
-            policy,
-            guest: Box::new(CellGuest { monitor, process }),
-            waiter,
-            image,
-            start,
-            limits,
-            time_from,
-            set_up,
-        })
+        let handlers = handlers.of(&image, &signatures)?;
+        monitor.answers.routes = Routes::new(signatures.into(), handlers, observers);
+        let guest = Box::new(CellGuest { monitor, process });
+        Ok(Sandbox { policy, guest, waiter, image, start, limits, time_from, set_up })
     }
 
-    fn build_thread(self) -> Result<Sandbox, Error> {
-        let Self {
-            image,
-            system,
-            argument_zero,
-            arguments,
-            limits,
-            handlers,
-            observers,
-            fresh,
-            time_from,
-            ..
-        } = self;
-        walls::require(&system.policy().walls, &[no_process()])?;
-        let start = choose_start(fresh, &image, &arguments, &system, &limits);
-        let program = shared::program_of(compiled(&image, start, Interruption::Epoch)?)?;
+    fn build_thread(mut self) -> Result<Sandbox, Error> {
+        walls::require(&self.policy().walls, &[no_process()])?;
+        let start = self.start();
+        let program = shared::program_of(compiled(&self.image, start, Interruption::Epoch)?)?;
         let waiter = Waiter::new(None).map_err(Error::Resource)?;
         let time = ThreadTime::default();
         let clock = time.clone();
-        let system = build_system(
-            system,
-            &image,
-            argument_zero,
-            arguments,
-            &limits,
-            set_up(&waiter, &limits, time_from),
-        )?
-        .processor_time(move || clock.used());
-        let routes = route(&image, Arc::clone(program.signatures()), handlers, observers)?;
-        let begun = Instant::now();
-        let system = system.build()?;
-        let set_up = begun.elapsed();
+        let (system, set_up) = self.set_up(&waiter, move || clock.used())?;
         let policy = Arc::clone(system.policy());
+        let Self { image, limits, handlers, observers, time_from, .. } = self;
+        let signatures = Arc::clone(program.signatures());
+        let handlers = handlers.of(&image, &signatures)?;
         let mut answers = Answers::new(system, waiter.clone(), limits.clone());
-        answers.routes = routes;
+        answers.routes = Routes::new(signatures, handlers, observers);
         let guest = ThreadGuest::new(program, answers, time);
         let ringer = guest.ringer();
         waiter.connect(Box::new(move |signal| {
@@ -381,20 +338,49 @@ impl SandboxBuilder {
         }));
         Ok(Sandbox { policy, guest: Box::new(guest), waiter, image, start, limits, time_from, set_up })
     }
-}
 
-/// What the guest begins with.
-fn choose_start(
-    fresh: bool,
-    image: &Image,
-    arguments: &[Vec<u8>],
-    system: &SystemBuilder,
-    limits: &Limits,
-) -> Start {
-    if fresh {
-        return Start::Fresh;
+    /// What the guest begins with.
+    fn start(&self) -> Start {
+        if self.fresh {
+            return Start::Fresh;
+        }
+        let variables = self.system.variables();
+        self.image.manifest().start_for(&self.arguments, variables, self.limits.memory_bytes)
     }
-    image.manifest().start_for(arguments, system.variables(), limits.memory_bytes)
+
+    /// Makes the virtual system as the image and the limits want it, within the time that
+    /// the run may take, and tells how long that took.
+    fn set_up(
+        &mut self,
+        waiter: &Waiter,
+        processor_time: impl Fn() -> Duration + Send + 'static,
+    ) -> Result<(System, Duration), Error> {
+        let Self { image, limits, system, argument_zero, arguments, time_from, .. } = self;
+        let files = shared::pack_of(image.files())
+            .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
+        let zero = argument_zero.take();
+        let zero = zero.unwrap_or_else(|| image.manifest().argument_zero.clone().into_bytes());
+        let from = time_from.unwrap_or_else(Instant::now);
+        let deadline = limits.timeout.and_then(|timeout| from.checked_add(timeout));
+        let system = std::mem::replace(system, System::builder())
+            .set_up_for(waiter.clone().with_deadline(deadline))
+            .base(files)
+            .arguments(std::iter::once(zero).chain(std::mem::take(arguments)))
+            .file_bytes(limits.file_bytes)
+            .file_count(limits.file_count)
+            .controller_bytes(limits.controller_bytes)
+            .open_files(limits.open_files)
+            .memory_limit(limits.memory_bytes)
+            .sleep_limits(limits.sleep_time, limits.longest_sleep)
+            .processor_time(processor_time);
+        let system = match limits.output_bytes {
+            Some(limit) => system.output_limit(limit),
+            None => system,
+        };
+        let begun = Instant::now();
+        let system = system.build()?;
+        Ok((system, begun.elapsed()))
+    }
 }
 
 /// The compiled module that a cell or a thread begins with.
@@ -403,54 +389,4 @@ pub(crate) fn compiled(image: &Image, start: Start, interruption: Interruption) 
         image: image.manifest().full_name(),
         part: start.compiled_file(interruption),
     })
-}
-
-/// What holds the setting up of a run to the time that the run may take.
-fn set_up(waiter: &Waiter, limits: &Limits, time_from: Option<Instant>) -> Waiter {
-    let from = time_from.unwrap_or_else(Instant::now);
-    waiter.clone().with_deadline(limits.timeout.and_then(|timeout| from.checked_add(timeout)))
-}
-
-/// The virtual system as the image and the limits want it.
-fn build_system(
-    system: SystemBuilder,
-    image: &Image,
-    argument_zero: Option<Vec<u8>>,
-    arguments: Vec<Vec<u8>>,
-    limits: &Limits,
-    set_up_for: Waiter,
-) -> Result<SystemBuilder, Error> {
-    let files = shared::pack_of(image.files())
-        .map_err(|source| Error::Files { image: image.path().to_owned(), source })?;
-    let zero = argument_zero.unwrap_or_else(|| image.manifest().argument_zero.clone().into_bytes());
-    let system = system
-        .set_up_for(set_up_for)
-        .base(files)
-        .arguments(std::iter::once(zero).chain(arguments))
-        .file_bytes(limits.file_bytes)
-        .file_count(limits.file_count)
-        .controller_bytes(limits.controller_bytes)
-        .open_files(limits.open_files)
-        .memory_limit(limits.memory_bytes)
-        .sleep_limits(limits.sleep_time, limits.longest_sleep);
-    Ok(match limits.output_bytes {
-        Some(limit) => system.output_limit(limit),
-        None => system,
-    })
-}
-
-/// What answers each signature of the guest.
-fn route(
-    image: &Image,
-    signatures: Arc<[Signature]>,
-    handlers: BTreeMap<Signature, Vec<Handle>>,
-    observers: Vec<Observe>,
-) -> Result<Routes, Error> {
-    if let Some(unknown) = handlers.keys().find(|signature| !signatures.contains(signature)) {
-        return Err(Error::UnknownSignature {
-            image: image.manifest().full_name(),
-            signature: unknown.to_string(),
-        });
-    }
-    Ok(Routes::new(signatures, handlers, observers))
 }

@@ -71,12 +71,22 @@ pub enum Error {
     #[error(transparent)]
     Signature(#[from] bellglass_wire::ParseSignatureError),
     /// A handler's signature is not among the image's imports.
-    #[error("the image {image} imports no '{signature}': `bellglass calls {image}` lists what it imports")]
+    #[error(
+        "the image {image} imports no '{signature}': `bellglass calls {image}` lists what it imports; make a handler that other images need optional()"
+    )]
     UnknownSignature {
         /// The image.
         image: String,
         /// What the handler was given for.
         signature: String,
+    },
+    /// The views of a handler do not fit its signature.
+    #[error("the views for '{signature}' do not fit it: {reason}")]
+    Views {
+        /// The signature.
+        signature: String,
+        /// What is wrong.
+        reason: String,
     },
     /// The operating system gave no descriptor or thread.
     #[error("the operating system refuses what a run needs: {0}")]

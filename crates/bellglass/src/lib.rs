@@ -30,6 +30,7 @@ mod error;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod handler;
 mod holder;
 mod isolation;
 mod launch;
@@ -47,22 +48,60 @@ pub mod walls;
 mod watchdog;
 mod words;
 
-pub use bellglass_image::{Image, ImageError, Manifest, Start, Store};
-pub use bellglass_system as system;
-pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
-pub use bellglass_system::{
-    Access, Amount, Answer, Call, Capture, Completer, Errno, Fault, FileAccess, FileGrant, FileSource,
-    Identity, Input, Interest, KernelAccess, LimitKind, Listener, Memory, MemoryError, Mount, Network,
-    NobodyWaits, Output, ParseSignalError, Pending, Permission, Policy, Programs, Reached, Readiness,
-    Results, Signal, Stop, Stream, Unsupported, WaitQueue, Walls,
-};
-pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, is_plain, plain};
+// What runs: a guest, and what it is made of.
+pub use bellglass_engine::ENGINE;
+pub use bellglass_image::{Image, ImageError, Manifest, Start, Store, cache_directory};
 pub use builder::SandboxBuilder;
-pub use error::Error;
 pub use isolation::Isolation;
-pub use limits::Limits;
-pub use monitor::{Next, Observation};
 pub use pool::{Pool, PoolBuilder};
 pub use probe::{Probe, probe};
-pub use report::{CallCount, Outcome, RefusedCall, Report, Wall};
 pub use sandbox::{Controls, Sandbox};
+
+// What it may do and use, and what became of it.
+pub use bellglass_system::{
+    Amount, FileAccess, FileGrant, FileSource, KernelAccess, LimitKind, Network, Permission, Policy,
+    Programs, Reached, Unsupported, Walls,
+};
+pub use error::Error;
+pub use limits::Limits;
+pub use report::{CallCount, Outcome, RefusedCall, Report, Wall};
+
+// What its program sees of the world.
+pub use bellglass_system::{
+    Access, Capture, Clock, FixedClock, HostRandom, Identity, Input, Interest, Listener, Mount, Output,
+    ParseSignalError, Random, Readiness, RealClock, SeededRandom, Signal, Sleep, Stream, SystemError,
+    WaitQueue,
+};
+
+// What it has changed in an overlay.
+pub use bellglass_system::files::{ApplyError, Change, ChangeKind, Changes, Overlay};
+
+// Its calls, and who answers them.
+pub use bellglass_system::{
+    Answer, Buffer, Call, Completer, Errno, Fault, Memory, MemoryError, NobodyWaits, Pending, Results, Stop,
+    Waiter, go_on,
+};
+pub use bellglass_wire::{ParseSignatureError, Signature, ValueType, View, is_plain, plain};
+pub use handler::Handler;
+pub use monitor::{Next, Observation};
+
+/// File trees of the user's own, and guards before other trees.
+pub mod files {
+    pub use bellglass_system::files::{
+        Act, ArchiveError, BytesFile, Creation, Device, Directory, DirectoryEntry, File, FileType, Found,
+        Guard, MemoryTree, Metadata, NAME_BYTES, NewTimes, OpenOptions, Opened, PATH_BYTES, Quota, Refusal,
+        Request, Space, Version,
+    };
+}
+
+/// The table of the calls that the virtual system answers: what each is called with, how it
+/// fails, and how much of it there is.
+pub mod calls {
+    pub use bellglass_system::{Family, Kind, Parameter, Row, Support, lookup, rows};
+}
+
+/// What the process that uses this library may have to look at in itself: how it was
+/// started says which signals it ignores.
+pub mod process {
+    pub use bellglass_fork::{is_ignored, keep_ends_of_children};
+}

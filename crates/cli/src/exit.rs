@@ -60,7 +60,7 @@ pub(crate) fn code_of(outcome: &Outcome) -> u8 {
 /// The code for what kept a run from starting: a module may meet a limit while it is
 /// compiled.
 pub(crate) fn code_of_error(error: &anyhow::Error) -> ExitCode {
-    use bellglass::system::{SystemError, files::ArchiveError};
+    use bellglass::{SystemError, files::ArchiveError};
     if let Some(bellglass::Error::System(SystemError::Archive { reason: ArchiveError::Late, .. })) =
         error.downcast_ref()
     {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_archive_that_could_not_be_read_in_time_is_a_deadline() {
-        use bellglass::system::{SystemError, files::ArchiveError};
+        use bellglass::{SystemError, files::ArchiveError};
         let error = |reason| {
             let path = "data.tar.gz".into();
             anyhow::Error::from(bellglass::Error::System(SystemError::Archive { path, reason }))

@@ -28,7 +28,7 @@ fn main() -> std::process::ExitCode {
         return bellglass_build::compile_here(words).into();
     }
     // Whoever started this may ignore how what it starts ends; this does not.
-    bellglass_fork::keep_ends_of_children();
+    bellglass::process::keep_ends_of_children();
     // A configure script starts the compiler hundreds of times, and what follows
     // is not ours to read.
     if let Some(code) = commands::tools::run_if_named(std::env::args_os()) {

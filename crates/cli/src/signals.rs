@@ -4,7 +4,7 @@
 use crate::exit::ExitCode;
 use crate::terminal;
 use bellglass::Controls;
-use bellglass::system::Waiter;
+use bellglass::Waiter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,8 @@ pub(crate) fn outlive_full_files() -> std::io::Result<()> {
 /// When the operating system refuses to install the handlers.
 pub(crate) fn leave_nothing_unfinished() -> std::io::Result<()> {
     // Who has been told to go on when its terminal is gone does (`nohup`).
-    let ends = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !bellglass_fork::is_ignored(*signal));
+    let ends =
+        [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !bellglass::process::is_ignored(*signal));
     let mut signals = Signals::new(ends)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {

@@ -2,8 +2,8 @@
 
 use crate::terminal::PLAIN as PLAIN_LETTERS;
 use anyhow::Context;
+use bellglass::calls::{Family, Kind, Parameter, lookup};
 use bellglass::{Answer, Errno, Fault, LimitKind, Observation, Reached, Stop, plain};
-use bellglass_system::{Family, Kind, Parameter, lookup};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;

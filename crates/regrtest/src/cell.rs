@@ -3,9 +3,8 @@
 use crate::install;
 use crate::run::{FileRun, RECORD_BYTES, RECORDER, Runner, Task};
 use anyhow::{Context, bail};
-use bellglass::system::RealClock;
-use bellglass::system::files::{Creation, MemoryTree, OpenOptions, Opened, Quota};
-use bellglass::{Access, Capture, Image, Limits, Mount, Outcome, Output, Sandbox, SandboxBuilder};
+use bellglass::files::{Creation, MemoryTree, OpenOptions, Opened, Quota};
+use bellglass::{Access, Capture, Image, Limits, Mount, Outcome, Output, RealClock, Sandbox, SandboxBuilder};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

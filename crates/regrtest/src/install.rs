@@ -3,9 +3,9 @@
 
 use crate::arguments::Arguments;
 use anyhow::{Context, bail};
+use bellglass::cache_directory;
 use bellglass::{Access, Capture, Image, Limits, Manifest, Mount, Output, Sandbox, Store};
 use bellglass_build::{BuildRequest, Display, Variant, build, unpack_source};
-use bellglass_image::cache_directory;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -44,18 +44,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "bellglass-driver",
         ],
     ),
-    (
-        "bellglass-cli",
-        &[
-            "bellglass",
-            "bellglass-build",
-            "bellglass-driver",
-            "bellglass-engine",
-            "bellglass-fork",
-            "bellglass-image",
-            "bellglass-system",
-        ],
-    ),
+    ("bellglass-cli", &["bellglass", "bellglass-build", "bellglass-driver"]),
     (
         "bellglass-testkit",
         &[
@@ -69,7 +58,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("bellglass-benches", &["bellglass"]),
-    ("bellglass-regrtest", &["bellglass", "bellglass-build", "bellglass-image"]),
+    ("bellglass-regrtest", &["bellglass", "bellglass-build"]),
     ("xtask", &[]),
 ];
 

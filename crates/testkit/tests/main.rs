@@ -8,6 +8,8 @@ mod architecture;
 mod breach;
 /// Many sandboxes at once, and cells that are killed at any moment: what is left.
 mod crowd;
+/// Handlers of the user's, and what comes along with their calls.
+mod handlers;
 /// Lies without an end: each field of each frame, each byte of a real
 /// conversation, and what the controller reserves meanwhile.
 mod lies;

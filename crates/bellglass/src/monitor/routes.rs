@@ -1,6 +1,7 @@
 //! Which handler answers which call: the user's own, laid over the virtual
 //! system's, and the count of it all.
 
+use crate::handler::Handling;
 use crate::report::{CallCount, RefusedCall};
 use bellglass_system::{
     Answer, Call, Ending, Errno, Fault, MemoryError, Permission, Row, System, lookup, settle,
@@ -71,6 +72,8 @@ pub(crate) struct Answerer {
     /// functions that it could.
     row: OnceCell<Option<&'static Row>>,
     handlers: Vec<Handle>,
+    /// What the handlers want to come along, with what the row wants.
+    views: Vec<View>,
     count: u64,
     refused: u64,
     /// The permission that was missing when it was refused last.
@@ -154,16 +157,21 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn new(
         signatures: Arc<[Signature]>,
-        mut handlers: BTreeMap<Signature, Vec<Handle>>,
+        mut handlers: BTreeMap<Signature, Handling>,
         observers: Vec<Observe>,
     ) -> Self {
-        let answerer = |signature: &Signature| Answerer {
-            row: OnceCell::new(),
-            handlers: handlers.remove(signature).unwrap_or_default(),
-            count: 0,
-            refused: 0,
-            missing: None,
-            time: Duration::ZERO,
+        let answerer = |signature: &Signature| {
+            let handling = handlers.remove(signature);
+            let (handlers, views) = handling.map(|one| (one.handles, one.views)).unwrap_or_default();
+            Answerer {
+                row: OnceCell::new(),
+                handlers,
+                views,
+                count: 0,
+                refused: 0,
+                missing: None,
+                time: Duration::ZERO,
+            }
         };
         let answerers = signatures.iter().map(answerer).collect();
         Self { signatures, answerers, observers }
@@ -183,7 +191,10 @@ impl Routes {
     /// The views that the handlers want, for the cell.
     pub(crate) fn views(&self) -> Vec<(u32, Vec<View>)> {
         let views = self.iter().enumerate().filter_map(|(index, (signature, answerer))| {
-            let views = answerer.row(signature)?.views;
+            let views = match answerer.handlers.is_empty() {
+                true => answerer.row(signature)?.views,
+                false => &answerer.views,
+            };
             // The number of signatures is capped far below 32 bits.
             (!views.is_empty()).then(|| (index as u32, views.to_vec()))
         });

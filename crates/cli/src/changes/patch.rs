@@ -3,7 +3,7 @@
 use super::quote::{self, Shown, quoted};
 use super::text::{Contents, changes_type, contents, difference};
 use bellglass::Changes;
-use bellglass::system::files::{FileType, Version};
+use bellglass::files::{FileType, Version};
 use std::io::{self, Write};
 
 /// What stands for no file.

@@ -2,7 +2,7 @@
 
 use super::quote;
 use super::text::{Contents, changes_type, contents, count};
-use bellglass::system::files::{FileType, Version};
+use bellglass::files::{FileType, Version};
 use bellglass::{Change, ChangeKind, Changes};
 use std::io::{self, Write};
 

@@ -1,7 +1,7 @@
 //! The contents before and after, if they are text.
 
 use bellglass::Change;
-use bellglass::system::files::{FileType, Version};
+use bellglass::files::{FileType, Version};
 use similar::{ChangeTag, TextDiff};
 use std::time::Duration;
 

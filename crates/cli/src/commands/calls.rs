@@ -2,7 +2,7 @@
 
 use crate::commands::image::find_or_build;
 use crate::say::Lines;
-use bellglass_system::{Support, lookup};
+use bellglass::calls::{Support, lookup};
 
 /// Prints a line for each signature of the image, and how it is answered.
 pub(crate) fn calls(image: &str) -> anyhow::Result<u8> {

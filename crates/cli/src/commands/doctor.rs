@@ -2,20 +2,10 @@
 
 use crate::say::{self, Lines};
 use crate::units::size;
-use bellglass::{ImageError, Probe, Store, Wall, probe, walls};
-use bellglass_engine::{ENGINE, Interruption, compatibility_key, compile};
+use bellglass::{ENGINE, ImageError, Probe, Store, Wall, probe, walls};
+use bellglass_build::{is_compiled_for_this, smallest_module};
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io::{Seek, Write};
-
-/// The smallest guest: one page of memory, and `run`, which returns 0.
-const MODULE: &[u8] = b"\0asm\x01\0\0\0\
-    \x01\x05\x01\x60\0\x01\x7f\
-    \x03\x02\x01\0\
-    \x05\x03\x01\0\x01\
-    \x07\x10\x02\x06memory\x02\0\x03run\0\0\
-    \x0a\x06\x01\x04\0\x41\0\x0b";
 
 /// Address space that a cell needs: 4 GiB for the guest's memory, of which most is
 /// never used, and as much as it takes to run it.
@@ -110,7 +100,7 @@ fn address_space(most: Option<u64>) -> Finding {
 
 /// Starts a cell on a module that is made here, so that it needs no image.
 fn cell() -> Vec<Finding> {
-    let probed = compiled_module().and_then(|module| Ok(probe(None, module)?));
+    let probed = smallest_module().map_err(anyhow::Error::from).and_then(|module| Ok(probe(None, module)?));
     match probed {
         Ok(Probe { cell, start_time, walls, .. }) => {
             let found = format!("{} starts in {:.1} ms", cell.display(), start_time.as_secs_f64() * 1e3);
@@ -122,13 +112,6 @@ fn cell() -> Vec<Finding> {
             vec![finding("cell", "bellglass-cell", Verdict::Bad, crate::sentence::sentence(&error))]
         }
     }
-}
-
-fn compiled_module() -> anyhow::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(&compile(MODULE, Interruption::Kill)?)?;
-    file.rewind()?;
-    Ok(file)
 }
 
 fn wall(name: &str, walls: &[Wall]) -> Finding {
@@ -167,7 +150,7 @@ fn images() -> Vec<Finding> {
             Err(error) => finding("images", one.full_name, Verdict::Bad, error.to_string()),
             Ok(image) => match image.verify() {
                 Err(error) => finding("images", one.full_name, Verdict::Bad, error.to_string()),
-                Ok(()) if !image.is_for_engine(compatibility_key) => {
+                Ok(()) if !is_compiled_for_this(&image) => {
                     let detail = "compiled for another engine: the next run compiles it again";
                     finding("images", one.full_name, Verdict::Note, detail)
                 }
@@ -218,11 +201,6 @@ fn as_json(findings: &[Finding]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_smallest_guest_is_a_right_module() {
-        compile(MODULE, Interruption::Kill).expect("it compiles");
-    }
 
     #[test]
     fn too_little_address_space_is_bad() {

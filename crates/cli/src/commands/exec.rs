@@ -5,8 +5,7 @@ use crate::commands::run::{sandbox_of, start};
 use crate::program::View;
 use anyhow::bail;
 use bellglass::{Input, Output, walls};
-use bellglass_build::{BuildError, CompileError, Executable, prepare};
-use bellglass_engine::Interruption;
+use bellglass_build::{BuildError, CompileError, Executable, Interruption, prepare};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Instant;
 

@@ -6,11 +6,11 @@ use crate::say::{Lines, escaped, say};
 use crate::signals;
 use crate::units::size;
 use anyhow::Context;
-use bellglass::walls;
+use bellglass::{Image, ImageError, Manifest, Start, Store, walls};
 use bellglass_build::{
-    BuildRequest, Display, Executable, Sealing, SystemCallFilter, build, built_in_recipes, recompile, seal,
+    BuildRequest, Display, Executable, Sealing, SystemCallFilter, build, built_in_recipes,
+    is_compiled_for_this, recompile, seal,
 };
-use bellglass_image::{Image, ImageError, Manifest, Start, Store};
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -60,7 +60,7 @@ pub(crate) fn image(command: ImageCommand) -> anyhow::Result<u8> {
 pub(crate) fn find_or_build(name: &str) -> anyhow::Result<Image> {
     let store = Store::open_default()?;
     match store.find(name) {
-        Ok(image) if image.is_for_engine(bellglass_engine::compatibility_key) => Ok(image),
+        Ok(image) if is_compiled_for_this(&image) => Ok(image),
         Ok(image) => {
             say!("the image '{name}' was compiled for another engine: compiling it again");
             Ok(recompile(&image, &store)?)

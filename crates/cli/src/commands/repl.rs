@@ -8,7 +8,7 @@ use crate::prompt::{EditedLines, PromptOutput, Session};
 use crate::signals::Again;
 use crate::{signals, terminal};
 use anyhow::Context;
-use bellglass::{Input, Output};
+use bellglass::{Input, Output, cache_directory};
 use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,7 +31,7 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     }
     let session = Session::default();
     let controls = Arc::new(Mutex::new(None));
-    let history = bellglass_image::cache_directory().ok().map(|folder| folder.join("repl-history"));
+    let history = cache_directory().ok().map(|folder| folder.join("repl-history"));
     let lines = EditedLines::new(session.clone(), history, Arc::clone(&controls))
         .context("cannot edit lines on this terminal")?;
     let builder = builder
