@@ -331,9 +331,9 @@ impl SandboxBuilder {
         let mut answers = Answers::new(system, waiter.clone(), limits.clone());
         answers.routes = Routes::new(signatures, handlers, observers);
         let guest = ThreadGuest::new(program, answers, time);
-        let ringer = guest.ringer();
+        let thread_control = guest.thread_control();
         waiter.connect(Box::new(move |signal| {
-            ringer.interrupt(signal.number());
+            thread_control.interrupt(signal.number());
             true
         }));
         Ok(Sandbox { policy, guest: Box::new(guest), waiter, image, start, limits, time_from, set_up })

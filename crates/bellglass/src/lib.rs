@@ -44,8 +44,8 @@ mod shared;
 #[doc(hidden)]
 pub mod snapshot;
 mod thread;
+mod timers;
 pub mod walls;
-mod watchdog;
 mod words;
 
 // What runs: a guest, and what it is made of.

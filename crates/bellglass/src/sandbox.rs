@@ -4,7 +4,7 @@ use crate::builder::SandboxBuilder;
 use crate::ending::report;
 use crate::holder::{Control, Holder};
 use crate::monitor::Orders;
-use crate::watchdog::Watched;
+use crate::timers::Timer;
 use crate::{Image, LimitKind, Limits, Policy, Report, Signal, Start, Stop, Wall};
 use bellglass_fork::FileSizeSignal;
 use bellglass_system::Waiter;
@@ -62,7 +62,7 @@ impl Sandbox {
         let warning = limits.timeout.and_then(|timeout| time_from.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
         let waiter = waiter.with_deadline(deadline);
-        let _watched = watch(guest.control(), &waiter, &limits, begun, warning);
+        let _timer = set_timer(guest.control(), &waiter, &limits, begun, warning);
         let manifest = image.manifest();
         let orders =
             Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(start).to_vec() };
@@ -71,16 +71,16 @@ impl Sandbox {
 }
 
 /// Sees to what becomes due while the guest computes, until it is dropped.
-fn watch(
+fn set_timer(
     control: Arc<dyn Control>,
     waiter: &Waiter,
     limits: &Limits,
     begun: Instant,
     warning: Option<Instant>,
-) -> Watched {
+) -> Timer {
     let ticking = waiter.clone();
     let limit = limits.processor_time;
-    let watched = Watched::new(move || {
+    let timer = Timer::new(move || {
         ticking.tick();
         let limit = limit?;
         let Some(next) = control.look(limit) else {
@@ -92,18 +92,18 @@ fn watch(
     });
     // Without a thread alarm clocks ring only while the guest waits, and only the
     // second wall holds its processor time.
-    let reminder = watched.reminder();
-    let remind = move |at| drop(reminder.remind(at));
-    waiter.remind_by(Box::new(remind));
+    let handle = timer.handle();
+    let set = move |at| drop(handle.set(at));
+    waiter.schedule_by(Box::new(set));
     if let Some(warning) = warning
         && !limits.grace.is_zero()
     {
         waiter.warn(warning, limits.grace_signal);
     }
     if let Some(look) = limit.and_then(|limit| begun.checked_add(limit)) {
-        remind(look);
+        set(look);
     }
-    watched
+    timer
 }
 
 /// Interrupts or ends a run from another thread. It may outlive the run, and does

@@ -98,12 +98,12 @@ pub(crate) fn close_call(guest: &Interrupts, travelling: u64, within: u64) {
         // A signal ends it early, and nothing else can.
         let _ = poll(&mut [], Some(&WAIT));
     }
-    remind(guest);
+    set_again(guest);
 }
 
 /// Sees to those that the guest has not taken yet.
-pub(crate) fn remind(guest: &Interrupts) {
-    if let Err(end) = guest.remind() {
+pub(crate) fn set_again(guest: &Interrupts) {
+    if let Err(end) = guest.set_again() {
         leave(end);
     }
 }

@@ -73,7 +73,7 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let watched = Arc::clone(&interrupts);
+    let shared = Arc::clone(&interrupts);
     // The guest runs on a thread of its own because only there the stack can be
     // as large as the engine promises. That leaves this one to watch for what a
     // guest that only computes would never see: the end of the controller, and
@@ -86,7 +86,7 @@ pub fn run(rules: &'static [Rule]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     STARTED.store(true, Ordering::Release);
-    watch_controller(&watched);
+    watch_controller(&shared);
     leave(1)
 }
 
@@ -193,7 +193,7 @@ fn watch_controller(interrupts: &Interrupts) {
         let timeout = interrupts.is_untaken().then_some(&REMINDER);
         match poll(&mut waiting, timeout) {
             Ok(_) if waiting[0].revents().intersects(gone) => return,
-            Ok(_) => interrupt::remind(interrupts),
+            Ok(_) => interrupt::set_again(interrupts),
             Err(Errno::INTR) => {}
             Err(_) => return,
         }

@@ -142,7 +142,7 @@ impl Link {
         let ToCell::Run { exports } = self.receive(State::Welcomed)? else {
             return self.fail("the controller did not say what to run".to_owned());
         };
-        Ok(Settings { limits, hooks, exports, watch: None, interrupts: Some(interrupts) })
+        Ok(Settings { limits, hooks, exports, epoch_hook: None, interrupts: Some(interrupts) })
     }
 
     fn set_views(&mut self, signatures: usize, views: Vec<(u32, Vec<View>)>) {

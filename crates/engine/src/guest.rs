@@ -1,6 +1,6 @@
 //! The guest as seen from a call that it has made.
 
-use crate::interrupt::{Attention, Interrupts, Own, Pending, Table, Watch};
+use crate::interrupt::{EpochAction, EpochHook, Interrupts, Own, Pending, Table};
 use crate::limiter::Limiter;
 use crate::program::Ended;
 use crate::stack::Stack;
@@ -87,8 +87,8 @@ pub(crate) struct Host {
     /// Taken while a call is open, so that a call from inside a hook is refused.
     pub(crate) external: Option<Box<dyn External>>,
     pub(crate) links: Option<Arc<Links>>,
-    pub(crate) watch: Option<Arc<dyn Watch>>,
-    /// The interrupts that the watch told of.
+    pub(crate) epoch_hook: Option<Arc<dyn EpochHook>>,
+    /// The interrupts that the hook told of.
     pub(crate) pending: Pending,
     /// Those that are raised from outside.
     pub(crate) interrupts: Option<Arc<Interrupts>>,
@@ -100,11 +100,11 @@ impl Host {
         limiter: Limiter,
         stack: Stack,
         external: Box<dyn External>,
-        watch: Option<Arc<dyn Watch>>,
+        epoch_hook: Option<Arc<dyn EpochHook>>,
         interrupts: Option<Arc<Interrupts>>,
     ) -> Self {
         let pending = Pending::default();
-        Self { limiter, stack, external: Some(external), links: None, watch, pending, interrupts }
+        Self { limiter, stack, external: Some(external), links: None, epoch_hook, pending, interrupts }
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -175,18 +175,18 @@ impl Links {
     }
 }
 
-/// Asks the guest's watch, if it has one, and carries out what it says.
+/// Asks the hook of the guest, if it has one, and carries out what it says.
 ///
 /// # Errors
 /// [`Ended`] or [`EndsGuest`](crate::EndsGuest) if the guest is to end.
 pub(crate) fn attend(mut store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> {
     let host = store.data_mut();
-    let Some(asked) = &host.watch else { return Ok(()) };
+    let Some(asked) = &host.epoch_hook else { return Ok(()) };
     loop {
-        match asked.attention() {
-            Attention::Continue => break,
-            Attention::Interrupt(number) => host.pending.raise(number),
-            Attention::End => return Err(wasmtime::Error::new(Ended)),
+        match asked.at_epoch() {
+            EpochAction::Continue => break,
+            EpochAction::Interrupt(number) => host.pending.raise(number),
+            EpochAction::End => return Err(wasmtime::Error::new(Ended)),
         }
     }
     deliver(store)
@@ -204,7 +204,7 @@ pub(crate) fn deliver(store: StoreContextMut<'_, Host>) -> wasmtime::Result<()> 
     with_table(store, Pending::deliver).map_err(wasmtime::Error::new)
 }
 
-/// Does something with the interrupts that a watch told of, in the guest's own
+/// Does something with the interrupts that a hook told of, in the guest's own
 /// thread.
 fn with_table<Result>(
     mut store: StoreContextMut<'_, Host>,

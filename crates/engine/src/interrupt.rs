@@ -5,9 +5,9 @@
 //!
 //! A guest in a process of its own is interrupted by a signal handler of that
 //! process, with atomic accesses to its memory: [`Interrupts`]. No check in its
-//! compiled code pays for this. A guest in a thread is *rung*
-//! ([`Program::ring`](crate::Program::ring)): its own compiled code then asks its
-//! [`Watch`], in the guest's own thread, so that nobody else ever touches its
+//! compiled code pays for this. A guest in a thread is reached by the engine's epoch
+//! ([`Program::advance_epoch`](crate::Program::advance_epoch)): its own compiled code then asks its
+//! [`EpochHook`], in the guest's own thread, so that nobody else ever touches its
 //! memory.
 
 use crate::guest::Place;
@@ -29,16 +29,16 @@ const DROP: u32 = 1;
 const SET: u32 = 2;
 
 /// Says what is to become of a guest, when its compiled code asks. It is asked
-/// when the guest was rung and after each call, so it should be quick.
-pub trait Watch: Send + Sync {
+/// when the epoch has advanced and after each call, so it should be quick.
+pub trait EpochHook: Send + Sync {
     /// What the guest is to do. An interrupt is told once; after one, this is
     /// asked again.
-    fn attention(&self) -> Attention;
+    fn at_epoch(&self) -> EpochAction;
 }
 
 /// What a guest is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attention {
+pub enum EpochAction {
     /// Go on.
     Continue,
     /// Take the interrupt of this number, and go on unless it ends the guest.
@@ -158,7 +158,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// [`EndsGuest`] if the guest's table says that one of them ends it.
-    pub fn remind(&self) -> Result<(), EndsGuest> {
+    pub fn set_again(&self) -> Result<(), EndsGuest> {
         if self.waiting.load(Ordering::SeqCst) != 0 {
             self.deliver()?;
         }
@@ -185,7 +185,7 @@ impl Interrupts {
     }
 }
 
-/// The interrupts that the watch of one guest told of, and how far it is with
+/// The interrupts that the hook of one guest told of, and how far it is with
 /// them.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
@@ -377,12 +377,12 @@ mod tests {
         assert_eq!((memory[32 + 3], memory[64]), (6, 1));
         assert!(interrupts.is_untaken());
         memory[64] = 0;
-        assert_eq!(interrupts.remind(), Ok(()));
+        assert_eq!(interrupts.set_again(), Ok(()));
         assert_eq!(memory[64], 1, "set again, for it is not taken");
         memory[32 + 3] = 0;
         assert!(!interrupts.is_untaken());
         memory[64] = 0;
-        assert_eq!(interrupts.remind(), Ok(()));
+        assert_eq!(interrupts.set_again(), Ok(()));
         assert_eq!(memory[64], 0);
     }
 
@@ -406,7 +406,7 @@ mod tests {
         assert_eq!(interrupts.raise(2), Ok(()));
         assert_eq!((interrupts.is_untaken(), memory[32 + 2]), (true, 0));
         memory[0] = 5;
-        assert_eq!(interrupts.remind(), Ok(()));
+        assert_eq!(interrupts.set_again(), Ok(()));
         assert_eq!(memory[32 + 2], 6);
     }
 
@@ -419,7 +419,7 @@ mod tests {
             for number in 1..=255 {
                 let _ = interrupts.raise(number);
             }
-            assert!(interrupts.remind().is_ok());
+            assert!(interrupts.set_again().is_ok());
         }
         let mut short = [5];
         let interrupts = connected(&mut short);

@@ -36,7 +36,7 @@ pub use compile::{Compiler, compile};
 pub use config::{ENGINE, NATIVE_STACK_BYTES, compatibility_key};
 pub use error::EngineError;
 pub use guest::{External, GuestMemory};
-pub use interrupt::{Attention, EndsGuest, Interrupts, Watch};
+pub use interrupt::{EndsGuest, EpochAction, EpochHook, Interrupts};
 pub use program::{Ending, Program, Settings, StopGuest};
 pub use ready::ReadyGuest;
 #[cfg(any(feature = "compiler", feature = "fibers"))]

@@ -82,8 +82,8 @@ impl Places {
         Some(Place { linked, taken: &self.taken })
     }
 
-    /// See [`Program::ring`](crate::Program::ring).
-    pub(crate) fn ring(&self) {
+    /// See [`Program::advance_epoch`](crate::Program::advance_epoch).
+    pub(crate) fn advance_epoch(&self) {
         if let Some(Some(linked)) = self.linked.get() {
             linked.engine.increment_epoch();
         }

@@ -5,7 +5,7 @@ use crate::limiter::Limiter;
 #[cfg(feature = "fibers")]
 use crate::places::Places;
 use crate::stack::Stack;
-use crate::{EndsGuest, EngineError, Interruption, Interrupts, Watch, config, trap};
+use crate::{EndsGuest, EngineError, EpochHook, Interruption, Interrupts, config, trap};
 use bellglass_wire::{GuestLimits, Hooks, Signature, TrapKind, Usage, ValueType, caps};
 use std::collections::HashMap;
 use std::fs::File;
@@ -55,8 +55,8 @@ pub struct Settings {
     pub hooks: Hooks,
     /// The exports to call, in order.
     pub exports: Vec<String>,
-    /// Whom a guest with [`Interruption::Epoch`] asks when it is rung.
-    pub watch: Option<Arc<dyn Watch>>,
+    /// Whom a guest with [`Interruption::Epoch`] asks when the epoch has advanced.
+    pub epoch_hook: Option<Arc<dyn EpochHook>>,
     /// What interrupts a guest with [`Interruption::Kill`] from outside.
     pub interrupts: Option<Arc<Interrupts>>,
 }
@@ -199,13 +199,13 @@ impl Program {
     }
 
     /// Makes the guests of this program, in whatever threads they run, ask their
-    /// [`Watch`]. A guest that asked a moment ago may miss it: ring until it has
-    /// heard. Guests that are not meant lose less than a microsecond.
-    pub fn ring(&self) {
+    /// [`EpochHook`]. A guest that asked a moment ago may miss it: advance it until it has
+    /// asked. Guests that are not meant lose less than a microsecond.
+    pub fn advance_epoch(&self) {
         self.linked.engine.increment_epoch();
         #[cfg(feature = "fibers")]
         if let Some(places) = &self.places {
-            places.ring();
+            places.advance_epoch();
         }
     }
 
@@ -259,14 +259,14 @@ impl Program {
         external: Box<dyn External>,
     ) -> Result<(Store<Host>, Option<Instance>, Ending), EngineError> {
         let limiter = Limiter::new(settings.limits);
-        let (watch, interrupts) = (settings.watch.clone(), settings.interrupts.clone());
-        let host = Host::new(limiter, self.stack, external, watch, interrupts);
+        let (epoch_hook, interrupts) = (settings.epoch_hook.clone(), settings.interrupts.clone());
+        let host = Host::new(limiter, self.stack, external, epoch_hook, interrupts);
         let mut store = Store::new(&linked.engine, host);
         store.limiter(|host| &mut host.limiter);
         if self.interruption == Interruption::Epoch {
             store.epoch_deadline_callback(|store| attend(store).map(|()| UpdateDeadline::Continue(1)));
             store.set_epoch_deadline(1);
-            // From here on no ring is missed; what came before is looked at now.
+            // From here on no advance is missed; what came before is looked at now.
             if attend(store.as_context_mut()).is_err() {
                 return Ok((store, None, Ending::Ended));
             }

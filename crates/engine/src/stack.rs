@@ -64,7 +64,7 @@ impl Stack {
 }
 
 /// Runs a future of the engine's to its end. None of them ever waits for anything,
-/// for no stub and no watch of ours does so by the engine's means: the future is there
+/// for no stub and no hook of ours does so by the engine's means: the future is there
 /// for its stack alone. One that is pending has only paused to let others run, as the
 /// engine's collector does between its steps, and is to go on.
 #[cfg(feature = "fibers")]

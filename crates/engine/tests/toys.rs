@@ -48,7 +48,8 @@ fn load(wat: &str) -> Result<Program, EngineError> {
 
 fn run_with(wat: &str, limits: GuestLimits, hooks: Hooks) -> (Ending, Usage, Vec<(usize, Vec<u64>)>) {
     let seen = Seen::default();
-    let settings = Settings { limits, hooks, exports: vec!["run".to_owned()], watch: None, interrupts: None };
+    let settings =
+        Settings { limits, hooks, exports: vec!["run".to_owned()], epoch_hook: None, interrupts: None };
     // As in the cell: the stack that the engine promises is only there on a
     // thread that was made for it.
     let (ending, usage) = std::thread::scope(|scope| {
@@ -126,7 +127,7 @@ fn a_module_above_its_limit_does_not_start() {
         limits: GuestLimits { memory_bytes: 1 << 20, table_elements: 0 },
         hooks: Hooks::default(),
         exports: vec!["run".to_owned()],
-        watch: None,
+        epoch_hook: None,
         interrupts: None,
     };
     let outcome = program.run(&settings, Box::new(Recorder(Seen::default())));
@@ -150,7 +151,7 @@ fn a_guest_that_was_made_ready_runs_as_any_other() {
                 limits: GuestLimits { memory_bytes, table_elements },
                 hooks: Hooks::default(),
                 exports: vec!["run".to_owned()],
-                watch: None,
+                epoch_hook: None,
                 interrupts: None,
             };
             guest.run(&settings)
@@ -240,7 +241,7 @@ fn what_a_guest_leaves_is_kept() {
         limits: GuestLimits { memory_bytes: 1 << 20, table_elements: 0 },
         hooks: Hooks::default(),
         exports: vec!["run".to_owned()],
-        watch: None,
+        epoch_hook: None,
         interrupts: None,
     };
     let (ending, _, state) =

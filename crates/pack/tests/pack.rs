@@ -1,6 +1,6 @@
 //! Packs: what goes in comes out, and no damage does worse than an error.
 
-use bellglass_pack::{Kind, Pack, PackError, Writer};
+use bellglass_pack::{EntryKind, Pack, PackError, Writer};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -25,13 +25,13 @@ fn walk(pack: &Pack) -> usize {
             seen += 1;
             assert_eq!(pack.child(index, entry.name).map(|found| found.index), Some(entry.index));
             match entry.kind {
-                Kind::Directory { .. } => pending.push(entry.index),
-                Kind::File { length } => {
+                EntryKind::Directory { .. } => pending.push(entry.index),
+                EntryKind::File { length } => {
                     let bytes = pack.read(entry.index).expect("it is read");
                     assert_eq!(bytes.len() as u64, length);
                     seen += bytes.iter().filter(|byte| **byte == 7).count();
                 }
-                Kind::Symlink { target } => assert!(!target.is_empty()),
+                EntryKind::Symlink { target } => assert!(!target.is_empty()),
             }
         }
     }
@@ -42,7 +42,7 @@ fn walk(pack: &Pack) -> usize {
 fn what_goes_in_comes_out() {
     let pack = Pack::from_bytes(sample()).expect("a sound pack");
     let file = pack.lookup(b"/lib//python/os.py").expect("it is there");
-    assert_eq!(file.kind, Kind::File { length: 11 });
+    assert_eq!(file.kind, EntryKind::File { length: 11 });
     assert_eq!(pack.read(file.index).expect("read"), b"import sys\n");
     let mut piece = [0; 8];
     assert_eq!(pack.read_at(file.index, 7, &mut piece).expect("read"), 4);
@@ -50,13 +50,13 @@ fn what_goes_in_comes_out() {
     assert_eq!(pack.read_at(file.index, u64::MAX, &mut piece).expect("read"), 0);
     assert!(pack.read_at(0, 0, &mut piece).is_err(), "a directory");
     assert_eq!((file.permissions, file.modified), (0o644, 1_700_000_000_000_000_000));
-    assert_eq!(pack.lookup(b"bin/python3").expect("there").kind, Kind::Symlink { target: b"python" });
+    assert_eq!(pack.lookup(b"bin/python3").expect("there").kind, EntryKind::Symlink { target: b"python" });
     assert_eq!(pack.lookup(b"bin/python").expect("there").permissions, 0o755);
     let names: Vec<&[u8]> = pack.children(0).map(|entry| entry.name).collect();
     assert_eq!(names, [b"bin".as_slice(), b"lib", b"tmp"]);
     assert!(pack.lookup(b"lib/python/os.py/x").is_none());
     assert!(pack.lookup(b"lib/../bin").is_none());
-    assert!(matches!(pack.lookup(b"").expect("the root").kind, Kind::Directory { count: 3, .. }));
+    assert!(matches!(pack.lookup(b"").expect("the root").kind, EntryKind::Directory { count: 3, .. }));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_host_directory_is_packed_alike_each_time() {
     let pack = Pack::from_bytes(bytes).expect("sound");
     let file = pack.lookup(b"usr/lib/b/deep/file").expect("there");
     assert_eq!(pack.read(file.index).expect("read"), b"content");
-    assert_eq!(pack.lookup(b"usr/lib/a").expect("there").kind, Kind::Symlink { target: b"b" });
+    assert_eq!(pack.lookup(b"usr/lib/a").expect("there").kind, EntryKind::Symlink { target: b"b" });
     assert!(pack.lookup(b"usr/lib/skipped.pyc").is_none());
 }
 
@@ -208,7 +208,7 @@ proptest! {
         let pack = Pack::from_bytes(packed).expect("sound");
         for (path, bytes) in kept {
             let file = pack.lookup(path.as_bytes()).expect("there");
-            prop_assert_eq!(file.kind, Kind::File { length: bytes.len() as u64 });
+            prop_assert_eq!(file.kind, EntryKind::File { length: bytes.len() as u64 });
             prop_assert_eq!(pack.read(file.index).expect("read"), bytes);
         }
     }

@@ -90,4 +90,4 @@ pub use stdio::{Capture, Input, Output, Stream};
 pub use system::{Identity, Shortage, System};
 pub use table::{Ending, Family, Kind, Parameter, Row, Support, SystemHandler, lookup, refuse, rows, settle};
 pub use wait::{Listener, Readiness, WaitQueue, wait_for_any};
-pub use waiter::{Look, Remind, Sink, Waiter, Woken};
+pub use waiter::{Look, Schedule, Sink, Waiter, Woken};

@@ -1,7 +1,7 @@
 //! Answers a guest's calls in the guest's own thread.
 
-use super::bell::Bell;
 use super::memory::OwnMemory;
+use super::requests::Requests;
 use crate::monitor::{Answered, Answers, Closed};
 use crate::report::Outcome;
 use bellglass_engine::{External, GuestMemory, StopGuest};
@@ -19,12 +19,12 @@ struct State {
     allocator: bool,
     /// The outcome of the call in which the guest was ended.
     closed: Option<Outcome>,
-    bell: Arc<Bell>,
+    requests: Arc<Requests>,
 }
 
 impl Answering {
-    pub(crate) fn new(answers: Answers, allocator: bool, bell: Arc<Bell>) -> Self {
-        Self(Arc::new(Mutex::new(State { answers, allocator, closed: None, bell })))
+    pub(crate) fn new(answers: Answers, allocator: bool, requests: Arc<Requests>) -> Self {
+        Self(Arc::new(Mutex::new(State { answers, allocator, closed: None, requests })))
     }
 
     /// The outcome of the call in which the guest was ended, if that is how it
@@ -52,9 +52,9 @@ impl External for Answering {
         memory: &mut dyn GuestMemory,
     ) -> Result<(), StopGuest> {
         let state = &mut *self.lock();
-        let bell = Arc::clone(&state.bell);
+        let requests = Arc::clone(&state.requests);
         let untaken = memory.is_interrupted();
-        state.answers.waiter.open_call_with(|| !bell.unheard_interrupts(), untaken);
+        state.answers.waiter.open_call_with(|| !requests.pending_interrupts(), untaken);
         let mut own = OwnMemory::new(memory, state.allocator);
         // Loading has checked the number of imports against a cap.
         let index = import as u32;
@@ -67,9 +67,9 @@ impl External for Answering {
             Err(closed) => Err(closed),
         };
         let stop = own.stop.take();
-        // The guest attends to its bell before it goes on.
+        // The guest attends to its requests before it goes on.
         let (_, within) = state.answers.waiter.close_call();
-        (0..64).filter(|number| within & (1 << number) != 0).for_each(|number| bell.interrupt(number));
+        (0..64).filter(|number| within & (1 << number) != 0).for_each(|number| requests.interrupt(number));
         match reply {
             Ok(reply) => {
                 if let Some(errno) = reply.errno {

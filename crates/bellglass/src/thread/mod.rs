@@ -3,10 +3,10 @@
 //! [`run`](Holder::run), on a stack of its own; the same answers serve it as serve a
 //! cell.
 
-mod alarm;
 mod answering;
-mod bell;
+mod epoch;
 mod memory;
+mod requests;
 mod time;
 
 use crate::ending::no_process;
@@ -14,14 +14,14 @@ use crate::holder::{Control, Holder, Run, Tell};
 use crate::launch::CellUsage;
 use crate::monitor::{Answers, Ending, Orders};
 use crate::report::{Outcome, Report, Wall};
-use crate::watchdog::Watched;
-use alarm::Alarm;
+use crate::timers::Timer;
 use answering::Answering;
-use bell::Bell;
-use bellglass_engine::{Ending as GuestEnding, EngineError, External, Program, Settings, Watch};
+use bellglass_engine::{Ending as GuestEnding, EngineError, EpochHook, External, Program, Settings};
 use bellglass_fork::FaultSignals;
 use bellglass_system::Waiter;
 use bellglass_wire::{GuestLimits, Usage};
+use epoch::EpochTimer;
+use requests::Requests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,9 +31,9 @@ pub(crate) use time::ThreadTime;
 pub(crate) struct ThreadGuest {
     pub(crate) answers: Answers,
     program: Arc<Program>,
-    alarm: Alarm,
-    /// Until the guest has ended, it can be rung.
-    watched: Watched,
+    epoch: EpochTimer,
+    /// Until the guest has ended, it can be reached.
+    timer: Timer,
     time: ThreadTime,
 }
 
@@ -54,33 +54,33 @@ const LOOKS: u32 = 20;
 
 /// Interrupts or ends a guest from another thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Ringer(Alarm);
+pub(crate) struct ThreadControl(EpochTimer);
 
-impl Ringer {
+impl ThreadControl {
     /// Gives the guest the interrupt of this number.
     pub(crate) fn interrupt(&self, number: u8) {
-        self.0.bell().interrupt(number);
-        self.0.ring();
+        self.0.requests().interrupt(number);
+        self.0.reach();
     }
 }
 
-impl Control for Ringer {
+impl Control for ThreadControl {
     fn kill(&self) {
-        self.0.bell().kill();
-        self.0.ring();
+        self.0.requests().kill();
+        self.0.reach();
     }
 
     fn look(&self, limit: Duration) -> Option<Duration> {
         // Only the guest's own thread knows how much it has used, and ends it.
-        self.0.bell().look();
-        self.0.ring();
+        self.0.requests().look();
+        self.0.reach();
         Some(limit / LOOKS)
     }
 }
 
 impl Holder for ThreadGuest {
     fn control(&self) -> Arc<dyn Control> {
-        Arc::new(self.ringer())
+        Arc::new(self.thread_control())
     }
 
     fn walls(&self) -> Vec<Wall> {
@@ -101,12 +101,12 @@ impl Holder for ThreadGuest {
 
 impl ThreadGuest {
     pub(crate) fn new(program: Arc<Program>, answers: Answers, time: ThreadTime) -> Self {
-        let (alarm, watched) = Alarm::new(Arc::new(Bell::new(Arc::clone(&program))));
-        Self { answers, program, alarm, watched, time }
+        let (epoch, timer) = EpochTimer::new(Arc::new(Requests::new(Arc::clone(&program))));
+        Self { answers, program, epoch, timer, time }
     }
 
-    pub(crate) fn ringer(&self) -> Ringer {
-        Ringer(self.alarm.clone())
+    pub(crate) fn thread_control(&self) -> ThreadControl {
+        ThreadControl(self.epoch.clone())
     }
 
     /// Runs the guest to its end, or to the deadline of `waiter`, in this thread: by
@@ -121,40 +121,40 @@ impl ThreadGuest {
             Box<dyn External>,
         ) -> Result<(GuestEnding, Usage, T), EngineError>,
     ) -> Ended<T> {
-        let Self { mut answers, program, alarm, watched: _watched, time } = self;
+        let Self { mut answers, program, epoch, timer: _timer, time } = self;
         answers.waiter = waiter.clone();
-        let bell = alarm.bell();
+        let requests = epoch.requests();
         // The guest's traps are faults of this thread, which handlers of the engine's make
         // its end, and not that of the process.
         let _faults = FaultSignals::let_through();
         time.start();
         if let Some(limit) = answers.limits.processor_time {
-            bell.limit_processor_time(time.clone(), limit, answers.waiter.clone());
-            let bell = Arc::clone(bell);
-            answers.waiter.look_by(Box::new(move || bell.spent()));
+            requests.limit_processor_time(time.clone(), limit, answers.waiter.clone());
+            let requests = Arc::clone(requests);
+            answers.waiter.look_by(Box::new(move || requests.spent()));
         }
         let limits = GuestLimits {
             memory_bytes: answers.limits.memory_bytes,
             table_elements: answers.limits.table_elements,
         };
         let allocator = orders.hooks.allocate.is_some() && orders.hooks.free.is_some();
-        let answering = Answering::new(answers, allocator, Arc::clone(bell));
+        let answering = Answering::new(answers, allocator, Arc::clone(requests));
         let settings = Settings {
             limits,
             hooks: orders.hooks,
             exports: orders.exports,
-            watch: Some(Arc::clone(bell) as Arc<dyn Watch>),
+            epoch_hook: Some(Arc::clone(requests) as Arc<dyn EpochHook>),
             interrupts: None,
         };
-        let watching = waiter.deadline().map_or(Ok(()), |deadline| alarm.end_at(deadline));
+        let watching = waiter.deadline().map_or(Ok(()), |deadline| epoch.end_at(deadline));
         let (ending, kept) = match watching {
-            Ok(()) => end(engine(&program, &settings, Box::new(answering.clone())), &answering, bell),
+            Ok(()) => end(engine(&program, &settings, Box::new(answering.clone())), &answering, requests),
             Err(error) => {
                 let reason = format!("cannot start the thread that watches the deadline: {error}");
                 (Ending { outcome: Outcome::Failed { reason }, usage: Usage::default() }, None)
             }
         };
-        bell.finish();
+        requests.finish();
         waiter.disconnect();
         Ended { ending, answering, cpu: time.used(), kept }
     }
@@ -164,7 +164,7 @@ impl ThreadGuest {
 fn end<T>(
     ended: Result<(GuestEnding, Usage, T), EngineError>,
     answering: &Answering,
-    bell: &Bell,
+    requests: &Requests,
 ) -> (Ending, Option<(GuestEnding, T)>) {
     let (ended, usage, kept) = match ended {
         Ok((ended, usage, kept)) => (Ok(ended.clone()), usage, Some((ended, kept))),
@@ -176,11 +176,11 @@ fn end<T>(
         (Some(outcome), _) => outcome,
         (None, Ok(GuestEnding::Returned { results })) => Answers::returned(&results),
         (None, Ok(GuestEnding::Interrupted { number })) => Outcome::Exited { code: 128 + i32::from(number) },
-        _ if bell.is_killed() => answering.with(|answers| match answers.waiter.stopped() {
+        _ if requests.is_killed() => answering.with(|answers| match answers.waiter.stopped() {
             Some(stop) => answers.stopped(stop),
             None => Outcome::Killed,
         }),
-        _ if bell.is_expired() => answering.with(Answers::deadline),
+        _ if requests.is_expired() => answering.with(Answers::deadline),
         (None, Ok(GuestEnding::Trapped { kind, message, backtrace })) => {
             answering.with(|answers| answers.trapped(kind, message, backtrace, usage))
         }

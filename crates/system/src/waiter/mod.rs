@@ -13,7 +13,7 @@ mod timers;
 
 pub use cancel::Look;
 pub use signals::Sink;
-pub use timers::Remind;
+pub use timers::Schedule;
 pub(crate) use timers::Timer;
 
 use crate::host::{Host, Poller, Ready, Source};
@@ -120,7 +120,7 @@ impl Waiter {
     pub fn disconnect(&self) {
         let mut state = self.state();
         let connected =
-            (state.signals.connect(None), state.timers.remind_by(None), state.cancel.look_by(None));
+            (state.signals.connect(None), state.timers.schedule_by(None), state.cancel.look_by(None));
         drop(state);
         drop(connected);
     }
@@ -134,8 +134,8 @@ impl Waiter {
 
     /// Says who calls [`tick`](Self::tick) while the guest computes and no
     /// handler waits.
-    pub fn remind_by(&self, remind: Remind) {
-        let before = self.state().timers.remind_by(Some(remind));
+    pub fn schedule_by(&self, schedule: Schedule) {
+        let before = self.state().timers.schedule_by(Some(schedule));
         drop(before);
     }
 
@@ -216,12 +216,12 @@ impl Waiter {
         self.state().signals.is_interrupted()
     }
 
-    /// Sends the signals that have become due, and asks to be reminded of those
+    /// Sends the signals that have become due, and asks to be called for those
     /// to come.
     pub fn tick(&self) {
         let mut state = self.state();
         self.fire(&mut state);
-        state.timers.remind_of_next();
+        state.timers.schedule_next();
     }
 
     fn fire(&self, state: &mut State) {

@@ -5,7 +5,7 @@ use crate::Signal;
 use std::time::{Duration, Instant};
 
 /// Asks that [`Waiter::tick`](super::Waiter::tick) be called at this time.
-pub type Remind = Box<dyn Fn(Instant) + Send>;
+pub type Schedule = Box<dyn Fn(Instant) + Send>;
 
 /// The shortest interval of a timer, so that it does not keep the machine busy.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -13,7 +13,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 /// The guest's alarm clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timer {
-    /// When it rings next.
+    /// When it expires next.
     pub at: Instant,
     /// How long after that again; zero for once.
     pub interval: Duration,
@@ -25,7 +25,7 @@ pub(super) struct Timers {
     warning: Option<(Instant, Signal)>,
     warned: bool,
     timer: Option<Timer>,
-    remind: Option<Remind>,
+    schedule: Option<Schedule>,
 }
 
 /// Whether something became due.
@@ -36,13 +36,13 @@ pub(super) enum Fired {
 }
 
 impl Timers {
-    pub(super) fn remind_by(&mut self, remind: Option<Remind>) -> Option<Remind> {
-        std::mem::replace(&mut self.remind, remind)
+    pub(super) fn schedule_by(&mut self, schedule: Option<Schedule>) -> Option<Schedule> {
+        std::mem::replace(&mut self.schedule, schedule)
     }
 
     pub(super) fn warn(&mut self, at: Instant, signal: Signal) {
         self.warning = Some((at, signal));
-        self.remind(Some(at));
+        self.schedule(Some(at));
     }
 
     pub(super) fn has_warned(&self) -> bool {
@@ -51,7 +51,7 @@ impl Timers {
 
     pub(super) fn set_timer(&mut self, timer: Option<Timer>) -> Option<Timer> {
         let before = std::mem::replace(&mut self.timer, timer);
-        self.remind(timer.map(|timer| timer.at));
+        self.schedule(timer.map(|timer| timer.at));
         before
     }
 
@@ -59,14 +59,14 @@ impl Timers {
         self.timer
     }
 
-    /// Asks to be reminded of what is due next.
-    pub(super) fn remind_of_next(&self) {
-        self.remind(self.next());
+    /// Asks to be called when the next is due.
+    pub(super) fn schedule_next(&self) {
+        self.schedule(self.next());
     }
 
-    fn remind(&self, at: Option<Instant>) {
-        if let (Some(remind), Some(at)) = (&self.remind, at) {
-            remind(at);
+    fn schedule(&self, at: Option<Instant>) {
+        if let (Some(schedule), Some(at)) = (&self.schedule, at) {
+            schedule(at);
         }
     }
 

@@ -2,18 +2,18 @@
 
 use super::ThreadTime;
 use crate::LimitKind;
-use bellglass_engine::{Attention, Program, Watch};
+use bellglass_engine::{EpochAction, EpochHook, Program};
 use bellglass_system::{Stop, Waiter};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Shared by the thread that runs the guest and those that interrupt or end it.
-pub(crate) struct Bell {
+pub(crate) struct Requests {
     program: Arc<Program>,
     killed: AtomicBool,
     expired: AtomicBool,
-    /// Interrupts that the guest has not heard of yet, a bit a number.
+    /// Interrupts that the guest has not been given yet, a bit a number.
     interrupts: AtomicU64,
     /// Somebody wants to know whether it has used up its processor time.
     look: AtomicBool,
@@ -28,13 +28,13 @@ struct Budget {
     waiter: Waiter,
 }
 
-impl std::fmt::Debug for Bell {
+impl std::fmt::Debug for Requests {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Bell").finish_non_exhaustive()
+        formatter.debug_struct("Requests").finish_non_exhaustive()
     }
 }
 
-impl Bell {
+impl Requests {
     pub(crate) fn new(program: Arc<Program>) -> Self {
         Self {
             program,
@@ -60,8 +60,8 @@ impl Bell {
         self.interrupts.fetch_or(1 << (number & 63), Ordering::SeqCst);
     }
 
-    /// The interrupts that the guest has not heard of yet, a bit a number.
-    pub(crate) fn unheard_interrupts(&self) -> u64 {
+    /// The interrupts that the guest has not been given yet, a bit a number.
+    pub(crate) fn pending_interrupts(&self) -> u64 {
         self.interrupts.load(Ordering::SeqCst)
     }
 
@@ -92,7 +92,7 @@ impl Bell {
         true
     }
 
-    /// The guest has ended and hears nothing any more.
+    /// The guest has ended and is asked for nothing any more.
     pub(crate) fn finish(&self) {
         self.over.store(true, Ordering::SeqCst);
     }
@@ -106,36 +106,36 @@ impl Bell {
     }
 
     /// Makes the guest look.
-    pub(crate) fn ring(&self) {
-        self.program.ring();
+    pub(crate) fn advance_epoch(&self) {
+        self.program.advance_epoch();
     }
 
     /// Whether there is something that the guest has not looked at yet.
-    pub(crate) fn is_unheard(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         let load = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
         !load(&self.over)
             && (load(&self.killed)
                 || load(&self.expired)
                 || load(&self.look)
-                || self.unheard_interrupts() != 0)
+                || self.pending_interrupts() != 0)
     }
 }
 
-impl Watch for Bell {
-    fn attention(&self) -> Attention {
+impl EpochHook for Requests {
+    fn at_epoch(&self) -> EpochAction {
         if self.killed.load(Ordering::SeqCst) || self.expired.load(Ordering::SeqCst) {
-            return Attention::End;
+            return EpochAction::End;
         }
         if self.is_spent() {
-            return Attention::End;
+            return EpochAction::End;
         }
-        let interrupts = self.unheard_interrupts();
+        let interrupts = self.pending_interrupts();
         if interrupts != 0 {
             let number = interrupts.trailing_zeros() as u8;
             self.interrupts.fetch_and(!(1 << number), Ordering::SeqCst);
-            Attention::Interrupt(number)
+            EpochAction::Interrupt(number)
         } else {
-            Attention::Continue
+            EpochAction::Continue
         }
     }
 }
