@@ -20,8 +20,8 @@ static HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// What is kept for the cell is 8 MiB at most. A frame is 4 MiB at most, and there is
-/// one in each direction.
-const MEMORY: usize = (8 + 2 * 4 + 8) << 20;
+/// one in each direction, and one that comes while another is answered.
+const MEMORY: usize = (8 + 3 * 4 + 8) << 20;
 
 fuzz_target!(|bytes: &[u8]| watched(MEMORY, || converse(bytes)));
 

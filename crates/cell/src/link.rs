@@ -311,8 +311,10 @@ impl External for SharedLink {
         results: &mut [u64],
         memory: &mut dyn GuestMemory,
     ) -> Result<(), StopGuest> {
-        // A guest has one thread, which waits for its own call. With more of them, this
-        // is where one would be left for another between the two steps.
+        // A guest has one thread, which waits for its own call. A second one begins here:
+        // one is left for another between the two steps. Whoever sends while a call is
+        // open must then also take what comes while there is no room to send, for the
+        // controller does not: it may be waiting for room itself.
         let begun = self.begin(import, arguments, memory);
         match begun.and_then(|call| self.finish(call, results, memory)) {
             Ok(outcome) => outcome,

@@ -84,7 +84,9 @@ pub(crate) struct Place {
 pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) stack: Stack,
-    /// Taken while a call is open, so that a call from inside a hook is refused.
+    /// Taken while a call is open, so that a call from inside a hook is refused. It
+    /// belongs to the guest's one thread: a second one begins with its own here, which
+    /// is put in place when that thread runs, and taken for its own calls only.
     pub(crate) external: Option<Box<dyn External>>,
     pub(crate) links: Option<Arc<Links>>,
     pub(crate) epoch_hook: Option<Arc<dyn EpochHook>>,

@@ -193,12 +193,6 @@ impl Usage {
 }
 
 impl FromCell {
-    /// Whether a frame, given without its length field, is that of a call: for
-    /// readers that leave a call where it stands, see [`CallFrame`].
-    pub fn is_call(frame: &[u8]) -> bool {
-        frame.first() == Some(&call::KIND)
-    }
-
     /// Appends this frame, with its length field, to `stream`.
     ///
     /// # Errors
