@@ -8,7 +8,7 @@
 //! it: a file is an object without an allocation of its own.
 
 use crate::files::{FileType, Metadata, NewTimes, Place, Space};
-use crate::host::Source;
+use crate::host::{Action, SavedTerminal, Settings};
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::wait::Readiness;
@@ -139,7 +139,7 @@ pub trait Object: Send + Sync {
     }
 
     /// The terminal that it is; ENOTTY.
-    fn terminal(&self) -> Result<Source, Errno> {
+    fn terminal(&self) -> Result<&dyn Terminal, Errno> {
         Err(Errno::NOTTY)
     }
 }
@@ -230,4 +230,17 @@ pub trait Socket {
     /// Whether an option of the socket level can be set, by wasi-libc's number;
     /// ENOPROTOOPT.
     fn set_option(&self, option: u32) -> Result<(), Errno>;
+}
+
+/// What only terminals can do.
+pub trait Terminal {
+    /// The window's rows and columns, and its width and height in pixels.
+    fn window(&self) -> Result<[u16; 4], Errno>;
+
+    /// Modes and characters as they are.
+    fn settings(&self) -> Result<Settings, Errno>;
+
+    /// Changes modes and characters; the speeds stay. What it was before is noted in
+    /// `saved`, for the end of the run.
+    fn change(&self, saved: &SavedTerminal, action: Action, new: &Settings) -> Result<(), Errno>;
 }

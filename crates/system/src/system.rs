@@ -7,7 +7,7 @@ use crate::information::Texts;
 use crate::meter::Meter;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
-use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, Terminal};
+use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, TerminalBothWays};
 use crate::table::{self, Ending, Row, Support};
 use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
 use bellglass_wire::Signature;
@@ -262,7 +262,7 @@ impl System {
                 let output = [output, error].into_iter().find(|stream| stream.is_terminal());
                 match output {
                     Some(output) if input.is_terminal() => {
-                        Arc::new(Terminal { input: Arc::clone(input), output: Arc::clone(output) })
+                        Arc::new(TerminalBothWays { input: Arc::clone(input), output: Arc::clone(output) })
                     }
                     // As Linux answers a process without a terminal.
                     _ => return Err(Errno::NXIO),

@@ -15,8 +15,8 @@
 mod unix;
 
 pub(crate) use unix::{
-    Action, Descriptor, HostStream, SavedTerminal, Settings, errno, file_size_limit, is_terminal,
-    open_file_limit, settings, spawn, window,
+    Action, Descriptor, HostStream, HostTerminal, SavedTerminal, Settings, errno, file_size_limit,
+    open_file_limit, spawn,
 };
 pub use unix::{HostRandom, RealClock, Source};
 

@@ -1,7 +1,8 @@
 //! The terminal, if the user attached one.
 
 use super::{layout, ok, same_or, unsigned};
-use crate::host::{Action, Settings, Source, settings, window};
+use crate::host::{Action, Settings};
+use crate::object::Terminal;
 use crate::{Answer, Call, Errno, Fault, System};
 
 /// Bytes of the guest's struct termios: four words of modes, the line discipline,
@@ -11,8 +12,8 @@ const TERMIOS_BYTES: usize = layout::TERMINAL.size;
 const CHARACTERS_AT: usize = layout::TERMINAL.fields[4].offset;
 const SPEEDS_AT: [usize; 2] = [layout::TERMINAL.fields[5].offset, layout::TERMINAL.fields[6].offset];
 
-/// The terminal on the host; ENOTTY.
-fn terminal(system: &System, call: &Call<'_>) -> Result<Source, Errno> {
+/// The terminal; EBADF, ENOTTY.
+fn terminal<'a>(system: &'a System, call: &Call<'_>) -> Result<&'a dyn Terminal, Errno> {
     system.descriptors.get(call.u32(0))?.description.object.terminal()
 }
 
@@ -25,18 +26,18 @@ pub(super) fn check(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
 /// The window's size. To change it, or anything else, is EPERM.
 pub(super) fn ioctl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     const GET_WINDOW_SIZE: u32 = 0x5413;
-    let host = terminal(system, call)?;
+    let terminal = terminal(system, call)?;
     if call.u32(1) != GET_WINDOW_SIZE {
         return Err(Errno::PERM.into());
     }
-    let bytes = layout::WINDOW.bytes(window(&host)?.map(u64::from));
+    let bytes = layout::WINDOW.bytes(terminal.window()?.map(u64::from));
     call.memory.write(call.u32(2), &bytes)?;
     ok(0)
 }
 
 pub(super) fn tcgetattr(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let host = terminal(system, call)?;
-    call.memory.write(call.u32(1), &encode(&settings(&host)?))?;
+    let terminal = terminal(system, call)?;
+    call.memory.write(call.u32(1), &encode(&terminal.settings()?))?;
     ok(0)
 }
 
@@ -44,7 +45,7 @@ pub(super) fn tcgetattr(system: &mut System, call: &mut Call<'_>) -> Result<Answ
 /// gave it, as getpass and line editors do; the speeds stay. What it changed is
 /// put back when the run is over.
 pub(super) fn tcsetattr(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let host = terminal(system, call)?;
+    let terminal = terminal(system, call)?;
     let action = match call.u32(1) {
         0 => Action::Now,
         1 => Action::Drain,
@@ -53,7 +54,7 @@ pub(super) fn tcsetattr(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     };
     let mut bytes = [0; TERMIOS_BYTES];
     call.memory.read(call.u32(2), &mut bytes)?;
-    system.terminal.change(host, action, &decode(&bytes))?;
+    terminal.change(&system.terminal, action, &decode(&bytes))?;
     ok(0)
 }
 

@@ -2,8 +2,8 @@
 
 use super::pump::ReadPump;
 use super::{OwnStream, Stream};
-use crate::host::{Descriptor, HostStream, Ready, Source, is_terminal};
-use crate::object::{Blocking, Interest, Object, Transfer};
+use crate::host::{Descriptor, HostStream, HostTerminal, Ready, Source};
+use crate::object::{Blocking, Interest, Object, Terminal, Transfer};
 use crate::wait::{Readiness, wait_for_any};
 use crate::{Errno, Fault, Waiter};
 use std::io::Read;
@@ -52,7 +52,7 @@ enum From {
 /// Standard input, as descriptors hold it.
 pub(crate) struct InputStream {
     from: Mutex<From>,
-    terminal: bool,
+    terminal: Option<HostTerminal>,
 }
 
 impl InputStream {
@@ -66,12 +66,15 @@ impl InputStream {
             Input::Descriptor(descriptor) => host(Source::new(descriptor)),
             Input::Inherit => host(Source::input()),
         };
-        let terminal = matches!(&from, From::Host(stream) if is_terminal(stream.host()));
+        let terminal = match &from {
+            From::Host(stream) => HostTerminal::of(stream.host()),
+            _ => None,
+        };
         Self { from: Mutex::new(from), terminal }
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
+        self.terminal.is_some()
     }
 
     /// Reads; 0 is the end.
@@ -133,10 +136,7 @@ impl Object for InputStream {
         self.readable()
     }
 
-    fn terminal(&self) -> Result<Source, Errno> {
-        match &*self.from.lock().unwrap_or_else(PoisonError::into_inner) {
-            From::Host(stream) if self.terminal => Ok(stream.host().clone()),
-            _ => Err(Errno::NOTTY),
-        }
+    fn terminal(&self) -> Result<&dyn Terminal, Errno> {
+        Ok(self.terminal.as_ref().ok_or(Errno::NOTTY)?)
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use output::{Budget, OutputStream};
 pub use output::{Capture, Output};
 pub(crate) use own::OwnStream;
 pub use own::Stream;
-pub(crate) use terminal::Terminal;
+pub(crate) use terminal::TerminalBothWays;
 
 /// Bytes that go to or come from the host at a time, where waiting is needed in
 /// between.

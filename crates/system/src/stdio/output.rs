@@ -2,9 +2,9 @@
 
 use super::pump::WritePump;
 use super::{CHUNK, OwnStream, Stream};
-use crate::host::{Descriptor, HostStream, Source, is_terminal};
+use crate::host::{Descriptor, HostStream, HostTerminal, Source};
 use crate::meter::{Charge, Meter};
-use crate::object::{Blocking, Interest, Object, Transfer};
+use crate::object::{Blocking, Interest, Object, Terminal, Transfer};
 use crate::wait::Readiness;
 use crate::{Errno, Fault, LimitKind, Stop, Waiter};
 use std::io::Write;
@@ -128,7 +128,7 @@ pub(crate) struct OutputStream {
     target: Mutex<Target>,
     budget: Arc<Budget>,
     meter: Arc<Meter>,
-    terminal: bool,
+    terminal: Option<HostTerminal>,
 }
 
 impl OutputStream {
@@ -143,12 +143,15 @@ impl OutputStream {
             Output::Descriptor(descriptor) => host(Source::new(descriptor)),
             Output::Inherit => host(inherited),
         };
-        let terminal = matches!(&target, Target::Host(stream) if is_terminal(stream.host()));
+        let terminal = match &target {
+            Target::Host(stream) => HostTerminal::of(stream.host()),
+            _ => None,
+        };
         Self { target: Mutex::new(target), budget, meter, terminal }
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
+        self.terminal.is_some()
     }
 
     /// Writes all of `from`, or up to where it is interrupted.
@@ -211,10 +214,7 @@ impl Object for OutputStream {
         })
     }
 
-    fn terminal(&self) -> Result<Source, Errno> {
-        match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Host(stream) if self.terminal => Ok(stream.host().clone()),
-            _ => Err(Errno::NOTTY),
-        }
+    fn terminal(&self) -> Result<&dyn Terminal, Errno> {
+        Ok(self.terminal.as_ref().ok_or(Errno::NOTTY)?)
     }
 }

@@ -1,19 +1,18 @@
 //! The terminal of the run, both ways: /dev/tty.
 
 use super::{InputStream, OutputStream};
-use crate::host::Source;
-use crate::object::{Interest, Object, Transfer};
+use crate::object::{Interest, Object, Terminal, Transfer};
 use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::sync::Arc;
 
 /// A standard input and a standard output that are terminals.
-pub(crate) struct Terminal {
+pub(crate) struct TerminalBothWays {
     pub input: Arc<InputStream>,
     pub output: Arc<OutputStream>,
 }
 
-impl Object for Terminal {
+impl Object for TerminalBothWays {
     fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
@@ -33,7 +32,7 @@ impl Object for Terminal {
         }
     }
 
-    fn terminal(&self) -> Result<Source, Errno> {
+    fn terminal(&self) -> Result<&dyn Terminal, Errno> {
         self.input.terminal()
     }
 }

@@ -284,8 +284,9 @@ impl Waiter {
     }
 
     fn notify(&self, state: &mut State) {
-        state.notified = true;
-        self.shared.poller.notify();
+        if !std::mem::replace(&mut state.notified, true) {
+            self.shared.poller.notify();
+        }
     }
 
     /// Woken when an answer has come that came later than its call.

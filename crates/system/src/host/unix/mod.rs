@@ -22,5 +22,6 @@ pub use source::Source;
 /// A descriptor that the user gives to a guest.
 pub(crate) use std::os::fd::OwnedFd as Descriptor;
 pub(crate) use stream::HostStream;
-pub(crate) use terminal::{Action, SavedTerminal, Settings, is_terminal, settings, window};
+pub(crate) use terminal::HostTerminal;
+pub use terminal::{Action, SavedTerminal, Settings};
 pub(crate) use thread::spawn;

@@ -1,6 +1,7 @@
 //! A terminal of the host that its user lends to a guest.
 
 use super::Source;
+use crate::object::Terminal;
 use crate::{Errno, pieces};
 use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
@@ -8,19 +9,8 @@ use rustix::termios::{
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Whether it is a terminal.
-pub(crate) fn is_terminal(source: &Source) -> bool {
-    rustix::termios::isatty(source)
-}
-
-/// The window's rows and columns, and its width and height in pixels.
-pub(crate) fn window(terminal: &Source) -> Result<[u16; 4], Errno> {
-    let Winsize { ws_row, ws_col, ws_xpixel, ws_ypixel } = rustix::termios::tcgetwinsize(terminal)?;
-    Ok([ws_row, ws_col, ws_xpixel, ws_ypixel])
-}
-
 /// What a program may know and change of a terminal, in Linux's numbers.
-pub(crate) struct Settings {
+pub struct Settings {
     /// Of input, output, control and local modes.
     pub modes: [u32; 4],
     /// The control characters, VINTR to VEOL2.
@@ -34,7 +24,7 @@ impl Settings {
 
 /// When a change of settings holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
     Now,
     /// Once what was written is out.
     Drain,
@@ -42,18 +32,59 @@ pub(crate) enum Action {
     Flush,
 }
 
-/// The settings as they are.
-pub(crate) fn settings(terminal: &Source) -> Result<Settings, Errno> {
-    let settings = rustix::termios::tcgetattr(terminal)?;
-    Ok(Settings {
-        modes: [
-            settings.input_modes.bits(),
-            settings.output_modes.bits(),
-            settings.control_modes.bits(),
-            settings.local_modes.bits(),
-        ],
-        characters: std::array::from_fn(|at| index(at).map_or(0, |index| settings.special_codes[index])),
-    })
+/// A terminal of the host.
+pub(crate) struct HostTerminal(Source);
+
+impl HostTerminal {
+    /// The terminal that it is, if it is one.
+    pub(crate) fn of(source: &Source) -> Option<Self> {
+        rustix::termios::isatty(source).then(|| Self(source.clone()))
+    }
+}
+
+impl Terminal for HostTerminal {
+    fn window(&self) -> Result<[u16; 4], Errno> {
+        let Winsize { ws_row, ws_col, ws_xpixel, ws_ypixel } = rustix::termios::tcgetwinsize(&self.0)?;
+        Ok([ws_row, ws_col, ws_xpixel, ws_ypixel])
+    }
+
+    fn settings(&self) -> Result<Settings, Errno> {
+        let settings = rustix::termios::tcgetattr(&self.0)?;
+        Ok(Settings {
+            modes: [
+                settings.input_modes.bits(),
+                settings.output_modes.bits(),
+                settings.control_modes.bits(),
+                settings.local_modes.bits(),
+            ],
+            characters: std::array::from_fn(|at| index(at).map_or(0, |index| settings.special_codes[index])),
+        })
+    }
+
+    fn change(&self, saved: &SavedTerminal, action: Action, new: &Settings) -> Result<(), Errno> {
+        let terminal = self.0.clone();
+        let before = rustix::termios::tcgetattr(&terminal)?;
+        let mut settings = before.clone();
+        set(&mut settings, new);
+        // A terminal that was stopped is not drained until it goes on, and may do so once
+        // the run is over.
+        let lent = Arc::clone(&saved.lent);
+        let (drained, remembered) = (terminal.clone(), (terminal, before));
+        let set = move || {
+            if action != Action::Now {
+                rustix::termios::tcdrain(&drained)?;
+            }
+            let mut lent = lent.lock().unwrap_or_else(PoisonError::into_inner);
+            let Lent::Yes { before } = &mut *lent else { return Ok(()) };
+            if action == Action::Flush {
+                rustix::termios::tcflush(&drained, QueueSelector::IFlush)?;
+            }
+            rustix::termios::tcsetattr(&drained, OptionalActions::Now, &settings)?;
+            before.get_or_insert(remembered);
+            rustix::io::Result::Ok(())
+        };
+        Ok(pieces::aside(set)??)
+    }
 }
 
 fn index(at: usize) -> Option<SpecialCodeIndex> {
@@ -99,7 +130,7 @@ fn set(settings: &mut Termios, new: &Settings) {
 /// The terminal's settings before the guest changed them. They come back when this is
 /// dropped, and from then on nothing changes them for the guest.
 #[derive(Default)]
-pub(crate) struct SavedTerminal {
+pub struct SavedTerminal {
     lent: Arc<Mutex<Lent>>,
 }
 
@@ -122,32 +153,5 @@ impl Drop for SavedTerminal {
             // The terminal may be gone, and then there is nothing to put back.
             let _ = rustix::termios::tcsetattr(host, OptionalActions::Now, &settings);
         }
-    }
-}
-
-impl SavedTerminal {
-    /// Changes modes and characters; the speeds stay.
-    pub(crate) fn change(&self, terminal: Source, action: Action, new: &Settings) -> Result<(), Errno> {
-        let before = rustix::termios::tcgetattr(&terminal)?;
-        let mut settings = before.clone();
-        set(&mut settings, new);
-        // A terminal that was stopped is not drained until it goes on, and may do so once
-        // the run is over.
-        let lent = Arc::clone(&self.lent);
-        let (drained, remembered) = (terminal.clone(), (terminal, before));
-        let set = move || {
-            if action != Action::Now {
-                rustix::termios::tcdrain(&drained)?;
-            }
-            let mut lent = lent.lock().unwrap_or_else(PoisonError::into_inner);
-            let Lent::Yes { before } = &mut *lent else { return Ok(()) };
-            if action == Action::Flush {
-                rustix::termios::tcflush(&drained, QueueSelector::IFlush)?;
-            }
-            rustix::termios::tcsetattr(&drained, OptionalActions::Now, &settings)?;
-            before.get_or_insert(remembered);
-            rustix::io::Result::Ok(())
-        };
-        Ok(pieces::aside(set)??)
     }
 }
