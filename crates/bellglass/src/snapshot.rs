@@ -5,7 +5,7 @@
 use crate::monitor::{Answers, Orders, Routes};
 use crate::thread::{Ended, ThreadGuest, ThreadTime};
 use crate::{Error, Limits, Outcome};
-use bellglass_engine::{Ending, EngineError, External, Interruption, Program, Settings, State};
+use bellglass_engine::{Ending, EngineError, External, GuestState, Interruption, Program, Settings};
 use bellglass_system::{SystemBuilder, Waiter};
 use bellglass_wire::{Hooks, Pages, Usage};
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl Trial {
     ///
     /// # Errors
     /// An [`Error`] if it cannot be set up.
-    pub fn keep_state(self) -> Result<Tried<State>, Error> {
+    pub fn keep_state(self) -> Result<Tried<GuestState>, Error> {
         self.run(Program::run_and_keep)
     }
 

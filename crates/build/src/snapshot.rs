@@ -10,7 +10,7 @@ use crate::module::global_exports;
 use crate::recipe::{Recipe, SnapshotRecipe};
 use bellglass::Outcome;
 use bellglass::snapshot::{End, Trial as Guest};
-use bellglass_engine::{GlobalValue, State};
+use bellglass_engine::{GlobalValue, GuestState};
 use bellglass_pack::{Pack, PackError};
 use bellglass_system::{Capture, FixedClock, Output, SeededRandom, System};
 use bellglass_wire::Hooks;
@@ -187,7 +187,7 @@ fn reason(outcome: &Outcome) -> String {
 }
 
 /// Writes a module that begins with this state.
-fn rewrite(wasm: &[u8], export: &str, state: State) -> Result<Vec<u8>, SnapshotError> {
+fn rewrite(wasm: &[u8], export: &str, state: GuestState) -> Result<Vec<u8>, SnapshotError> {
     let refused = |reason: String| SnapshotError::Module { reason };
     let mut wizer = Wizer::new();
     wizer.init_func(export);
@@ -205,7 +205,7 @@ fn rewrite(wasm: &[u8], export: &str, state: State) -> Result<Vec<u8>, SnapshotE
 
 /// What the guest was when it had started.
 struct Kept {
-    state: State,
+    state: GuestState,
     /// The name of each exported global, by its number.
     exports: BTreeMap<u32, String>,
     /// A global that is needed and not exported.

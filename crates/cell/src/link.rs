@@ -11,8 +11,8 @@ use crate::interrupt;
 use bellglass_channel::{Channel, ChannelError, RING_BYTES, Shared, Side, take_descriptors};
 use bellglass_engine::{External, GuestMemory, Interrupts, Settings, StopGuest};
 use bellglass_wire::{
-    CallFrame, FrameBuffer, FromCell, Heard, PROTOCOL_VERSION, Pages, ReturnFrame, Sent, Signature, State,
-    ToCell, View, Wall, WireError, caps,
+    CallFrame, ConversationState, FrameBuffer, FromCell, Heard, PROTOCOL_VERSION, Pages, ReturnFrame, Sent,
+    Signature, ToCell, View, Wall, WireError, caps,
 };
 use std::io::Read;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -99,7 +99,7 @@ impl Link {
         let mut frame = vec![0; u32::from_le_bytes(length) as usize];
         stream.read_exact(&mut frame)?;
         self.incoming.extend(&frame);
-        match self.receive(State::Started)? {
+        match self.receive(ConversationState::Started)? {
             ToCell::Offer { ring_bytes } => {
                 let memory = taken.pop().filter(|_| ring_bytes as usize == RING_BYTES);
                 Ok(First::Offer(memory.and_then(|memory| Shared::open(&memory).ok())))
@@ -129,17 +129,17 @@ impl Link {
         if let Some(memory) = offered {
             self.channel.share(memory);
         }
-        let mut first = self.receive(State::Greeted)?;
+        let mut first = self.receive(ConversationState::Greeted)?;
         if let ToCell::Offer { .. } = first {
             // It was not there in time, or had lost its descriptor on the way: what
             // the hello said holds.
-            first = self.receive(State::Greeted)?;
+            first = self.receive(ConversationState::Greeted)?;
         }
         let ToCell::Welcome { limits, hooks, views, .. } = first else {
             return self.fail("the controller did not begin with a welcome".to_owned());
         };
         self.set_views(count, views);
-        let ToCell::Run { exports } = self.receive(State::Welcomed)? else {
+        let ToCell::Run { exports } = self.receive(ConversationState::Welcomed)? else {
             return self.fail("the controller did not say what to run".to_owned());
         };
         Ok(Settings { limits, hooks, exports, epoch_hook: None, interrupts: Some(interrupts) })
@@ -169,7 +169,7 @@ impl Link {
     }
 
     /// The next message of the controller, if this state of the conversation permits it.
-    pub(crate) fn receive(&mut self, state: State) -> Result<ToCell, LinkError> {
+    pub(crate) fn receive(&mut self, state: ConversationState) -> Result<ToCell, LinkError> {
         let frame = self.receive_frame()?;
         state.check_controller(frame)?;
         Ok(ToCell::decode(frame)?)
@@ -212,7 +212,7 @@ impl Link {
                 .map(|()| Turn::Answered(answered.sent));
         }
         let frame = self.receive_frame()?;
-        State::Called.check_controller(frame)?;
+        ConversationState::Called.check_controller(frame)?;
         if let Some(answer) = ReturnFrame::decode(frame)? {
             for (address, bytes) in answer.writes() {
                 apply(memory, address, bytes)?;

@@ -5,7 +5,7 @@ use crate::link::{Link, LinkError};
 use bellglass_channel::wait_for_descriptors;
 use bellglass_engine::Program;
 use bellglass_fork::{Side, fork};
-use bellglass_wire::{FrameBuffer, FromCell, State, ToCell, caps};
+use bellglass_wire::{ConversationState, FrameBuffer, FromCell, ToCell, caps};
 use rustix::process::{getpid, setpgid};
 use rustix::stdio::{dup2_stderr, dup2_stdin};
 use std::os::fd::OwnedFd;
@@ -57,7 +57,7 @@ fn wait(link: &mut Link) -> Result<(OwnedFd, OwnedFd), LinkError> {
     frames.extend(&message[..count]);
     let wanted = match frames.next_frame()? {
         Some(frame) => {
-            State::Zygote.check_controller(frame)?;
+            ConversationState::Zygote.check_controller(frame)?;
             ToCell::decode(frame)?
         }
         None => return Err(LinkError::Refused("a message to a zygote came in parts")),

@@ -1,7 +1,7 @@
 //! Real applications, unmodified: their wheels are fetched once, checked,
 //! unpacked and shown to the guest read-only.
 
-use crate::harness::{self, Finished, Place, Stdin, cache, digest, process, reference};
+use crate::harness::{self, Finished, Scratch, Stdin, cache, digest, process, reference};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ struct Wheel {
 static FETCHING: Mutex<()> = Mutex::new(());
 
 /// A folder with an application and all that it needs.
-fn site_of(application: &str, place: &Place) -> PathBuf {
+fn site_of(application: &str, place: &Scratch) -> PathBuf {
     let _one_at_a_time = FETCHING.lock();
     let wheels: Wheels =
         toml::from_str(include_str!("applications/wheels.toml")).expect("the list of wheels");
@@ -66,14 +66,14 @@ fn python(command: &mut Command) {
 
 /// Runs the same line in the sandbox and natively, with the application shown at
 /// /site; `work` of the place is /work and writable. Gives both.
-fn both(place: &Place, site: &Path, line: &[&str]) -> (Finished, Option<Finished>) {
+fn both(place: &Scratch, site: &Path, line: &[&str]) -> (Finished, Option<Finished>) {
     let mut command =
         place.bellglass(["run", "--env", "PYTHONPATH=/site", "--cwd", "/work", "--timeout", "200s"]);
     command.arg("--dir").arg(format!("{}:/site:ro", site.display()));
     command.arg("--dir").arg(format!("{}:/work:rw", place.work().display()));
     let inside = process::finish(command.args(line), Stdin::Nothing);
     let native = reference::reference().map(|reference| {
-        let other = Place::new();
+        let other = Scratch::new();
         harness::copy_tree(&place.work(), &other.work());
         let mut command = reference.command(&other.work(), &other.home());
         process::finish(command.args(line).env("PYTHONPATH", site), Stdin::Nothing)
@@ -91,7 +91,7 @@ fn same_output(inside: &Finished, native: Option<&Finished>) {
 
 #[test]
 fn black_formats_its_own_sources_as_natively() {
-    let place = Place::new();
+    let place = Scratch::new();
     let site = site_of("black", &place);
     // Another line length, so that there is work to do; a file at a time, as many
     // files would want processes; without the second pass that checks the result,
@@ -112,7 +112,7 @@ fn black_formats_its_own_sources_as_natively() {
 
 #[test]
 fn pytest_runs_a_small_suite() {
-    let place = Place::new();
+    let place = Scratch::new();
     let site = site_of("pytest", &place);
     place.write("test_small.py", "import pytest\n@pytest.fixture\ndef n(): return 3\n@pytest.mark.parametrize('x', [1, 2, 3])\ndef test_less(x, n):\n    assert x < n\ndef test_files(tmp_path, capsys, monkeypatch):\n    (tmp_path / 'f').write_text('t'); print('o'); assert capsys.readouterr().out == 'o\\n'\ndef test_raises():\n    with pytest.raises(ZeroDivisionError): 1 / 0\n");
     let (inside, _) = both(&place, &site, &["-m", "pytest", "-p", "no:cacheprovider"]);
@@ -126,7 +126,7 @@ fn pytest_runs_a_small_suite() {
 
 #[test]
 fn sympy_integrates() {
-    let place = Place::new();
+    let place = Scratch::new();
     let site = site_of("sympy", &place);
     let code = "from sympy import *\nx = symbols('x')\nprint(integrate(exp(-x**2) * cos(x), (x, -oo, oo)), integrate(sin(x)**3 * x, x), solve(x**3 - 2*x + 1, x), factor(x**8 - 1))";
     let (inside, native) = both(&place, &site, &["-c", code]);
@@ -137,7 +137,7 @@ fn sympy_integrates() {
 
 #[test]
 fn mypy_checks_a_file() {
-    let place = Place::new();
+    let place = Scratch::new();
     let site = site_of("mypy", &place);
     place.write("checked.py", "def f(x: int) -> str:\n    return x\n\nf('a')\nreveal_type([f(1)])\n");
     let (inside, native) = both(&place, &site, &["-m", "mypy", "--no-incremental", "checked.py"]);
@@ -148,7 +148,7 @@ fn mypy_checks_a_file() {
 
 #[test]
 fn jinja2_renders() {
-    let place = Place::new();
+    let place = Scratch::new();
     let site = site_of("jinja2", &place);
     place.write("templates/page.html", "{% extends 'base.html' %}{% block body %}{% for x in items %}<li>{{ x|e }}{{ loop.index }}</li>{% endfor %}{% endblock %}");
     place.write(

@@ -2,14 +2,14 @@
 //! the report says.
 
 use crate::harness::process::{self, Stdin};
-use crate::harness::{Finished, Place};
+use crate::harness::{Finished, Scratch};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 
 /// Runs code with a report.
 fn reported(options: &[&str], code: &str, stdin: Stdin) -> (Finished, Value) {
-    let place = Place::new();
+    let place = Scratch::new();
     let path = place.home().join("report.json");
     let mut command = place.bellglass(["run", "--report"]);
     command.arg(&path).args(options).args(["-c", code]);
@@ -127,7 +127,7 @@ const GROWS_ITS_TABLE: &[u8] =
 
 #[test]
 fn function_tables() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("grows.wasm", GROWS_ITS_TABLE);
     let run = |elements| {
         let finished =
@@ -272,7 +272,7 @@ fn the_warning_may_be_another_signal() {
     assert!(seconds(&report) < 3.0, "{report}");
     let (_, report) = with_grace(&["--grace-signal", "HUP"], "import time; time.sleep(100)", Stdin::Silent);
     assert_eq!(report["exit_code"], json!(129));
-    let place = Place::new();
+    let place = Scratch::new();
     place.run(["--grace", "1s", "--grace-signal", "NOTHING", "-c", "1"]).expect(2);
     place.run(["--grace-signal", "TERM", "-c", "1"]).expect(2);
 }

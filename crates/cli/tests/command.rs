@@ -1,14 +1,14 @@
 //! The command itself.
 
 use crate::harness::process::{self, Stdin};
-use crate::harness::{Place, Terminal};
+use crate::harness::{Scratch, Terminal};
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
 #[test]
 fn usage_errors_end_with_2() {
-    let place = Place::new();
+    let place = Scratch::new();
     for line in [
         &["run"][..],
         &["run", "--memory", "much", "-c", "1"],
@@ -28,7 +28,7 @@ fn usage_errors_end_with_2() {
 
 #[test]
 fn help_is_no_failure() {
-    let place = Place::new();
+    let place = Scratch::new();
     for line in [&["--help"][..], &["run", "--help"], &["--version"], &["image", "--help"]] {
         let finished = process::finish(&mut place.bellglass(line), Stdin::Nothing).expect(0);
         assert!(!finished.stdout.is_empty() && finished.stderr.is_empty(), "{line:?}: {}", finished.all());
@@ -37,7 +37,7 @@ fn help_is_no_failure() {
 
 #[test]
 fn exit_codes_tell_why_a_run_ended() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.code(&[], "raise SystemExit(9)").expect(9);
     place.code(&["--timeout", "300ms"], "while True: pass").expect(124).says("its deadline of 300ms");
     place.code(&["--output-limit", "1K"], "print('x' * 5000)").expect(137).says("it wrote more than 1 KiB");
@@ -48,7 +48,7 @@ fn exit_codes_tell_why_a_run_ended() {
 
 #[test]
 fn a_report_says_what_happened() {
-    let place = Place::new();
+    let place = Scratch::new();
     let report = |options: &[&str], code: &str| -> serde_json::Value {
         place.code(&[&["--report", "report.json"], options].concat(), code);
         let text = fs::read_to_string(place.work().join("report.json")).expect("a report");
@@ -73,7 +73,7 @@ fn a_report_says_what_happened() {
 
 #[test]
 fn a_trace_prints_each_call() {
-    let place = Place::new();
+    let place = Scratch::new();
     let finished = place.code(&["--trace"], "print('hello')").expect(0).says("fd_write(").says("args_get(");
     assert_eq!(finished.out(), "hello\n");
     place.code(&["--trace=trace.txt"], "open('/tmp/traced', 'w')").expect(0).says("");
@@ -84,7 +84,7 @@ fn a_trace_prints_each_call() {
 
 #[test]
 fn the_environment_is_what_is_said() {
-    let place = Place::new();
+    let place = Scratch::new();
     let code = "import os; print(os.environ.get('A'), os.environ.get('B'), os.environ.get('C'), os.environ.get('D'))";
     let mut command = place.bellglass(["run", "--env", "A=1=2", "--env", "B", "--env", "D", "-c", code]);
     process::finish(command.env("B", "of the host").env("C", "hidden"), Stdin::Nothing)
@@ -94,7 +94,7 @@ fn the_environment_is_what_is_said() {
 
 #[test]
 fn directories_are_shown_as_asked() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("a/x.txt", "x");
     let work = place.work().display().to_string();
     let list = "import os; print(os.getcwd(), sorted(os.listdir('.')))";
@@ -113,7 +113,7 @@ fn directories_are_shown_as_asked() {
 
 #[test]
 fn calls_are_listed_with_their_answers() {
-    let place = Place::new();
+    let place = Scratch::new();
     let finished = process::finish(&mut place.bellglass(["calls"]), Stdin::Nothing).expect(0);
     let text = finished.out();
     assert!(text.contains("wasi_snapshot_preview1.fd_write(iiii)i "), "{text}");
@@ -122,7 +122,7 @@ fn calls_are_listed_with_their_answers() {
 
 #[test]
 fn a_damaged_image_is_told_in_one_sentence() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("program.c", "int main(void) { return 0; }");
     process::finish(&mut place.bellglass(["cc", "-o", "program", "program.c"]), Stdin::Nothing).expect(0);
     let mut seal = place.bellglass(["image", "seal", "program", "-o", "image.bgi"]);
@@ -137,7 +137,7 @@ fn a_damaged_image_is_told_in_one_sentence() {
 
 #[test]
 fn images_are_listed_and_inspected() {
-    let place = Place::new();
+    let place = Scratch::new();
     let image = |words: &[&str]| process::finish(place.bellglass(["image"]).args(words), Stdin::Nothing);
     assert!(image(&["list"]).expect(0).out().contains("python@3.13."));
     let text = image(&["inspect", "python"]).expect(0).out();
@@ -151,7 +151,7 @@ fn images_are_listed_and_inspected() {
 
 #[test]
 fn no_colours_without_a_terminal() {
-    let place = Place::new();
+    let place = Scratch::new();
     let finished = place.code(&[], "1/0").expect(1);
     assert!(!finished.stderr.contains(&0x1b), "{}", finished.all());
     let finished = process::finish(&mut place.bellglass(["run", "--nothing"]), Stdin::Nothing);
@@ -160,7 +160,7 @@ fn no_colours_without_a_terminal() {
 
 #[test]
 fn a_cache_that_cannot_be_used_is_told_in_one_sentence() {
-    let place = Place::new();
+    let place = Scratch::new();
     let file = place.write("no-folder", "");
     let mut command = place.bellglass(["run", "-c", "1"]);
     let finished =
@@ -172,7 +172,7 @@ fn a_cache_that_cannot_be_used_is_told_in_one_sentence() {
 
 #[test]
 fn a_prompt_reads_lines_from_a_pipe() {
-    let place = Place::new();
+    let place = Scratch::new();
     let input = b"x = 6\nprint(x * 7)\n1/0\n".to_vec();
     let finished = process::finish(&mut place.bellglass(["repl"]), Stdin::Bytes(input)).expect(0);
     assert!(finished.out().contains("42\n"), "{}", finished.all());
@@ -181,7 +181,7 @@ fn a_prompt_reads_lines_from_a_pipe() {
 
 #[test]
 fn a_prompt_on_a_terminal_edits_lines_and_is_interrupted() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut terminal = Terminal::open(&place, &["repl"]);
     terminal.shows(">>> ");
     // A key that moves left: the line is edited before the guest sees it.
@@ -204,7 +204,7 @@ fn a_prompt_on_a_terminal_edits_lines_and_is_interrupted() {
 
 #[test]
 fn the_doctor_finds_every_wall_up_and_says_what_is_not_as_it_should_be() {
-    let place = Place::new();
+    let place = Scratch::new();
     let doctor = |words: &[&str], cell: Option<&str>| {
         let mut command = place.bellglass([&["doctor"], words].concat());
         if let Some(cell) = cell {
@@ -233,7 +233,7 @@ fn the_doctor_finds_every_wall_up_and_says_what_is_not_as_it_should_be() {
 
 #[test]
 fn required_walls_must_be_up() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.code(&["--require-walls", "all"], "print('hello')").expect(0);
     place.code(&["--require-walls", "landlock,system_call_filter"], "print('hello')").expect(0);
     place.code(&["--require-walls=moat"], "1").expect(125).says("the wall 'moat' is required and is not up");
@@ -241,7 +241,7 @@ fn required_walls_must_be_up() {
 
 #[test]
 fn a_program_that_is_a_pipe_without_a_writer_holds_no_one() {
-    let place = Place::new();
+    let place = Scratch::new();
     let pipe = place.work().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
@@ -264,7 +264,7 @@ fn a_program_that_is_a_pipe_without_a_writer_holds_no_one() {
 
 #[test]
 fn a_module_may_come_from_a_pipe() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut child = place.bellglass(["run", "--wasm", "/dev/stdin"]);
     let child = child.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("a start");

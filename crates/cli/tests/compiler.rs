@@ -1,13 +1,13 @@
 //! `bellglass cc` as build systems use it, and the programs that it links.
 
-use crate::harness::Place;
+use crate::harness::Scratch;
 use crate::harness::process::{self, Finished, Stdin};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 /// Runs a line of the shell in which `bellglass` is the built command.
-fn shell(place: &Place, line: &str, stdin: &[u8]) -> Finished {
+fn shell(place: &Scratch, line: &str, stdin: &[u8]) -> Finished {
     let own = place.bellglass::<&str>([]);
     let folder = Path::new(own.get_program()).parent().expect("a folder").to_owned();
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
@@ -26,7 +26,7 @@ fn shell(place: &Place, line: &str, stdin: &[u8]) -> Finished {
 }
 
 /// Compiles a program of one file as `./program` and fails if that fails.
-fn compile(place: &Place, text: &str) {
+fn compile(place: &Scratch, text: &str) {
     place.write("program.c", text);
     let finished = shell(place, "bellglass cc -O1 -Wall -o program program.c", b"");
     let finished = finished.expect(0);
@@ -35,7 +35,7 @@ fn compile(place: &Place, text: &str) {
 
 #[test]
 fn a_linked_program_runs_in_a_cell_with_arguments_streams_and_exit_code() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"#include <stdio.h>
@@ -55,7 +55,7 @@ fn a_linked_program_runs_in_a_cell_with_arguments_streams_and_exit_code() {
 
 #[test]
 fn the_environment_says_what_a_program_may() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("notes.txt", "secret\n");
     compile(
         &place,
@@ -79,7 +79,7 @@ fn the_environment_says_what_a_program_may() {
 
 #[test]
 fn jumps_come_back_with_all_that_they_should_keep() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"#include <setjmp.h>
@@ -118,7 +118,7 @@ fn jumps_come_back_with_all_that_they_should_keep() {
 
 #[test]
 fn a_path_of_nothing_names_nothing() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"#include <dirent.h>
@@ -140,7 +140,7 @@ fn a_path_of_nothing_names_nothing() {
 
 #[test]
 fn the_library_of_cpp_is_there_and_exceptions_are_refused_by_name() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write(
         "program.cc",
         r#"#include <algorithm>
@@ -174,7 +174,7 @@ fn the_library_of_cpp_is_there_and_exceptions_are_refused_by_name() {
 
 #[test]
 fn maps_can_be_given_back_in_parts() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(&place, include_str!("compiler/maps.c"));
     let finished = shell(&place, "BELLGLASS_OPTIONS='--dir .:rw --memory 100M' ./program", b"").expect(0);
     assert_eq!(finished.out(), "as it should be\n");
@@ -183,7 +183,7 @@ fn maps_can_be_given_back_in_parts() {
 /// Names that programs take for granted on every system like this one.
 #[test]
 fn headers_have_the_names_that_programs_expect() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"#include <sys/wait.h>
@@ -208,7 +208,7 @@ fn headers_have_the_names_that_programs_expect() {
 
 #[test]
 fn the_library_knows_what_wasi_does_not() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"#include <errno.h>
@@ -239,7 +239,7 @@ fn the_library_knows_what_wasi_does_not() {
 
 #[test]
 fn signals_are_what_a_process_sends_itself() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"#include <signal.h>
@@ -274,7 +274,7 @@ fn signals_are_what_a_process_sends_itself() {
 
 #[test]
 fn a_function_that_is_not_there_is_a_link_error_and_a_delegated_one_is_not() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("probe.c", "char PROBE(void);\nint main(void) { return PROBE(); }\n");
     for (name, code) in [
         ("fork", 0),
@@ -294,7 +294,7 @@ fn a_function_that_is_not_there_is_a_link_error_and_a_delegated_one_is_not() {
 
 #[test]
 fn libraries_objects_and_response_files_are_as_usual() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("one.c", "int one(void) { return 1; }\n");
     place.write("two.c", "int two(void) { return 2; }\n");
     place.write(
@@ -321,7 +321,7 @@ fn libraries_objects_and_response_files_are_as_usual() {
 
 #[test]
 fn questions_about_the_compiler_are_answered() {
-    let place = Place::new();
+    let place = Scratch::new();
     let ask = |line: &str| shell(&place, line, b"").expect(0).out().to_owned();
     assert_eq!(ask("bellglass cc -dumpmachine"), "wasm32-unknown-wasip1\n");
     assert!(ask("bellglass cc --version").contains("clang version 19"));
@@ -339,7 +339,7 @@ fn questions_about_the_compiler_are_answered() {
 /// A configure script decides by what links and what runs.
 #[test]
 fn configure_probes_run() {
-    let place = Place::new();
+    let place = Scratch::new();
     // The probe by which autoconf knows that it does not cross-compile.
     place.write(
         "conftest.c",
@@ -352,7 +352,7 @@ fn configure_probes_run() {
 
 #[test]
 fn a_module_from_elsewhere_runs_and_so_does_a_named_export() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write(
         "reactor.c",
         "#include <stdio.h>\n__attribute__((export_name(\"hello\"))) int hello(void) { puts(\"from an export\"); fflush(stdout); return 5; }\n",
@@ -369,7 +369,7 @@ fn a_module_from_elsewhere_runs_and_so_does_a_named_export() {
 
 #[test]
 fn a_program_becomes_an_image() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("share/greeting", "good day\n");
     place.write("script", "from a script\n");
     compile(
@@ -396,7 +396,7 @@ fn a_program_becomes_an_image() {
 
 #[test]
 fn a_call_that_nothing_answers_keeps_a_program_from_being_sealed() {
-    let place = Place::new();
+    let place = Scratch::new();
     compile(
         &place,
         r#"__attribute__((import_module("other"), import_name("thing"))) int thing(int);
@@ -412,7 +412,7 @@ fn a_call_that_nothing_answers_keeps_a_program_from_being_sealed() {
 /// What goes wrong in C goes wrong inside the cell, and says how.
 #[test]
 fn wild_programs_end_clearly() {
-    let place = Place::new();
+    let place = Scratch::new();
     let program = r#"#include <setjmp.h>
         #include <stdio.h>
         #include <stdlib.h>
@@ -453,7 +453,7 @@ fn wild_programs_end_clearly() {
 /// pointers to everywhere.
 #[test]
 fn wild_arguments_to_every_delegated_function_do_no_harm() {
-    let place = Place::new();
+    let place = Scratch::new();
     // The types of the calls are those of the table, so that each reaches its
     // handler.
     let mut text = String::from("#include <stdint.h>\n#include <stdio.h>\n#include <stdlib.h>\n");
@@ -510,7 +510,7 @@ fn wild_arguments_to_every_delegated_function_do_no_harm() {
 #[test]
 fn structures_are_as_the_controller_takes_them() {
     use bellglass_system::layout;
-    let place = Place::new();
+    let place = Scratch::new();
     let mut text = String::from("#include <stddef.h>\n#include <stdio.h>\n");
     let mut expected = String::new();
     for structure in layout::ALL {

@@ -1,7 +1,7 @@
 //! What a person is asked and told once a program has ended: the program can neither
 //! answer in their place, nor hide or fake what it did, nor draw it out for ever.
 
-use crate::harness::{Place, Stdin, Terminal, process};
+use crate::harness::{Scratch, Stdin, Terminal, process};
 use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ const OVERLAY: &str = "project:/project:overlay";
 
 const QUESTION: &str = "Write this to the host? [y/N] ";
 
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> Scratch {
+    let place = Scratch::new();
     place.write("project/old.txt", "old\n");
     place
 }
 
 /// A program on a terminal that changes something, and what it does before and after.
-fn changing(place: &Place, options: &[&str], code: &str) -> Terminal {
+fn changing(place: &Scratch, options: &[&str], code: &str) -> Terminal {
     place.write("change.py", code);
     let words = [&["run", "--dir", OVERLAY], options, &["change.py"]].concat();
     Terminal::open(place, &words)
 }
 
-fn is_written(place: &Place) -> bool {
+fn is_written(place: &Scratch) -> bool {
     place.work().join("project/new").exists()
 }
 
@@ -269,7 +269,7 @@ fn ctrl_c_at_the_question_writes_nothing() {
 }
 
 /// Files that take seconds to compare, each.
-fn long_to_tell(place: &Place) -> &'static str {
+fn long_to_tell(place: &Scratch) -> &'static str {
     let lines: String = (0..300_000_u64).map(|line| format!("{}\n", line * 7919 % 300_007)).collect();
     for number in 0..20 {
         place.write(&format!("project/{number}"), &lines);

@@ -1,4 +1,4 @@
-use crate::harness::{Finished, Place, process, workspace};
+use crate::harness::{Finished, Scratch, process, workspace};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -19,8 +19,8 @@ fn shell_lines(page: &str) -> Vec<String> {
 }
 
 /// A place with all that the pages' commands name.
-fn furnished() -> Place {
-    let place = Place::new();
+fn furnished() -> Scratch {
+    let place = Scratch::new();
     place.write("script.py", "import sys\nprint('ran with', sys.argv[1:])\n");
     place.write("data/one.txt", "1\n");
     place.write("out/.keep", "");
@@ -28,7 +28,7 @@ fn furnished() -> Place {
 }
 
 /// Runs a line of a page with `bellglass` as the built command.
-fn shell(place: &Place, line: &str) -> Finished {
+fn shell(place: &Scratch, line: &str) -> Finished {
     let mut own = place.bellglass::<&str>([]);
     let folder = std::path::Path::new(own.get_program()).parent().expect("a folder").to_owned();
     let mut search = folder.into_os_string();
@@ -59,7 +59,7 @@ fn the_commands_of_the_readme_work() {
 fn the_first_command_of_the_readme_is_the_example() {
     let lines = shell_lines("README.md");
     assert_eq!(lines[..2], ["cargo bellglass run examples/hello.py", "cargo xtask test"]);
-    let place = Place::new();
+    let place = Scratch::new();
     let example = workspace().join("examples/hello.py");
     let finished = place.run([example.to_str().expect("a path")]);
     let finished = finished.expect(0);
@@ -112,7 +112,7 @@ fn the_commands_about_files_work() {
 
 #[test]
 fn every_option_that_a_page_names_exists() {
-    let place = Place::new();
+    let place = Scratch::new();
     let help: String =
         [&["--help"][..], &["run", "--help"], &["image", "build", "--help"], &["image", "inspect", "--help"]]
             .iter()
@@ -226,7 +226,7 @@ fn the_files_that_the_guides_name_are_there() {
 
 #[test]
 fn the_table_of_exit_codes_is_the_same_everywhere() {
-    let place = Place::new();
+    let place = Scratch::new();
     let help = process::finish(&mut place.bellglass(["run", "--help"]), process::Stdin::Nothing).out();
     let page = read("docs/limits.md");
     let (_, table) = help.split_once("Exit codes:\n").expect("the help has the table");
@@ -273,7 +273,7 @@ fn the_page_about_cpythons_tests_has_each_expected_failure() {
 
 #[test]
 fn every_limit_stands_on_its_page() {
-    let place = Place::new();
+    let place = Scratch::new();
     let help = process::finish(&mut place.bellglass(["run", "--help"]), process::Stdin::Nothing).out();
     let (_, limits) = help.split_once("\nLimits:\n").expect("the help has limits");
     let limits = limits.split("\n\n\n").next().unwrap_or(limits);
@@ -344,7 +344,7 @@ fn the_page_about_security_has_the_walls_that_there_are() {
 
 #[test]
 fn the_pages_name_the_version_that_is_run() {
-    let place = Place::new();
+    let place = Scratch::new();
     let version = place.code(&[], "import sys; print(sys.version.split()[0])").expect(0).out();
     let version = version.trim();
     assert!(read("docs/differences.md").contains(&format!("CPython {version} as it is")));

@@ -1,11 +1,11 @@
 //! What a run may do, as `--explain` prints it.
 
-use crate::harness::Place;
+use crate::harness::Scratch;
 use std::fs;
 
 #[test]
 fn what_a_run_may_do_is_printed_and_nothing_is_run() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("data/a.txt", "a");
     fs::create_dir(place.work().join("out")).expect("a folder");
     place.write("script.py", "open('/out/ran', 'w')\nprint('ran')");
@@ -70,7 +70,7 @@ fn what_a_run_may_do_is_printed_and_nothing_is_run() {
 
 #[test]
 fn a_name_of_the_host_forges_no_line() {
-    let place = Place::new();
+    let place = Scratch::new();
     let name = "x\nnetwork: all\x1b[2J";
     fs::create_dir(place.work().join(name)).expect("a folder");
     let out = place.run(["--explain", "--dir", &format!("{name}:/x")]).expect(0).out();
@@ -80,7 +80,7 @@ fn a_name_of_the_host_forges_no_line() {
 
 #[test]
 fn what_explains_a_run_explains_a_prompt_and_a_program_too() {
-    let place = Place::new();
+    let place = Scratch::new();
     let explain = |words: &[&str]| {
         let mut command = place.bellglass(words);
         crate::harness::process::finish(&mut command, crate::harness::Stdin::Nothing).expect(0).out()

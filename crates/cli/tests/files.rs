@@ -2,7 +2,7 @@
 //! what it sees, and the host only when it is told to. And the files that are not
 //! files.
 
-use crate::harness::{self, Place, Stdin, Terminal, process};
+use crate::harness::{self, Scratch, Stdin, Terminal, process};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -24,8 +24,8 @@ os.symlink("code.py", "link")
 shutil.rmtree("gone")
 "#;
 
-fn project() -> Place {
-    let place = Place::new();
+fn project() -> Scratch {
+    let place = Scratch::new();
     place.write("project/old.txt", "old\n");
     place.write("project/names.txt", "one\ntwo\n");
     place.write("project/code.py", "x = 1\ny = 1\nz = 1\nx = 2\na = 1\nb = 1\nc = 1\n");
@@ -38,7 +38,7 @@ fn project() -> Place {
 
 #[test]
 fn what_may_be_done_with_a_file_is_told_with_its_lines() {
-    let place = Place::new();
+    let place = Scratch::new();
     for name in ["run.sh", "less.sh", "b"] {
         place.write(&format!("project/{name}"), "#!/bin/sh\n");
     }
@@ -188,7 +188,7 @@ fn an_interrupt_while_it_is_written_ends_between_two_changes_and_tells_which_are
 }
 
 /// Runs code, changes the host once it has run, and lets the program end then.
-fn meanwhile(place: &Place, code: &str, change: impl FnOnce()) -> harness::Finished {
+fn meanwhile(place: &Scratch, code: &str, change: impl FnOnce()) -> harness::Finished {
     let code = format!(
         "import os, time\n{code}\nopen('/signal/ready', 'w').close()\n\
          while not os.path.exists('/signal/go'): time.sleep(0.02)"
@@ -295,7 +295,7 @@ fn a_terminal_asks_before_it_writes() {
 }
 
 /// An archive made by Python, as users make them.
-fn zip(place: &Place) {
+fn zip(place: &Scratch) {
     place.write("made/.keep", "");
     let code = "import zipfile, tarfile, io\n\
         with zipfile.ZipFile('/made/data.zip', 'w', zipfile.ZIP_DEFLATED) as z:\n    z.writestr('dir/one.txt', 'one' * 1000)\n    z.writestr('two.txt', 'two')\n\
@@ -326,7 +326,7 @@ fn archives_are_directories() {
 
 #[test]
 fn special_files_are_those_of_the_virtual_machine() {
-    let place = Place::new();
+    let place = Scratch::new();
     let code = r#"
 import os, platform
 def read(path): return open(path).read()

@@ -2,10 +2,10 @@
 //! argument. Lua is here because it is built in seconds.
 
 use crate::harness::process::{self, Finished, Stdin};
-use crate::harness::{Place, copy_tree, workspace};
+use crate::harness::{Scratch, copy_tree, workspace};
 
 /// Runs a script of Lua in its image, which is built first if it is not there.
-fn lua(place: &Place, options: &[&str], script: &str) -> Finished {
+fn lua(place: &Scratch, options: &[&str], script: &str) -> Finished {
     place.write("script.lua", script);
     let line = ["run", "--image", "lua"].iter().chain(options).chain(&["script.lua", "one", "two"]);
     process::finish(&mut place.bellglass(line), Stdin::Bytes(b"from stdin\n".to_vec()))
@@ -13,7 +13,7 @@ fn lua(place: &Place, options: &[&str], script: &str) -> Finished {
 
 #[test]
 fn lua_runs_scripts_with_arguments_and_streams() {
-    let place = Place::new();
+    let place = Scratch::new();
     let finished = lua(
         &place,
         &[],
@@ -26,7 +26,7 @@ fn lua_runs_scripts_with_arguments_and_streams() {
 
 #[test]
 fn lua_catches_errors_and_yields_across_calls() {
-    let place = Place::new();
+    let place = Scratch::new();
     let script = r##"
         local function deep() return deep() + 1 end
         print(select(2, pcall(deep)):match("stack overflow"))
@@ -56,7 +56,7 @@ fn lua_catches_errors_and_yields_across_calls() {
 
 #[test]
 fn lua_sees_what_it_is_shown_and_starts_nothing() {
-    let place = Place::new();
+    let place = Scratch::new();
     let script = r#"
         print(io.open("notes.txt"))
         print(io.popen("ls"))
@@ -79,7 +79,7 @@ fn lua_sees_what_it_is_shown_and_starts_nothing() {
 
 #[test]
 fn lua_is_interrupted_as_natively() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write(
         "script.lua",
         r#"io.open("/work/ready", "w"):close() print(pcall(function() while true do end end)) os.exit(3)"#,
@@ -94,7 +94,7 @@ fn lua_is_interrupted_as_natively() {
 
 #[test]
 fn a_recipe_of_ones_own_needs_no_folder_of_guests() {
-    let place = Place::new();
+    let place = Scratch::new();
     copy_tree(&workspace().join("guests/lua/steps"), &place.work().join("mine/tiny/steps"));
     let text = std::fs::read_to_string(workspace().join("guests/lua/recipe-5.4.7.toml")).expect("a recipe");
     place.write("mine/tiny/recipe-1.0.toml", text.replacen("name = \"lua\"", "name = \"tiny\"", 1));

@@ -1,6 +1,6 @@
 //! A program that tries everything gets exceptions and nothing else.
 
-use crate::harness::{self, Finished, Place, Stdin, process};
+use crate::harness::{self, Finished, Scratch, Stdin, process};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -8,8 +8,8 @@ const ATTACKS: &str = include_str!("isolation/attacks.py");
 const SECRET: &str = "the-secret-of-the-host-5c81";
 
 /// A host with a secret outside of what is shown, and links that point at it.
-fn host() -> Place {
-    let place = Place::new();
+fn host() -> Scratch {
+    let place = Scratch::new();
     let root = place.root();
     fs::write(root.join("secret.txt"), SECRET).expect("a file");
     place.write("shown/inside.txt", "inside\n");
@@ -25,7 +25,7 @@ fn host() -> Place {
     place
 }
 
-fn attack(place: &Place, isolation: &str, mounts: &[String]) -> Finished {
+fn attack(place: &Scratch, isolation: &str, mounts: &[String]) -> Finished {
     let mut command = place.bellglass(["run", "--isolation", isolation]);
     for mount in mounts {
         command.args(["--dir", mount]);
@@ -37,7 +37,7 @@ fn attack(place: &Place, isolation: &str, mounts: &[String]) -> Finished {
 #[test]
 fn everything_is_tried_and_nothing_is_got() {
     let place = host();
-    let untouched = |place: &Place| {
+    let untouched = |place: &Scratch| {
         let lines = harness::tree(&place.root());
         lines.into_iter().filter(|line| !line.starts_with("work/writable/new")).collect::<Vec<_>>()
     };
@@ -64,7 +64,7 @@ fn the_program_that_tries_everything_would_notice() {
 
 #[test]
 fn a_program_alone_sees_itself_and_the_image() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("program.py", "import os\nprint(os.listdir('.'), os.path.exists('/etc/shadow'))\nprint([e for e in os.listdir('/') if e not in ('dev', 'home', 'tmp', 'usr', 'etc', 'proc')])");
     place.write("beside.txt", "x");
     place.run(["program.py"]).expect(0).prints("['program.py'] False\n[]\n");

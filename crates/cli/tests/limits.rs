@@ -1,7 +1,7 @@
 //! What breaks other sandboxes: each ends as it should, and the command lives.
 
 use crate::harness::process::{self, Finished, Identity, children, eventually, is_alive, status_kib};
-use crate::harness::{Place, Stdin, digest};
+use crate::harness::{Scratch, Stdin, digest};
 use rustix::process::Signal;
 use std::io::Read;
 use std::process::Stdio;
@@ -14,7 +14,7 @@ const SLACK: Duration = Duration::from_secs(1);
 #[track_caller]
 fn stops_at_the_deadline(code: &str, stdin: Stdin) {
     let timeout = Duration::from_secs(2);
-    let place = Place::new();
+    let place = Scratch::new();
     let report = place.home().join("report.json");
     let mut command = place.bellglass(["run", "--timeout", "2s", "--report"]);
     let finished = process::finish(command.arg(&report).args(["-c", code]), stdin).expect(124);
@@ -53,7 +53,7 @@ fn ends_well(code: &str) -> Finished {
 
 #[track_caller]
 fn ends_well_within(memory: &str, code: &str) -> Finished {
-    let finished = Place::new().code(&["--timeout", "60s", "--memory", memory], code);
+    let finished = Scratch::new().code(&["--timeout", "60s", "--memory", memory], code);
     let error = finished.err();
     let python = finished.code == 1 && (error.contains("RecursionError") || error.contains("MemoryError"));
     let crash = finished.code == 134 && error.contains("bellglass: the interpreter crashed");
@@ -107,14 +107,14 @@ fn expressions_of_deep_groups() {
 
 #[test]
 fn a_command_outlives_a_crash() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.code(&[], "import os; os.abort()").expect(134).says("bellglass: the interpreter crashed");
     place.code(&[], "print('next')").expect(0).prints("next\n");
 }
 
 #[test]
 fn memory_that_cannot_be_had_is_an_error_of_python() {
-    let place = Place::new();
+    let place = Scratch::new();
     let code =
         "try: bytes(4 << 30)\nexcept (MemoryError, OverflowError) as e: print(type(e).__name__)\nprint('on')";
     let finished = place.code(&[], code).expect(0);
@@ -130,7 +130,7 @@ const FLOOD: &str =
 /// Runs a program that floods stdout; gives the exit code, the bytes that came,
 /// whether all were right, what stderr said, and the command's greatest size.
 fn flood(options: &[&str]) -> (i32, u64, bool, String, u64) {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut command = place.bellglass(["run"]);
     command.args(options).args(["-c", FLOOD]);
     let mut child =
@@ -171,7 +171,7 @@ fn output_is_cut_at_its_limit_and_that_is_said() {
 fn fifty_megabytes_of_input_arrive() {
     let line = b"a line of the input, not very long, but there are many of them\n";
     let input: Vec<u8> = line.iter().copied().cycle().take(50 << 20).collect();
-    let place = Place::new();
+    let place = Scratch::new();
     let code = "import hashlib, sys\nh = hashlib.sha256(); n = 0\nfor line in sys.stdin.buffer: h.update(line); n += 1\nprint(n, h.hexdigest())";
     let expected = format!("{} {}\n", (50_usize << 20).div_ceil(line.len()), digest(&input));
     let mut command = place.bellglass(["run", "-c", code]);
@@ -179,7 +179,7 @@ fn fifty_megabytes_of_input_arrive() {
 }
 
 /// Starts a program that says when it is ready, and finds its cell.
-fn start_ready(place: &Place, code: &str) -> (process::Running, Identity) {
+fn start_ready(place: &Scratch, code: &str) -> (process::Running, Identity) {
     let marker = place.work().join("ready");
     let mut command = place.bellglass(["run", "--dir", ".:/work:rw", "-c"]);
     let running =
@@ -194,7 +194,7 @@ fn start_ready(place: &Place, code: &str) -> (process::Running, Identity) {
 
 #[track_caller]
 fn is_interrupted(code: &str) {
-    let place = Place::new();
+    let place = Scratch::new();
     let (running, cell) = start_ready(&place, code);
     let begun = Instant::now();
     running.signal(Signal::INT);
@@ -227,7 +227,7 @@ fn interrupt_of_a_loop_of_events() {
 
 #[test]
 fn a_second_interrupt_ends_a_program_that_ignores_the_first() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (running, cell) =
         start_ready(&place, "while True:\n try:\n  while True: pass\n except KeyboardInterrupt: pass");
     running.signal(Signal::INT);
@@ -240,7 +240,7 @@ fn a_second_interrupt_ends_a_program_that_ignores_the_first() {
 
 #[test]
 fn termination_ends_the_run() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (running, cell) = start_ready(&place, "while True: pass");
     running.signal(Signal::TERM);
     let finished = running.wait();
@@ -253,7 +253,7 @@ fn termination_ends_the_run() {
 #[test]
 fn a_cell_does_not_outlive_a_killed_command() {
     for code in ["while True: pass", "input()"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let (running, cell) = start_ready(&place, code);
         assert!(is_alive(&cell));
         running.signal(Signal::KILL);
@@ -266,7 +266,7 @@ fn a_cell_does_not_outlive_a_killed_command() {
 /// command is not ended for it, whoever writes.
 #[test]
 fn a_file_that_may_not_grow_ends_nobody() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("shown/.keep", "");
     place.write("kept/.keep", "");
     let code = "import sys, errno\n\

@@ -1,12 +1,12 @@
 //! The machine that a program believes to be on: its signals and timers, its user,
 //! its names, its zones, and what it is refused.
 
-use crate::harness::Place;
+use crate::harness::Scratch;
 use std::fs;
 
 #[track_caller]
 fn prints(options: &[&str], code: &str, expected: &str) {
-    Place::new().code(options, code).expect(0).prints(expected);
+    Scratch::new().code(options, code).expect(0).prints(expected);
 }
 
 #[test]
@@ -17,7 +17,7 @@ fn signals_to_itself_arrive_before_the_call_returns() {
 
 #[test]
 fn a_signal_without_a_handler_ends_the_program_as_everywhere() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (signal, code) in [("SIGTERM", 143), ("SIGUSR2", 140), ("SIGKILL", 137), ("SIGALRM", 142)] {
         for call in ["os.kill(os.getpid(), signal.{})", "signal.raise_signal(signal.{})"] {
             let code_text = format!(
@@ -43,11 +43,13 @@ fn alarm_clocks_ring_while_it_sleeps_and_while_it_computes() {
     let code = "import signal, time\nrings = []\nsignal.signal(signal.SIGALRM, lambda n, f: rings.append(n))\nprint(signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05), flush=True)\nwhile len(rings) < 3: time.sleep(10) if len(rings) < 2 else None\nleft, interval = signal.setitimer(signal.ITIMER_REAL, 0)\nprint(0 < left <= 0.05, interval)";
     // A sleep goes on after a handler that returns, so it ends only by an alarm
     // that raises: here it would be cut by the deadline.
-    let finished = Place::new().code(&["--timeout", "3s"], code);
+    let finished = Scratch::new().code(&["--timeout", "3s"], code);
     assert_eq!((finished.code, &*finished.out()), (124, "(0.0, 0.0)\n"), "{}", finished.all());
     let code = code.replace("time.sleep(10) if len(rings) < 2 else None", "pass");
     prints(&["--timeout", "20s"], &code, "(0.0, 0.0)\nTrue 0.05\n");
-    Place::new().code(&["--timeout", "20s"], "import signal\nsignal.alarm(1)\nwhile True: pass").expect(142);
+    Scratch::new()
+        .code(&["--timeout", "20s"], "import signal\nsignal.alarm(1)\nwhile True: pass")
+        .expect(142);
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn the_user_is_consistent() {
     prints(&["--user", "501:20"], code, &of(501, 20, "user"));
     prints(&["--user", "0"], code, &of(0, 0, "root"));
     // A snapshot serves them all.
-    let place = Place::new();
+    let place = Scratch::new();
     place.code(&["--user", "501:20", "--report", "report.json"], code).expect(0).prints(&of(501, 20, "user"));
     let report = fs::read_to_string(place.work().join("report.json")).expect("a report");
     assert!(report.contains("\"start\": \"snapshot\""), "{report}");
@@ -90,12 +92,12 @@ fn the_user_is_consistent() {
 fn the_machine_has_one_name() {
     let code = "import os, platform, socket\nprint(os.uname().nodename, platform.node(), socket.gethostname(), open('/etc/hostname').read().strip(), os.cpu_count(), os.sysconf('SC_NPROCESSORS_ONLN') if 'SC_NPROCESSORS_ONLN' in os.sysconf_names else 1)\nprint(platform.system(), platform.machine(), platform.python_implementation())";
     prints(&["--hostname", "build-7"], code, "build-7 build-7 build-7 build-7 1 1\nwasi wasm32 CPython\n");
-    Place::new().run(["--hostname", "a b", "-c", "1"]).expect(2);
+    Scratch::new().run(["--hostname", "a b", "-c", "1"]).expect(2);
     let code = "import os\nprint(os.cpu_count(), os.sysconf('SC_NPROCESSORS_CONF'), open('/proc/cpuinfo').read().count('processor'), sum(line[3].isdigit() for line in open('/proc/stat') if line.startswith('cpu')))";
     prints(&["--cpus", "6"], code, "6 6 6 6\n");
     prints(&[], code, "1 1 1 1\n");
     for wrong in ["0", "-1", "4097", "two"] {
-        Place::new().run(["--cpus", wrong, "-c", "1"]).expect(2);
+        Scratch::new().run(["--cpus", wrong, "-c", "1"]).expect(2);
     }
 }
 
@@ -112,14 +114,14 @@ const ZONES: &str = "import os, time\nfor zone in ('Europe/Berlin', 'America/New
 #[test]
 fn zones_are_those_of_the_image() {
     let recorded = include_str!("machine/zones.txt");
-    let inside = Place::new().code(&[], ZONES).expect(0);
+    let inside = Scratch::new().code(&[], ZONES).expect(0);
     assert_eq!(inside.out(), recorded);
     // Where this machine has the same interpreter, and zones, it says the same.
     let Some(reference) = crate::harness::reference::reference() else { return };
     if !std::path::Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
         return;
     }
-    let place = Place::new();
+    let place = Scratch::new();
     let mut command = reference.command(&place.work(), &place.home());
     let native = crate::harness::process::finish(command.args(["-c", ZONES]), crate::harness::Stdin::Nothing);
     assert_eq!(native.expect(0).out(), recorded);
@@ -133,7 +135,7 @@ fn the_zone_is_the_runs_own_and_not_the_snapshots() {
     prints(&["--env", "TZ=Europe/Berlin"], code, berlin);
     prints(&["--env", "TZ=Europe/Berlin", "--no-snapshot"], code, berlin);
     prints(&[], code, utc);
-    let place = Place::new();
+    let place = Scratch::new();
     place.code(&["--env", "TZ=Asia/Tokyo", "--report", "report.json"], "pass").expect(0);
     let report = fs::read_to_string(place.work().join("report.json")).expect("a report");
     assert!(report.contains("\"start\": \"snapshot\""), "{report}");
@@ -164,14 +166,14 @@ fn descriptors_that_are_closed_and_names_that_are_empty_are_errors() {
 #[test]
 fn a_locale_is_there_and_is_c() {
     let code = "import locale, sys\nprint(locale.setlocale(locale.LC_ALL, ''), locale.getencoding(), sys.getfilesystemencoding(), locale.localeconv()['decimal_point'])\ntry: locale.setlocale(locale.LC_ALL, 'xx_YY.nothing')\nexcept locale.Error: print('unknown')";
-    let finished = Place::new().code(&[], code).expect(0);
+    let finished = Scratch::new().code(&[], code).expect(0);
     assert!(finished.out().starts_with("C.UTF-8"), "{}", finished.all());
 }
 
 #[test]
 fn what_the_policy_refuses_is_reported_by_name() {
     let code = "import os, subprocess, socket\nfor act in (os.fork, socket.socket, lambda: subprocess.run(['true']), lambda: socket.getaddrinfo('example.com', 80)):\n try: act()\n except OSError as e: print(type(e).__name__)\nraise SystemExit(1)";
-    let place = Place::new();
+    let place = Scratch::new();
     let finished = place.code(&["--report", "report.json"], code).expect(1);
     assert_eq!(
         (&*finished.out(), &*finished.err()),

@@ -1,7 +1,7 @@
 //! Modules of WebAssembly that other compilers made.
 
 use crate::harness::process::{self, Stdin};
-use crate::harness::{Place, tests_folder};
+use crate::harness::{Scratch, tests_folder};
 use rustix::process::Signal;
 use std::fs;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 /// What Rust made of `modules/hello.rs`: `rustc --target wasm32-wasi -C opt-level=z
 /// -C strip=symbols -C panic=abort`, by Rust 1.63.
-fn place_with_hello() -> Place {
-    let place = Place::new();
+fn place_with_hello() -> Scratch {
+    let place = Scratch::new();
     let module = fs::read(tests_folder().join("modules/hello.wasm")).expect("the module");
     place.write("hello.wasm", module);
     place
@@ -45,7 +45,7 @@ fn a_panic_of_rust_is_a_crash_and_the_default_shows_nothing() {
 
 #[test]
 fn what_nothing_answers_is_named() {
-    let place = Place::new();
+    let place = Scratch::new();
     let source = r#"__attribute__((import_module("foo"), import_name("bar"))) int bar(int);
         int main(void) { if (bar(1) != 7) __builtin_trap(); return 0; }"#;
     place.write("asks.c", source);
@@ -131,7 +131,7 @@ fn hard() -> Vec<u8> {
 
 #[test]
 fn compiling_a_module_is_of_the_runs_own_time() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hard.wasm", hard());
     for isolation in ["process", "thread"] {
         let words =
@@ -152,7 +152,7 @@ fn compiling_a_module_is_of_the_runs_own_time() {
 
 #[test]
 fn a_compiler_is_behind_walls_and_ends_with_the_command() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hard.wasm", hard());
     let mut command = place.bellglass(["run", "--timeout", "60s", "--wasm", "hard.wasm"]);
     let running = process::start(&mut command, Stdin::Nothing);
@@ -186,7 +186,7 @@ fn a_compiler_is_behind_walls_and_ends_with_the_command() {
 
 #[test]
 fn a_module_that_is_too_large_is_refused_before_it_is_compiled() {
-    let place = Place::new();
+    let place = Scratch::new();
     let refused = |module: Vec<u8>, reason: &str| {
         place.write("large.wasm", module);
         let finished = place.run(["--limits", "service", "--wasm", "large.wasm"]).expect(137).says(reason);
@@ -211,7 +211,7 @@ fn a_module_that_is_too_large_is_refused_before_it_is_compiled() {
 
 #[test]
 fn sealing_compiles_as_running_does() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("large.wasm", command(4097, &[vec![0]]));
     let mut command = place.bellglass(["image", "seal", "large.wasm", "-o", "large.bgi"]);
     process::finish(&mut command, Stdin::Nothing).expect(137).says("it has 4097 imports");
@@ -220,7 +220,7 @@ fn sealing_compiles_as_running_does() {
 
 /// The command with these words, as a shell starts it by what stands `before` it.
 /// What it compiles it keeps for itself.
-fn started(place: &Place, before: &str, words: &[&str]) -> Command {
+fn started(place: &Scratch, before: &str, words: &[&str]) -> Command {
     let own = place.bellglass::<&str>([]);
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(format!("{before} \"$0\" \"$@\"")).arg(own.get_program()).args(words);
@@ -244,7 +244,7 @@ fn who_starts_the_command_may_ignore_the_ends_of_children() {
 
 #[test]
 fn a_compiler_has_no_more_processor_time_than_the_command() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hard.wasm", hard());
     for seconds in [2, 1] {
         let words = ["run", "--limits", "service", "--wasm", "hard.wasm"];
@@ -255,14 +255,14 @@ fn a_compiler_has_no_more_processor_time_than_the_command() {
 }
 
 /// The folders in which images are made, beside what they become.
-fn unfinished(place: &Place) -> Vec<PathBuf> {
+fn unfinished(place: &Scratch) -> Vec<PathBuf> {
     let entries = fs::read_dir(place.work()).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries.filter(|path| path.to_string_lossy().contains(".bellglass")).collect()
 }
 
 #[test]
 fn nothing_is_left_of_an_image_whose_sealing_is_ended() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hard.wasm", hard());
     place.write("easy.wasm", command(0, &[vec![0]]));
     let seal = |module: &str| place.bellglass(["image", "seal", module, "-o", "image.bgi"]);

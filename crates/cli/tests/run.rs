@@ -10,7 +10,7 @@
 //! What is special about a case is said in TOML, in lines that begin with `#: `
 //! at the top of its file, or in `case.toml` in its folder: see [`Settings`].
 
-use crate::harness::{self, Place, Stdin, process, reference};
+use crate::harness::{self, Scratch, Stdin, process, reference};
 use reference::Reference;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,8 +75,8 @@ impl Case {
         self.settings.native.unwrap_or(true)
     }
 
-    fn prepare(&self) -> Place {
-        let place = Place::new();
+    fn prepare(&self) -> Scratch {
+        let place = Scratch::new();
         if self.source.is_dir() {
             harness::copy_tree(&self.source, &place.work());
             fs::remove_file(place.work().join("case.toml")).expect("it was copied");
@@ -126,7 +126,7 @@ impl Case {
 fn describe(
     finished: &harness::Finished,
     before: &[String],
-    place: &Place,
+    place: &Scratch,
     translate: impl Fn(String) -> String,
 ) -> String {
     let mut text = format!("exit code {}\n", finished.code);

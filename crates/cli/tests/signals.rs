@@ -2,7 +2,7 @@
 //! does natively is recorded; where there is a `gcc`, it is compared with that too.
 
 use crate::harness::process::{self, Finished, Stdin};
-use crate::harness::{Place, blessing, compare, difference, tests_folder};
+use crate::harness::{Scratch, blessing, compare, difference, tests_folder};
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn source(name: &str) -> PathBuf {
     tests_folder().join("signals").join(format!("{name}.c"))
 }
 
-fn compile(place: &Place, source: &Path, optimisation: &str) -> PathBuf {
+fn compile(place: &Scratch, source: &Path, optimisation: &str) -> PathBuf {
     let program = place.work().join("program");
     let mut command = place.bellglass(["cc", optimisation, "-Wall", "-Wextra", "-o"]);
     let finished = process::finish(command.arg(&program).arg(source), Stdin::Nothing).expect(0);
@@ -20,13 +20,13 @@ fn compile(place: &Place, source: &Path, optimisation: &str) -> PathBuf {
     program
 }
 
-fn compile_text(place: &Place, text: &str) -> PathBuf {
+fn compile_text(place: &Scratch, text: &str) -> PathBuf {
     let source = place.write("program.c", text);
     compile(place, &source, "-O2")
 }
 
 /// A command in the test's own environment, which may be a line of the shell.
-fn command(place: &Place, program: impl AsRef<OsStr>) -> Command {
+fn command(place: &Scratch, program: impl AsRef<OsStr>) -> Command {
     let own = place.bellglass::<&str>([]);
     let mut command = Command::new(program);
     command.current_dir(place.work()).env_clear();
@@ -45,7 +45,7 @@ enum Lines {
 }
 
 /// Runs a line of the shell, in which the program is told where to make `ready`.
-fn feed(place: &Place, lines: Lines, line: &str) -> Finished {
+fn feed(place: &Scratch, lines: Lines, line: &str) -> Finished {
     let line = match lines {
         Lines::None => line.to_owned(),
         Lines::Two => format!(
@@ -57,7 +57,7 @@ fn feed(place: &Place, lines: Lines, line: &str) -> Finished {
 }
 
 /// What a program does natively; nothing without a compiler.
-fn native(place: &Place, source: &Path, lines: Lines) -> Option<Finished> {
+fn native(place: &Scratch, source: &Path, lines: Lines) -> Option<Finished> {
     let mut compiler = Command::new("gcc");
     compiler.args(["-O1", "-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-o", "native"]).arg(source);
     let output = compiler.current_dir(place.work()).output().ok()?;
@@ -66,7 +66,7 @@ fn native(place: &Place, source: &Path, lines: Lines) -> Option<Finished> {
 }
 
 fn runs_as_natively(name: &str, lines: Lines, code: i32) {
-    let place = Place::new();
+    let place = Scratch::new();
     let (source, recording) = (source(name), tests_folder().join("signals").join(format!("{name}.out")));
     let native = native(&place, &source, lines);
     assert!(native.is_some() || !blessing(), "recording needs gcc");
@@ -99,7 +99,7 @@ fn calls_begin_again_where_they_do_natively() {
 }
 
 /// Runs a program that makes the file /work/ready, and sends it Ctrl-C then.
-fn interrupt(place: &Place, program: &Path) -> Finished {
+fn interrupt(place: &Scratch, program: &Path) -> Finished {
     let running = process::start(&mut command(place, program), Stdin::Nothing);
     process::eventually("the program is ready", || place.work().join("ready").exists());
     running.signal(Signal::INT);
@@ -108,7 +108,7 @@ fn interrupt(place: &Place, program: &Path) -> Finished {
 
 #[test]
 fn ctrl_c_runs_a_handler_of_a_program_that_computes() {
-    let place = Place::new();
+    let place = Scratch::new();
     let text = r#"#include <signal.h>
         #include <stdio.h>
         #include <stdlib.h>
@@ -124,7 +124,7 @@ fn ctrl_c_runs_a_handler_of_a_program_that_computes() {
 
 #[test]
 fn an_unhandled_signal_ends_a_program_that_computes() {
-    let place = Place::new();
+    let place = Scratch::new();
     let text = r#"#include <stdio.h>
         int main(void) { fclose(fopen("/work/ready", "w")); for (volatile long sum = 0;;) sum++; }"#;
     let program = compile_text(&place, text);
@@ -137,7 +137,7 @@ fn an_unhandled_signal_ends_a_program_that_computes() {
 #[test]
 fn a_handler_may_allocate_while_the_controller_does() {
     // getaddrinfo has the controller call malloc while the call is open.
-    let place = Place::new();
+    let place = Scratch::new();
     let text = r#"#include <netdb.h>
         #include <signal.h>
         #include <stdio.h>
@@ -164,7 +164,7 @@ fn a_handler_may_allocate_while_the_controller_does() {
 
 #[test]
 fn a_program_without_handlers_pays_nothing_for_them() {
-    let place = Place::new();
+    let place = Scratch::new();
     let holds = |text: &str| {
         let program = std::fs::read(compile_text(&place, text)).expect("a program");
         program.windows(21).any(|bytes| bytes == b"bellglass_interrupted")

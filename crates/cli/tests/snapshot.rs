@@ -1,7 +1,7 @@
 //! Programs that begin from the snapshot of a started interpreter are like those
 //! that start one: nothing of the snapshot's own making may show.
 
-use crate::harness::{Place, Stdin, cache, difference, process};
+use crate::harness::{Scratch, Stdin, cache, difference, process};
 
 /// Everything that a program can see of how it was started.
 const PROBE: &str = r#"
@@ -34,7 +34,7 @@ fn probe() -> String {
 }
 
 #[track_caller]
-fn alike(place: &Place, words: &[&str], stdin: &str) {
+fn alike(place: &Scratch, words: &[&str], stdin: &str) {
     let run = |options: &[&str]| {
         let mut command = place.bellglass(["run"]);
         command.args(options).args(["--env", "SOME=value", "--dir", "."]).args(words);
@@ -52,7 +52,7 @@ fn alike(place: &Place, words: &[&str], stdin: &str) {
 
 #[test]
 fn a_program_finds_what_it_would_find_after_a_start_of_its_own() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("program.py", probe());
     place.write("folder/__main__.py", probe());
     place.write("package/__init__.py", "");
@@ -70,7 +70,7 @@ fn a_program_finds_what_it_would_find_after_a_start_of_its_own() {
 /// functools the functions that it has given away.)
 #[test]
 fn modules_are_as_after_an_import_of_their_own() {
-    let place = Place::new();
+    let place = Scratch::new();
     let recipe = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../guests/python/recipe-3.13.5.toml"
@@ -98,7 +98,7 @@ for module in sorted(sys.modules):
 /// What ends with a run that begins from the snapshot, and with one that does not.
 #[track_caller]
 fn end_alike(code: &str, least_lines: usize) {
-    let place = Place::new();
+    let place = Scratch::new();
     let lines = |options: &[&str]| {
         let ended = place.code(options, code).expect(0);
         let mut lines: Vec<String> = (ended.out() + &ended.err()).lines().map(str::to_owned).collect();
@@ -153,7 +153,7 @@ json.stream.write("x")
 
 #[test]
 fn exit_handlers_of_the_library_run_when_it_was_imported() {
-    let place = Place::new();
+    let place = Scratch::new();
     let code = r#"
 import atexit
 handlers = atexit._ncallbacks()
@@ -170,7 +170,7 @@ print(handlers, atexit._ncallbacks())
     assert_eq!(kept, "0 2\nclosed\nregistered first\n");
 }
 
-fn start_of(place: &Place, options: &[&str], code: &str) -> String {
+fn start_of(place: &Scratch, options: &[&str], code: &str) -> String {
     place.code(&[options, &["--report", "report.json"]].concat(), code);
     let report = std::fs::read(place.work().join("report.json")).expect("a report");
     let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
@@ -179,7 +179,7 @@ fn start_of(place: &Place, options: &[&str], code: &str) -> String {
 
 #[test]
 fn what_the_snapshot_cannot_serve_is_started() {
-    let place = Place::new();
+    let place = Scratch::new();
     assert_eq!(start_of(&place, &[], "pass"), "snapshot");
     assert_eq!(start_of(&place, &["--env", "HOME=/elsewhere", "--env", "LANG=C.UTF-8"], "pass"), "snapshot");
     for fresh in
@@ -192,7 +192,7 @@ fn what_the_snapshot_cannot_serve_is_started() {
 
 #[test]
 fn two_runs_differ_in_what_must_differ() {
-    let place = Place::new();
+    let place = Scratch::new();
     let code = "import logging, os, random, secrets, tempfile, time, uuid\n\
                 print(random.random(), random.SystemRandom().random(), secrets.token_hex(), uuid.uuid4(), uuid.uuid1(),\
                 tempfile.mktemp(), os.urandom(8), time.time(), logging._startTime, id is None, sep='\\n')\n\
@@ -213,7 +213,7 @@ fn two_runs_differ_in_what_must_differ() {
 
 #[test]
 fn a_programs_own_modules_come_before_those_that_are_kept() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("json.py", "print('my own json')");
     place.write("re/__init__.py", "print('my own re')");
     place.write("program.py", "import json, string, sys; sys.exit(1)\n");
@@ -240,7 +240,7 @@ fn a_programs_own_modules_come_before_those_that_are_kept() {
 
 #[test]
 fn site_packages_that_are_shown_count() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("packages/extra.pth", "import sys; sys.from_pth = 1\n/somewhere\n");
     place.write("packages/extra.py", "print('extra')");
     place.write("packages/sitecustomize.py", "print('customized')");

@@ -1,7 +1,7 @@
 //! Each module of the standard library imports, or says in a line why not. The
 //! table in `docs/modules.md` is made from the run.
 
-use crate::harness::{self, Place};
+use crate::harness::{self, Scratch};
 
 const PROGRAM: &str = r#"
 import contextlib, importlib, io, os, sys, warnings
@@ -28,7 +28,7 @@ find it: what imports, and why the others do not. This file is generated
 
 #[test]
 fn docs_list_each_module_as_it_is() {
-    let finished = Place::new().code(&["--timeout", "200s"], PROGRAM).expect(0);
+    let finished = Scratch::new().code(&["--timeout", "200s"], PROGRAM).expect(0);
     let text = finished.out();
     let rows: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('\t')).collect();
     assert!(rows.len() > 280, "{}", finished.all());

@@ -3,14 +3,14 @@
 //! shown with all the others, in `run`.
 
 use crate::harness::process::{self, children, eventually};
-use crate::harness::{Finished, Place, Stdin};
+use crate::harness::{Finished, Scratch, Stdin};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 const THREAD: [&str; 2] = ["--isolation", "thread"];
 
 fn code(options: &[&str], code: &str) -> Finished {
-    Place::new().code(&[&THREAD, options].concat(), code)
+    Scratch::new().code(&[&THREAD, options].concat(), code)
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn deadlines_hold_wherever_the_program_is() {
         for (program, stdin) in programs {
             scope.spawn(move || {
                 let begun = Instant::now();
-                let place = Place::new();
+                let place = Scratch::new();
                 let mut command = place.bellglass(["run"]);
                 let finished =
                     process::finish(command.args(THREAD).args(["--timeout", "1s", "-c", program]), stdin);
@@ -73,7 +73,7 @@ fn a_crash_and_a_lack_of_memory_are_told() {
 #[test]
 fn interrupts_reach_the_program() {
     for program in ["while True: pass", "import time; time.sleep(100)", "input()"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let marker = place.work().join("ready");
         let mut command = place.bellglass(["run", "--dir", ".:/work:rw"]);
         let program = format!("open('/work/ready', 'w').close()\n{program}");
@@ -88,7 +88,7 @@ fn interrupts_reach_the_program() {
 
 #[test]
 fn the_report_says_which_wall_is_not_there() {
-    let place = Place::new();
+    let place = Scratch::new();
     let report = place.home().join("report.json");
     let mut command = place.bellglass(["run", "--report"]);
     let words = ["--isolation", "thread", "-c", "sum(range(10**6))"];

@@ -71,7 +71,7 @@ pub trait GuestMemory {
 
 /// Where a guest's interrupt table is: see [`Interrupts`].
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TableLocation {
     /// The host address of the guest's memory, which never moves or shrinks.
     pub(crate) memory: *mut u8,
     /// Bytes of it that were there when the guest started.
@@ -168,8 +168,8 @@ impl Links {
         Ok(Self { errno_address, interrupt_table, ..self.clone() })
     }
 
-    pub(crate) fn place(&self, store: &Store<Host>) -> Option<Place> {
-        self.interrupt_table.map(|table| Place {
+    pub(crate) fn table_location(&self, store: &Store<Host>) -> Option<TableLocation> {
+        self.interrupt_table.map(|table| TableLocation {
             memory: self.memory.data_ptr(store.as_context()),
             memory_bytes: self.memory.data_size(store.as_context()),
             table,

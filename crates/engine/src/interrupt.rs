@@ -10,7 +10,7 @@
 //! [`EpochHook`], in the guest's own thread, so that nobody else ever touches its
 //! memory.
 
-use crate::guest::Place;
+use crate::guest::TableLocation;
 use bellglass_wire::range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -99,8 +99,8 @@ impl Interrupts {
         }
     }
 
-    pub(crate) fn connect(&self, place: Option<Place>) {
-        if let Some(Place { memory, memory_bytes, table }) = place {
+    pub(crate) fn connect(&self, place: Option<TableLocation>) {
+        if let Some(TableLocation { memory, memory_bytes, table }) = place {
             self.memory_bytes.store(memory_bytes, Ordering::SeqCst);
             self.table.store(table, Ordering::SeqCst);
             self.memory.store(memory, Ordering::SeqCst);
@@ -121,7 +121,7 @@ impl Interrupts {
         } else {
             let memory_bytes = self.memory_bytes.load(Ordering::SeqCst);
             let table = self.table.load(Ordering::SeqCst);
-            let mut place = Place { memory, memory_bytes, table };
+            let mut place = TableLocation { memory, memory_bytes, table };
             act(Table::read(table, &mut place))
         };
         self.users.fetch_sub(1, Ordering::SeqCst);
@@ -261,7 +261,7 @@ impl Words for Own<'_> {
     }
 }
 
-impl Words for Place {
+impl Words for TableLocation {
     fn load(&self, address: u32) -> Option<u32> {
         self.word(address).map(|word| word.load(Ordering::SeqCst))
     }
@@ -273,7 +273,7 @@ impl Words for Place {
     }
 }
 
-impl Place {
+impl TableLocation {
     fn word(&self, address: u32) -> Option<&AtomicU32> {
         let start = address as usize;
         range(self.memory_bytes, address, 4).filter(|_| start.is_multiple_of(4))?;
@@ -365,7 +365,11 @@ mod tests {
     fn connected(memory: &mut [u32]) -> Interrupts {
         let interrupts = Interrupts::new();
         let memory_bytes = memory.len() * 4;
-        interrupts.connect(Some(Place { memory: memory.as_mut_ptr().cast(), memory_bytes, table: 0 }));
+        interrupts.connect(Some(TableLocation {
+            memory: memory.as_mut_ptr().cast(),
+            memory_bytes,
+            table: 0,
+        }));
         interrupts
     }
 

@@ -16,10 +16,10 @@ mod error;
 mod guest;
 mod interrupt;
 mod limiter;
-#[cfg(feature = "fibers")]
-mod places;
 mod program;
 mod ready;
+#[cfg(feature = "fibers")]
+mod slots;
 mod stack;
 mod trap;
 
@@ -40,4 +40,4 @@ pub use interrupt::{EndsGuest, EpochAction, EpochHook, Interrupts};
 pub use program::{Ending, Program, Settings, StopGuest};
 pub use ready::ReadyGuest;
 #[cfg(any(feature = "compiler", feature = "fibers"))]
-pub use state::{GlobalValue, State};
+pub use state::{GlobalValue, GuestState};

@@ -3,7 +3,7 @@
 use crate::guest::{External, Host, Links, OpenCall, attend, deliver};
 use crate::limiter::Limiter;
 #[cfg(feature = "fibers")]
-use crate::places::Places;
+use crate::slots::Slots;
 use crate::stack::Stack;
 use crate::{EndsGuest, EngineError, EpochHook, Interruption, Interrupts, config, trap};
 use bellglass_wire::{GuestLimits, Hooks, Signature, TrapKind, Usage, ValueType, caps};
@@ -27,7 +27,7 @@ pub struct Program {
     signatures: Arc<[Signature]>,
     /// Memories that guests of this program use one after the other.
     #[cfg(feature = "fibers")]
-    places: Option<Places>,
+    slots: Option<Slots>,
 }
 
 /// A module in its engine, checked and linked once, for all runs.
@@ -124,8 +124,8 @@ impl Program {
         #[cfg(feature = "fibers")]
         let program = {
             // SAFETY: it is the same file.
-            let places = again.map(|file| unsafe { Places::new(file, interruption) });
-            Self { places, ..program }
+            let slots = again.map(|file| unsafe { Slots::new(file, interruption) });
+            Self { slots, ..program }
         };
         Ok(program)
     }
@@ -155,7 +155,7 @@ impl Program {
             interruption,
             signatures,
             #[cfg(feature = "fibers")]
-            places: None,
+            slots: None,
         })
     }
 
@@ -204,8 +204,8 @@ impl Program {
     pub fn advance_epoch(&self) {
         self.linked.engine.increment_epoch();
         #[cfg(feature = "fibers")]
-        if let Some(places) = &self.places {
-            places.advance_epoch();
+        if let Some(slots) = &self.slots {
+            slots.advance_epoch();
         }
     }
 
@@ -223,9 +223,9 @@ impl Program {
     ) -> Result<(Ending, Usage, Box<dyn External>), EngineError> {
         // Given back after the guest's memory, so declared before it.
         #[cfg(feature = "fibers")]
-        let place = self.places.as_ref().and_then(|places| places.take(&settings.limits, &self.signatures));
+        let slot = self.slots.as_ref().and_then(|slots| slots.take(&settings.limits, &self.signatures));
         #[cfg(feature = "fibers")]
-        let linked = place.as_ref().map_or(&self.linked, |place| place.linked);
+        let linked = slot.as_ref().map_or(&self.linked, |slot| slot.linked);
         #[cfg(not(feature = "fibers"))]
         let linked = &self.linked;
         let (mut store, _, ending) = self.execute(linked, settings, external)?;
@@ -325,7 +325,7 @@ fn call_exports(
             Err(error) => return Ok(Err(error)),
         };
         if let Some(interrupts) = &settings.interrupts {
-            interrupts.connect(links.place(store));
+            interrupts.connect(links.table_location(store));
         }
         store.data_mut().links = Some(Arc::new(links));
         if let Err(error) = deliver(store.as_context_mut()) {

@@ -8,7 +8,7 @@ use wasmtime::{Extern, Val};
 
 /// All of a guest that its exports show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct GuestState {
     /// Its memory.
     pub memory: Vec<u8>,
     /// Its exported globals, by the names of the exports.
@@ -39,11 +39,11 @@ impl Program {
         &self,
         settings: &Settings,
         external: Box<dyn External>,
-    ) -> Result<(Ending, Usage, State), EngineError> {
+    ) -> Result<(Ending, Usage, GuestState), EngineError> {
         let (mut store, instance, ending) = self.execute(&self.linked, settings, external)?;
         let usage = store.data().usage();
         let Some(instance) = instance else {
-            return Ok((ending, usage, State { memory: Vec::new(), globals: BTreeMap::new() }));
+            return Ok((ending, usage, GuestState { memory: Vec::new(), globals: BTreeMap::new() }));
         };
         let memory = instance.get_memory(&mut store, MEMORY);
         let memory = memory.map_or_else(Vec::new, |memory| memory.data(&store).to_vec());
@@ -62,6 +62,6 @@ impl Program {
             };
             globals.insert(name, value);
         }
-        Ok((ending, usage, State { memory, globals }))
+        Ok((ending, usage, GuestState { memory, globals }))
     }
 }

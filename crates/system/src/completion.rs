@@ -40,14 +40,14 @@ pub struct Completer {
 pub struct Pending(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<Progress>,
     /// What wakes whoever waits for it.
     waiter: Waiter,
     /// Which call it is, for people.
     signature: String,
 }
 
-enum State {
+enum Progress {
     /// It is to come.
     Open,
     /// It is there.
@@ -95,7 +95,7 @@ impl Call<'_> {
     /// ENOMEM if the controller may keep no more for this guest.
     pub fn later(&self) -> Result<(Completer, Answer), Fault> {
         let charge = self.meter.hold(PENDING_BYTES)?;
-        let (state, waiter) = (Mutex::new(State::Open), self.waiter.clone());
+        let (state, waiter) = (Mutex::new(Progress::Open), self.waiter.clone());
         let shared = Arc::new(Shared { state, waiter, signature: self.signature.to_string() });
         let pending = Pending(Arc::clone(&shared));
         let memory_bytes = self.memory.size();
@@ -131,7 +131,7 @@ impl Completer {
     /// [`NobodyWaits`] if not: work for it may be given up.
     pub fn check(&self) -> Result<(), NobodyWaits> {
         match *self.shared.lock() {
-            State::Open => Ok(()),
+            Progress::Open => Ok(()),
             _ => Err(NobodyWaits),
         }
     }
@@ -142,14 +142,14 @@ impl Completer {
     /// [`NobodyWaits`] if that was in vain.
     pub fn complete(mut self, outcome: Result<Answer, Fault>) -> Result<(), NobodyWaits> {
         let (writes, charge) = (std::mem::take(&mut self.writes), self.charge.take());
-        self.shared.end(State::Complete(Completion { writes, outcome, _charge: charge }))
+        self.shared.end(Progress::Complete(Completion { writes, outcome, _charge: charge }))
     }
 }
 
 impl Drop for Completer {
     fn drop(&mut self) {
         // Nothing happens to one that is complete.
-        let _ = self.shared.end(State::Dropped);
+        let _ = self.shared.end(Progress::Dropped);
     }
 }
 
@@ -157,13 +157,13 @@ impl Pending {
     /// Takes the answer if it has come. One that will never come is the end of the run.
     pub fn take(&self) -> Option<Completion> {
         let mut state = self.0.lock();
-        match std::mem::replace(&mut *state, State::Closed) {
-            State::Open => {
-                *state = State::Open;
+        match std::mem::replace(&mut *state, Progress::Closed) {
+            Progress::Open => {
+                *state = Progress::Open;
                 None
             }
-            State::Complete(completion) => Some(completion),
-            State::Dropped | State::Closed => {
+            Progress::Complete(completion) => Some(completion),
+            Progress::Dropped | Progress::Closed => {
                 let signature = &self.0.signature;
                 let reason = format!("the handler of {signature} was to answer later, and never will");
                 Some(Completion::new(Err(Stop::Failed { reason }.into())))
@@ -187,21 +187,21 @@ impl Pending {
 
     /// Nobody waits for it any more.
     pub fn close(&self) {
-        let before = std::mem::replace(&mut *self.0.lock(), State::Closed);
+        let before = std::mem::replace(&mut *self.0.lock(), Progress::Closed);
         drop(before);
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends what is open, and wakes who waits for it.
-    fn end(&self, how: State) -> Result<(), NobodyWaits> {
+    fn end(&self, how: Progress) -> Result<(), NobodyWaits> {
         {
             let mut state = self.lock();
-            if !matches!(*state, State::Open) {
+            if !matches!(*state, Progress::Open) {
                 return Err(NobodyWaits);
             }
             *state = how;
@@ -214,10 +214,10 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match *self.lock() {
-            State::Open => "open",
-            State::Complete(_) => "complete",
-            State::Dropped => "dropped",
-            State::Closed => "closed",
+            Progress::Open => "open",
+            Progress::Complete(_) => "complete",
+            Progress::Dropped => "dropped",
+            Progress::Closed => "closed",
         };
         formatter.debug_tuple("Pending").field(&state).finish()
     }

@@ -32,13 +32,13 @@ pub(crate) struct Description {
     pub position: Option<Position>,
     pub readable: bool,
     pub writable: bool,
-    state: Mutex<State>,
+    state: Mutex<OpenState>,
     _charge: Charge,
 }
 
 /// What of an open file changes.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct OpenState {
     /// Where the next read or write starts.
     pub position: u64,
     /// See [`flags`].
@@ -61,12 +61,12 @@ impl Description {
         mut charge: Charge,
     ) -> Result<Arc<Self>, Errno> {
         charge.grow(object.kept_bytes())?;
-        let state = Mutex::new(State { position: 0, flags });
+        let state = Mutex::new(OpenState { position: 0, flags });
         let position = object.position().ok();
         Ok(Arc::new(Self { object, position, readable, writable, state, _charge: charge }))
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, OpenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,7 @@
 //! Reading and writing whatever a descriptor stands for: where, and what holds until
 //! when.
 
-use crate::descriptors::{Description, State, flags};
+use crate::descriptors::{Description, OpenState, flags};
 use crate::object::{Blocking, Object, Position, Transfer};
 use crate::random::Random;
 use crate::wait::wait_for_ever;
@@ -80,11 +80,11 @@ pub(crate) fn write_at(description: &Description, offset: u64, from: &[u8]) -> R
     Ok(count)
 }
 
-fn appends(state: &State) -> bool {
+fn appends(state: &OpenState) -> bool {
     state.flags & flags::APPEND != 0
 }
 
-fn is_synchronous(state: &State) -> bool {
+fn is_synchronous(state: &OpenState) -> bool {
     state.flags & (flags::DSYNC | flags::SYNC) != 0
 }
 

@@ -2,7 +2,7 @@
 
 use bellglass::{Answer, Completer, LimitKind, Limits, Outcome, Report, Sandbox};
 use bellglass_testkit::ToyImage;
-use bellglass_wire::{CellFrame, FromCell, State, Viewed, caps};
+use bellglass_wire::{CellFrame, ConversationState, FromCell, Viewed, caps};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -149,10 +149,10 @@ fn what_is_kept_of_calls_that_wait_for_their_turn_is_charged() {
 #[test]
 fn a_frame_that_its_state_does_not_permit_is_a_breach_that_names_it() {
     let states = [
-        (State::Running, String::new()),
-        (State::Called, format!("open 1 0 {KEEP}\n")),
-        (State::Reading, format!("open 1 0 {READ}\nawait\n")),
-        (State::Allocating, format!("open 1 0 {ALLOCATE}\nawait\n")),
+        (ConversationState::Running, String::new()),
+        (ConversationState::Called, format!("open 1 0 {KEEP}\n")),
+        (ConversationState::Reading, format!("open 1 0 {READ}\nawait\n")),
+        (ConversationState::Allocating, format!("open 1 0 {ALLOCATE}\nawait\n")),
     ];
     for (state, before) in states {
         for frame in CellFrame::ALL {
@@ -176,8 +176,8 @@ fn a_frame_before_the_hello_keeps_the_run_from_starting() {
         let image = ToyImage::from_script(&format!("frame {:02x}\nsleep 9000", frame as u8));
         let error =
             Sandbox::builder(image.open()).cell(LIAR).build().err().expect("it cannot start").to_string();
-        let refused = format!("{} came while {}", frame.name(), State::Started.name());
-        let permitted = State::Started.check_cell(&[frame as u8]).is_ok();
+        let refused = format!("{} came while {}", frame.name(), ConversationState::Started.name());
+        let permitted = ConversationState::Started.check_cell(&[frame as u8]).is_ok();
         assert_eq!(error.contains(&refused), !permitted, "{error}");
     }
 }

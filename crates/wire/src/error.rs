@@ -35,7 +35,7 @@ pub enum WireError {
         /// Its kind.
         kind: u8,
     },
-    /// A frame that may not come now; see [`State`](crate::State).
+    /// A frame that may not come now; see [`ConversationState`](crate::ConversationState).
     #[error("{frame} came while {state}")]
     Unpermitted {
         /// What came.

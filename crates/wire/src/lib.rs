@@ -48,7 +48,7 @@ pub use pieces::Pieces;
 pub use plain::{is_plain, plain, write_plain};
 pub use range::range;
 pub use signature::{ParseSignatureError, Signature, ValueType};
-pub use states::{CellFrame, ControllerFrame, Row, STATES, State};
+pub use states::{CellFrame, ControllerFrame, ConversationState, Row, STATES};
 pub use to_cell::{GuestLimits, Hooks, PAGE_BYTES, Pages, ToCell, Write};
 pub use view::View;
 

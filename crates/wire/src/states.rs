@@ -8,7 +8,7 @@ use crate::WireError;
 
 /// How far a conversation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum ConversationState {
     /// The process has started, and has said nothing yet.
     Started,
     /// The cell has said hello.
@@ -37,7 +37,7 @@ pub enum State {
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The state.
-    pub state: State,
+    pub state: ConversationState,
     /// The frames that may come from the cell.
     pub from_cell: &'static [CellFrame],
     /// The frames that may come from the controller.
@@ -55,26 +55,30 @@ macro_rules! or_the_end {
 
 /// The table.
 pub const STATES: [Row; 11] = [
-    Row { state: State::Started, from_cell: &[C::Hello, C::Failed], to_cell: &[T::Offer, T::Zygote] },
-    // An offer that was not there in time is without meaning.
-    Row { state: State::Greeted, from_cell: &[C::Failed], to_cell: &[T::Offer, T::Welcome] },
-    Row { state: State::Welcomed, from_cell: &[C::Failed], to_cell: &[T::Run] },
-    Row { state: State::Running, from_cell: or_the_end![C::Call, C::NoRoom], to_cell: &[] },
     Row {
-        state: State::Called,
+        state: ConversationState::Started,
+        from_cell: &[C::Hello, C::Failed],
+        to_cell: &[T::Offer, T::Zygote],
+    },
+    // An offer that was not there in time is without meaning.
+    Row { state: ConversationState::Greeted, from_cell: &[C::Failed], to_cell: &[T::Offer, T::Welcome] },
+    Row { state: ConversationState::Welcomed, from_cell: &[C::Failed], to_cell: &[T::Run] },
+    Row { state: ConversationState::Running, from_cell: or_the_end![C::Call, C::NoRoom], to_cell: &[] },
+    Row {
+        state: ConversationState::Called,
         from_cell: or_the_end![C::Call],
         to_cell: &[T::Read, T::Write, T::Allocate, T::Free, T::Return, T::End],
     },
-    Row { state: State::Reading, from_cell: or_the_end![C::Data, C::Call], to_cell: &[] },
-    Row { state: State::Allocating, from_cell: or_the_end![C::Allocated, C::Call], to_cell: &[] },
+    Row { state: ConversationState::Reading, from_cell: or_the_end![C::Data, C::Call], to_cell: &[] },
+    Row { state: ConversationState::Allocating, from_cell: or_the_end![C::Allocated, C::Call], to_cell: &[] },
     // What was on its way may still come.
-    Row { state: State::Ending, from_cell: or_the_end![C::Ended, C::Call], to_cell: &[] },
-    Row { state: State::Over, from_cell: &[], to_cell: &[] },
-    Row { state: State::Zygote, from_cell: &[C::Failed], to_cell: &[T::Fork] },
-    Row { state: State::Forking, from_cell: &[C::Forked, C::Failed], to_cell: &[] },
+    Row { state: ConversationState::Ending, from_cell: or_the_end![C::Ended, C::Call], to_cell: &[] },
+    Row { state: ConversationState::Over, from_cell: &[], to_cell: &[] },
+    Row { state: ConversationState::Zygote, from_cell: &[C::Failed], to_cell: &[T::Fork] },
+    Row { state: ConversationState::Forking, from_cell: &[C::Forked, C::Failed], to_cell: &[] },
 ];
 
-impl State {
+impl ConversationState {
     fn row(self) -> Option<&'static Row> {
         STATES.iter().find(|row| row.state == self)
     }

@@ -1,6 +1,6 @@
 //! The order of a conversation, row by row.
 
-use bellglass_wire::{CellFrame, ControllerFrame, STATES, State, WireError};
+use bellglass_wire::{CellFrame, ControllerFrame, ConversationState, STATES, WireError};
 
 /// The page that says what may come when, for writers of cells and controllers.
 const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -21,7 +21,7 @@ fn table(first: &str) -> String {
 }
 
 /// Each cell of a table: state, frame, and whether it may come.
-fn cells(table: &str) -> Vec<(State, String, bool)> {
+fn cells(table: &str) -> Vec<(ConversationState, String, bool)> {
     let mut lines = table.lines().filter(|line| !line.is_empty()).map(|line| line.split_whitespace());
     let heads: Vec<&str> = lines.next().expect("a first line").collect();
     let rows: Vec<Vec<&str>> = lines.map(Iterator::collect).collect();
@@ -37,7 +37,7 @@ fn cells(table: &str) -> Vec<(State, String, bool)> {
     cells
 }
 
-fn verdict(checked: Result<String, WireError>, state: State, frame: &str, may: bool) {
+fn verdict(checked: Result<String, WireError>, state: ConversationState, frame: &str, may: bool) {
     match checked {
         Ok(name) => assert!(may && name == frame, "{frame} passes as {name} in {state:?}"),
         Err(error) => {

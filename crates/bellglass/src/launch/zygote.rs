@@ -7,7 +7,7 @@ use crate::words::printable;
 use crate::{Error, Image, Start};
 use bellglass_channel::{receive_from, send_descriptors, tell_senders};
 use bellglass_fork::Child;
-use bellglass_wire::{FrameBuffer, FromCell, State, ToCell, caps};
+use bellglass_wire::{ConversationState, FrameBuffer, FromCell, ToCell, caps};
 use rustix::process::Pid;
 use std::fs::File;
 use std::io::Write;
@@ -67,7 +67,7 @@ impl Zygote {
         let mut message = Vec::new();
         ToCell::Fork.encode(&mut message).map_err(|error| failed(error.to_string()))?;
         send_descriptors(self.link.socket(), &message, &[stream, words]).map_err(Error::Resource)?;
-        match self.hear(State::Forking, Instant::now() + patience)? {
+        match self.hear(ConversationState::Forking, Instant::now() + patience)? {
             (FromCell::Forked { process }, Some(child)) => {
                 let claimed = i32::try_from(process).ok().and_then(Pid::from_raw);
                 let own = claimed == Some(child.number());
@@ -89,7 +89,7 @@ impl Zygote {
 
     /// Waits for a message. Gives it with the process that has sent it, if that is a
     /// child of this one and not the zygote itself.
-    fn hear(&self, state: State, deadline: Instant) -> Result<(FromCell, Option<Child>), Error> {
+    fn hear(&self, state: ConversationState, deadline: Instant) -> Result<(FromCell, Option<Child>), Error> {
         let failed = |reason: String| Error::Start { reason };
         let mut message = [0; MESSAGE_BYTES];
         let (count, sender) = receive_from(self.link.socket(), &mut message, deadline)
@@ -127,7 +127,7 @@ impl Drop for Zygote {
         // are gone, or are cells, that is closed.
         let until = Instant::now() + REST_TIME;
         // BOUND: each message takes a process, of which the system allows so many.
-        while let Ok((_, late)) = self.hear(State::Forking, until) {
+        while let Ok((_, late)) = self.hear(ConversationState::Forking, until) {
             late.into_iter().for_each(end);
         }
     }
@@ -174,7 +174,7 @@ mod tests {
         let mut cells: Vec<_> = (0..3).map(|_| CellProcess::fork(&mut zygote).expect("a cell")).collect();
         for (_, link) in &mut cells {
             link.set_deadline(Some(Instant::now() + PATIENCE));
-            assert!(matches!(link.receive(State::Started), Ok(FromCell::Hello { .. })));
+            assert!(matches!(link.receive(ConversationState::Started), Ok(FromCell::Hello { .. })));
         }
         if rustix::process::geteuid().is_root() {
             let shared = descriptors(&zygote.process);

@@ -20,10 +20,10 @@ pub(crate) struct Calls {
 
 struct Open {
     number: u32,
-    state: State,
+    state: CallState,
 }
 
-enum State {
+enum CallState {
     /// Its handler is at work.
     Answering,
     /// It came while another was answered: this is its frame.
@@ -76,7 +76,7 @@ impl Calls {
         if self.open.len() >= caps::OPEN_CALLS {
             return Err(format!("the cell opened more than {} calls at once", caps::OPEN_CALLS));
         }
-        self.open.push(Open { number, state: State::Answering });
+        self.open.push(Open { number, state: CallState::Answering });
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Calls {
         self.open(number).map_err(Refused::Breach)?;
         let bytes = frame.capacity() as u64;
         let charge = self.meter.hold(bytes).map_err(|_| Refused::Full { limit: self.meter.limit() })?;
-        self.set(number, State::Deferred { frame, _charge: charge });
+        self.set(number, CallState::Deferred { frame, _charge: charge });
         self.deferred += 1;
         Ok(())
     }
@@ -98,8 +98,8 @@ impl Calls {
         if self.deferred == 0 {
             return None;
         }
-        self.open.iter_mut().find_map(|open| match std::mem::replace(&mut open.state, State::Answering) {
-            State::Deferred { frame, .. } => {
+        self.open.iter_mut().find_map(|open| match std::mem::replace(&mut open.state, CallState::Answering) {
+            CallState::Deferred { frame, .. } => {
                 self.deferred -= 1;
                 Some(frame)
             }
@@ -112,7 +112,7 @@ impl Calls {
 
     /// The answer of an open call comes later.
     pub(crate) fn wait(&mut self, number: u32, later: Box<Later>) {
-        self.set(number, State::Later(later));
+        self.set(number, CallState::Later(later));
         self.later += 1;
     }
 
@@ -120,7 +120,7 @@ impl Calls {
     pub(crate) fn take_complete(&mut self) -> Option<(u32, Box<Later>, Completion)> {
         let (index, completion) =
             self.open.iter().enumerate().find_map(|(index, open)| match &open.state {
-                State::Later(later) => later.pending.take().map(|completion| (index, completion)),
+                CallState::Later(later) => later.pending.take().map(|completion| (index, completion)),
                 _ => None,
             })?;
         self.take_later(index).map(|(number, later)| (number, later, completion))
@@ -129,14 +129,14 @@ impl Calls {
     /// Takes the first call whose answer is to come later, so that it is answered
     /// otherwise.
     pub(crate) fn take_waiting(&mut self) -> Option<(u32, Box<Later>)> {
-        let index = self.open.iter().position(|open| matches!(open.state, State::Later(_)))?;
+        let index = self.open.iter().position(|open| matches!(open.state, CallState::Later(_)))?;
         self.take_later(index)
     }
 
     fn take_later(&mut self, index: usize) -> Option<(u32, Box<Later>)> {
         let open = self.open.get_mut(index)?;
-        match std::mem::replace(&mut open.state, State::Answering) {
-            State::Later(later) => {
+        match std::mem::replace(&mut open.state, CallState::Answering) {
+            CallState::Later(later) => {
                 self.later -= 1;
                 Some((open.number, later))
             }
@@ -155,7 +155,7 @@ impl Calls {
         }
     }
 
-    fn set(&mut self, number: u32, state: State) {
+    fn set(&mut self, number: u32, state: CallState) {
         if let Some(open) = self.open.iter_mut().rfind(|open| open.number == number) {
             open.state = state;
         }

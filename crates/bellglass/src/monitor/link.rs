@@ -4,7 +4,7 @@
 use bellglass_channel::{Channel, ChannelError, Shared, Woken};
 use bellglass_system::host::{Ready, Source};
 use bellglass_system::{Errno, Fault, Interest, Listener, Waiter, wait_for_any};
-use bellglass_wire::{CellFrame, FrameBuffer, FromCell, State, ToCell, WireError, caps};
+use bellglass_wire::{CellFrame, ConversationState, FrameBuffer, FromCell, ToCell, WireError, caps};
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
@@ -119,7 +119,7 @@ impl Link {
 
     /// The next message of the cell, if this state of the conversation permits it. A
     /// call is left in its frame.
-    pub(crate) fn next(&mut self, state: State) -> Result<Received, LinkError> {
+    pub(crate) fn next(&mut self, state: ConversationState) -> Result<Received, LinkError> {
         self.wait_for_frame()?;
         let frame = self.incoming.next_frame().ok().flatten().unwrap_or(&[]);
         match state.check_cell(frame) {
@@ -136,7 +136,7 @@ impl Link {
     }
 
     /// The next message of the cell, where it is none of the guest's.
-    pub(crate) fn receive(&mut self, state: State) -> Result<FromCell, LinkError> {
+    pub(crate) fn receive(&mut self, state: ConversationState) -> Result<FromCell, LinkError> {
         match self.next(state)? {
             Received::Message(message) => Ok(message),
             Received::Call => FromCell::decode(&self.call).map_err(|error| self.breaks(error.into())),

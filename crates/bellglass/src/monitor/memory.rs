@@ -3,7 +3,7 @@
 use super::calls::{Calls, Refused};
 use super::link::{Link, LinkError, Received};
 use bellglass_system::{Memory, MemoryError};
-use bellglass_wire::{CallFrame, FromCell, OpenReturn, Pieces, Sent, State, ToCell, caps, range};
+use bellglass_wire::{CallFrame, ConversationState, FromCell, OpenReturn, Pieces, Sent, ToCell, caps, range};
 
 /// Places that a call may write to before none of its views is believed in any
 /// more: a handler that writes more than that seldom reads.
@@ -148,7 +148,7 @@ impl<'a> RemoteMemory<'a> {
 
     /// Asks the cell something, and hears calls of other threads of the guest until it
     /// has answered.
-    fn ask(&mut self, question: &ToCell, state: State) -> Result<FromCell, MemoryError> {
+    fn ask(&mut self, question: &ToCell, state: ConversationState) -> Result<FromCell, MemoryError> {
         self.queue_writes()?;
         let asked = self.link.queue(question).and_then(|()| self.link.flush());
         asked.map_err(|_| MemoryError::Lost)?;
@@ -208,7 +208,7 @@ impl<'a> RemoteMemory<'a> {
         }
         // The caller cuts pieces to the cap, which fits in 32 bits.
         let question = ToCell::Read { call: self.call, address, length: into.len() as u32 };
-        match self.ask(&question, State::Reading)? {
+        match self.ask(&question, ConversationState::Reading)? {
             FromCell::Data { bytes, .. } if bytes.len() == into.len() => {
                 into.copy_from_slice(&bytes);
                 Ok(())
@@ -281,7 +281,7 @@ impl Memory for RemoteMemory<'_> {
         if !self.allocator {
             return Err(MemoryError::Unsupported);
         }
-        match self.ask(&ToCell::Allocate { call: self.call, size }, State::Allocating)? {
+        match self.ask(&ToCell::Allocate { call: self.call, size }, ConversationState::Allocating)? {
             FromCell::Allocated { address, memory_bytes, .. } => {
                 if let Some(lie) = lie_about_size(memory_bytes, self.size, self.limit) {
                     return Err(self.breaks(lie));

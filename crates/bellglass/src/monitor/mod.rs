@@ -1,7 +1,7 @@
 //! The conversation with one cell: hello, welcome, and then each call answered
 //! until the last frame. Whatever the cell sends is untrusted; what the state of the
 //! conversation does not permit ends the run, and nothing is repaired. Which frame may
-//! come when is one table, [`State`].
+//! come when is one table, [`ConversationState`].
 //!
 //! Several calls may be open at once. One is answered at a time; what waits for an
 //! answer that comes later waits in the table of open calls, and the cell is heard
@@ -25,8 +25,8 @@ use answers::Reply;
 use bellglass_channel::{Busy, Woken};
 use bellglass_system::{Completion, Errno, Fault, LimitKind, Memory, System, Waiter, Woken as WaitEnd};
 use bellglass_wire::{
-    CallFrame, FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Pieces, Sent, Signature, State, ToCell, Usage,
-    caps,
+    CallFrame, ConversationState, FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Pieces, Sent, Signature,
+    ToCell, Usage, caps,
 };
 use calls::{Calls, Later};
 use link::{Link, LinkError, Received};
@@ -77,7 +77,7 @@ impl Monitor {
     /// An [`Error`] that says how the cell failed.
     pub(crate) fn greet(&mut self) -> Result<Vec<Signature>, Error> {
         self.link.set_deadline(Some(Instant::now() + self.answers.limits.start_time));
-        match self.link.receive(State::Started) {
+        match self.link.receive(ConversationState::Started) {
             Ok(FromCell::Hello { version: PROTOCOL_VERSION, shared_memory, signatures, walls }) => {
                 let shared = self.link.share(shared_memory);
                 shared.map_err(|error| Error::Start { reason: error.to_string() })?;
@@ -126,7 +126,8 @@ impl Monitor {
                     Err(ending) => return ending,
                 }
             }
-            let state = if self.calls.is_any_open() { State::Called } else { State::Running };
+            let state =
+                if self.calls.is_any_open() { ConversationState::Called } else { ConversationState::Running };
             match self.link.next(state) {
                 Ok(Received::Call) => {
                     // The frame's room is used for the next call.
@@ -311,7 +312,7 @@ impl Monitor {
         self.link.set_deadline(Some(Instant::now() + FAREWELL_TIME));
         let mut heard = self.link.queue(&ToCell::End).and_then(|()| self.link.flush());
         let usage = loop {
-            match heard.and_then(|()| self.link.next(State::Ending)) {
+            match heard.and_then(|()| self.link.next(ConversationState::Ending)) {
                 // It was on its way. BOUND: the deadline.
                 Ok(Received::Call) => heard = Ok(()),
                 Ok(Received::Message(

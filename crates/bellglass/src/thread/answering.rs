@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// runs and the run has the other, so that nothing is lost if the guest does not
 /// even start; they are never used at the same time.
 #[derive(Clone)]
-pub(crate) struct Answering(Arc<Mutex<State>>);
+pub(crate) struct Answering(Arc<Mutex<Inner>>);
 
-struct State {
+struct Inner {
     answers: Answers,
     /// Whether the image names a malloc and a free.
     allocator: bool,
@@ -24,7 +24,7 @@ struct State {
 
 impl Answering {
     pub(crate) fn new(answers: Answers, allocator: bool, requests: Arc<Requests>) -> Self {
-        Self(Arc::new(Mutex::new(State { answers, allocator, closed: None, requests })))
+        Self(Arc::new(Mutex::new(Inner { answers, allocator, closed: None, requests })))
     }
 
     /// The outcome of the call in which the guest was ended, if that is how it
@@ -38,7 +38,7 @@ impl Answering {
         look(&self.lock().answers)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

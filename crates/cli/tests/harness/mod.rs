@@ -35,11 +35,11 @@ pub fn cache() -> PathBuf {
 
 /// A folder of its own for one test, gone at its end: `work` to run in, `home`
 /// for what the command keeps.
-pub struct Place {
+pub struct Scratch {
     folder: TempDir,
 }
 
-impl Place {
+impl Scratch {
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("bellglass-test-").expect("a folder");
         for name in ["work", "home"] {

@@ -1,6 +1,6 @@
 //! A command on a terminal.
 
-use super::{Place, process};
+use super::{Scratch, process};
 use std::io::{Read, Write};
 
 /// A terminal with the command in it.
@@ -27,21 +27,21 @@ struct Shown {
 
 impl Terminal {
     /// Starts the command with these words.
-    pub fn open(place: &Place, words: &[&str]) -> Self {
+    pub fn open(place: &Scratch, words: &[&str]) -> Self {
         Self::start(place, "xterm", Reads::All, words)
     }
 
     /// The same, on a terminal of this name.
-    pub fn open_as(place: &Place, name: &str, words: &[&str]) -> Self {
+    pub fn open_as(place: &Scratch, name: &str, words: &[&str]) -> Self {
         Self::start(place, name, Reads::All, words)
     }
 
     /// The same, on a terminal that takes what it has room for and shows nothing.
-    pub fn open_unread(place: &Place, words: &[&str]) -> Self {
+    pub fn open_unread(place: &Scratch, words: &[&str]) -> Self {
         Self::start(place, "xterm", Reads::Nothing, words)
     }
 
-    fn start(place: &Place, name: &str, read: Reads, words: &[&str]) -> Self {
+    fn start(place: &Scratch, name: &str, read: Reads, words: &[&str]) -> Self {
         let pair =
             portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).expect("a terminal");
         let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_bellglass"));

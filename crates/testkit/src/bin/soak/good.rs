@@ -1,33 +1,33 @@
 //! Guests that do what programs do.
 
 use super::Kind;
-use super::stage::{Numbers, PATIENCE, Place, Stage, Verdict, finish, limits, make_work, toy};
+use super::stage::{Numbers, PATIENCE, Placement, Stage, Verdict, finish, limits, make_work, toy};
 use bellglass::{Access, Answer, ChangeKind, Input, Mount, Outcome};
 use bellglass_testkit::ToyImage;
 use std::time::Duration;
 
 pub(crate) const KINDS: [Kind; 7] = [
-    Kind { name: "arithmetic", places: Place::ALL, run: arithmetic },
-    Kind { name: "the library", places: Place::ALL, run: library },
-    Kind { name: "files", places: Place::ALL, run: files },
-    Kind { name: "an input", places: Place::ALL, run: input },
-    Kind { name: "changes that are written", places: Place::ALL, run: changes },
-    Kind { name: "an archive", places: Place::ALL, run: archive },
-    Kind { name: "a toy and a handler", places: &[Place::Cell, Place::Thread], run: handler },
+    Kind { name: "arithmetic", places: Placement::ALL, run: arithmetic },
+    Kind { name: "the library", places: Placement::ALL, run: library },
+    Kind { name: "files", places: Placement::ALL, run: files },
+    Kind { name: "an input", places: Placement::ALL, run: input },
+    Kind { name: "changes that are written", places: Placement::ALL, run: changes },
+    Kind { name: "an archive", places: Placement::ALL, run: archive },
+    Kind { name: "a toy and a handler", places: &[Placement::Cell, Placement::Thread], run: handler },
 ];
 
-fn prints(stage: &Stage, place: Place, code: &str, expected: &str) -> Verdict {
+fn prints(stage: &Stage, place: Placement, code: &str, expected: &str) -> Verdict {
     let ended = finish(stage.python(place, code), limits(PATIENCE))?;
     ended.check(ended.report.outcome.is_success() && ended.out == expected)
 }
 
-fn arithmetic(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn arithmetic(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let number = numbers.below(1_000_000);
     let code = format!("print(sum(i * i for i in range(1000)) + {number})");
     prints(stage, place, &code, &format!("{}\n", 332_833_500 + number))
 }
 
-fn library(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn library(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = "import json, hashlib, re, datetime, collections\n\
                 text = json.dumps({'a': [1, 2, 3]})\n\
                 assert re.fullmatch(r'.+\\[1, 2, 3\\]}', text)\n\
@@ -35,7 +35,7 @@ fn library(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     prints(stage, place, code, "b4ff8298cd1066e331beb2a3a58580498aae4d4951cae551910c31becfdd0008\n")
 }
 
-fn files(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn files(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = "import os, tempfile, shutil, time\n\
                 with tempfile.TemporaryDirectory() as folder:\n \
                 for i in range(20):\n  \
@@ -48,7 +48,7 @@ fn files(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     prints(stage, place, code, "27\n[]\n")
 }
 
-fn input(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn input(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let lines = numbers.below(2000);
     let text: String = (0..lines).map(|line| format!("line {line}\n")).collect();
     let code = "import sys\nprint(sum(1 for line in sys.stdin if line.startswith('line ')))";
@@ -58,7 +58,7 @@ fn input(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
 }
 
 /// The program changes a folder of its own, and the changes are written.
-fn changes(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn changes(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let folder = tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?;
     make_work(folder.path());
     let code = "import os\n\
@@ -95,7 +95,7 @@ fn changes(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     }
 }
 
-fn archive(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn archive(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let number = numbers.below(1500);
     let code = format!(
         "import os\nprint(len(os.listdir('/zip/small')))\nprint(open('/zip/small/{number}').readline())"
@@ -105,7 +105,7 @@ fn archive(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
     ended.check(ended.report.outcome.is_success() && ended.out == format!("1500\nentry {number}\n\n"))
 }
 
-fn handler(_: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn handler(_: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let wat = r#"(module (import "a" "b" (func $b (param i32) (result i32)))
         (memory (export "memory") 2)
         (func (export "run") (result i32) (local $left i32)

@@ -1,39 +1,39 @@
 //! Guests that do what strangers might.
 
 use super::Kind;
-use super::stage::{ENTRY, Ended, LEVELS, Numbers, PATIENCE, Place, Stage, Verdict, finish, limits, toy};
+use super::stage::{ENTRY, Ended, LEVELS, Numbers, PATIENCE, Placement, Stage, Verdict, finish, limits, toy};
 use bellglass::{Access, Answer, LimitKind, Limits, Mount, Outcome, Reached, Sandbox, Signal};
 use bellglass_testkit::ToyImage;
 use rustix::process::{Pid, PidfdFlags, Signal as HostSignal, pidfd_open, pidfd_send_signal};
 use std::time::{Duration, Instant};
 
-const CELLS: &[Place] = &[Place::Cell, Place::Pool];
-const CELL: &[Place] = &[Place::Cell];
-const CELL_AND_THREAD: &[Place] = &[Place::Cell, Place::Thread];
+const CELLS: &[Placement] = &[Placement::Cell, Placement::Pool];
+const CELL: &[Placement] = &[Placement::Cell];
+const CELL_AND_THREAD: &[Placement] = &[Placement::Cell, Placement::Thread];
 
 pub(crate) const KINDS: [Kind; 29] = [
-    Kind { name: "a hog of memory", places: Place::ALL, run: memory },
-    Kind { name: "a flood of output", places: Place::ALL, run: output },
-    Kind { name: "a flood of files", places: Place::ALL, run: files },
-    Kind { name: "a flood of names", places: Place::ALL, run: names },
-    Kind { name: "hard links with long names", places: Place::ALL, run: links },
-    Kind { name: "directories without an end", places: Place::ALL, run: deep },
-    Kind { name: "directories that are emptied", places: Place::ALL, run: emptied },
-    Kind { name: "a hog of descriptors", places: Place::ALL, run: descriptors },
-    Kind { name: "what is known of itself, often", places: Place::ALL, run: information },
-    Kind { name: "endless recursion", places: Place::ALL, run: recursion },
-    Kind { name: "processes and threads", places: Place::ALL, run: processes },
-    Kind { name: "a loop", places: Place::ALL, run: endless },
-    Kind { name: "a loop and a limit of processor time", places: Place::ALL, run: processor_time },
-    Kind { name: "a long sleep", places: Place::ALL, run: sleep },
-    Kind { name: "a large file cut short", places: Place::ALL, run: truncate },
-    Kind { name: "the end of a packed file", places: Place::ALL, run: packed_end },
-    Kind { name: "many packed files", places: Place::ALL, run: packed_files },
-    Kind { name: "large directories", places: Place::ALL, run: listing },
+    Kind { name: "a hog of memory", places: Placement::ALL, run: memory },
+    Kind { name: "a flood of output", places: Placement::ALL, run: output },
+    Kind { name: "a flood of files", places: Placement::ALL, run: files },
+    Kind { name: "a flood of names", places: Placement::ALL, run: names },
+    Kind { name: "hard links with long names", places: Placement::ALL, run: links },
+    Kind { name: "directories without an end", places: Placement::ALL, run: deep },
+    Kind { name: "directories that are emptied", places: Placement::ALL, run: emptied },
+    Kind { name: "a hog of descriptors", places: Placement::ALL, run: descriptors },
+    Kind { name: "what is known of itself, often", places: Placement::ALL, run: information },
+    Kind { name: "endless recursion", places: Placement::ALL, run: recursion },
+    Kind { name: "processes and threads", places: Placement::ALL, run: processes },
+    Kind { name: "a loop", places: Placement::ALL, run: endless },
+    Kind { name: "a loop and a limit of processor time", places: Placement::ALL, run: processor_time },
+    Kind { name: "a long sleep", places: Placement::ALL, run: sleep },
+    Kind { name: "a large file cut short", places: Placement::ALL, run: truncate },
+    Kind { name: "the end of a packed file", places: Placement::ALL, run: packed_end },
+    Kind { name: "many packed files", places: Placement::ALL, run: packed_files },
+    Kind { name: "large directories", places: Placement::ALL, run: listing },
     Kind { name: "random bytes without an end", places: CELL_AND_THREAD, run: random },
-    Kind { name: "a flood of calls", places: Place::ALL, run: calls },
-    Kind { name: "a storm of signals", places: Place::ALL, run: signals },
-    Kind { name: "a kill by its owner", places: Place::ALL, run: killed },
+    Kind { name: "a flood of calls", places: Placement::ALL, run: calls },
+    Kind { name: "a storm of signals", places: Placement::ALL, run: signals },
+    Kind { name: "a kill by its owner", places: Placement::ALL, run: killed },
     Kind { name: "a kill by somebody else", places: CELL, run: killed_outside },
     Kind { name: "a lying cell", places: CELL, run: liar },
     Kind { name: "a module that faults", places: CELL_AND_THREAD, run: faults },
@@ -71,7 +71,7 @@ fn until_refused(prepare: &str, step: &str) -> String {
     )
 }
 
-fn memory(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn memory(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = "x = []\nwhile True: x.append(bytearray(1 << 20))";
     let limits = Limits { memory_bytes: 96 << 20, ..limits(PATIENCE) };
     let ended = finish(stage.python(place, code), limits)?;
@@ -81,7 +81,7 @@ fn memory(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     )
 }
 
-fn output(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn output(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = "import os\nwhile True: os.write(1, b'x' * 65000)";
     let ended = finish(stage.python(place, code), limits(PATIENCE))?;
     let limit = 1 << 20;
@@ -91,21 +91,21 @@ fn output(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     )
 }
 
-fn files(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn files(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = until_refused("", "open(f'/tmp/{n}', 'wb', 0).write(b'x' * 100000)");
     let ended = finish(stage.python(place, &code), limits(PATIENCE))?;
     // A write that is cut short is no error; then there is room for the file no more.
     ended.refused_or_late(&["ENOSPC", "ENOMEM"])
 }
 
-fn names(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn names(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = until_refused("", "os.mkdir(f'/tmp/{n}') if n % 2 else os.symlink('x' * 1000, f'/tmp/{n}')");
     let ended = finish(stage.python(place, &code), limits(PATIENCE))?;
     ended.refused_or_late(&["ENOSPC", "ENOMEM"])
 }
 
 /// The list of changes is made, too: by somebody who waits for it.
-fn overlay(stage: &Stage, place: Place, code: &str, limits: Limits) -> Result<Ended, String> {
+fn overlay(stage: &Stage, place: Placement, code: &str, limits: Limits) -> Result<Ended, String> {
     let (mount, overlay) = Mount::directory(stage.path("work"), "/work", Access::ReadOnly).overlay();
     let ended = finish(stage.python(place, code).mount(mount), limits)?;
     // It may be too much; that is then said.
@@ -117,14 +117,14 @@ fn overlay(stage: &Stage, place: Place, code: &str, limits: Limits) -> Result<En
     Ok(ended)
 }
 
-fn links(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn links(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let prepare = "d = '/work'\nfor _ in range(18):\n d += '/' + 'd' * 200\n os.mkdir(d)\n\
                    open(d + '/x', 'w').close()";
     let code = until_refused(prepare, "os.link(d + '/x', d + f'/{n:0>60}')");
     overlay(stage, place, &code, limits(PATIENCE))?.refused_or_late(&["ENOSPC", "ENOMEM", "EMLINK"])
 }
 
-fn deep(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn deep(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let prepare = "at = os.open('/work', os.O_RDONLY)";
     let step =
         "os.mkdir('d', dir_fd=at); below = os.open('d', os.O_RDONLY, dir_fd=at); os.close(at); at = below";
@@ -133,14 +133,14 @@ fn deep(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     ended.refused_or_late(&["ENOSPC", "ENOMEM", "ENAMETOOLONG", "EMFILE"])
 }
 
-fn emptied(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn emptied(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let step = "os.mkdir(f'/tmp/{n}')\n  for i in range(3000): open(f'/tmp/{n}/{i:0>100}', 'w').close()\n  \
                 for i in range(3000): os.remove(f'/tmp/{n}/{i:0>100}')";
     let ended = finish(stage.python(place, &until_refused("", step)), limits(LONGER))?;
     ended.refused_or_late(&["ENOSPC", "ENOMEM"])
 }
 
-fn descriptors(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn descriptors(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let path = format!("/deep/{}", vec!["d"; LEVELS].join("/"));
     let code = until_refused("", &format!("os.open('{path}', os.O_RDONLY)"));
     let mount = Mount::directory(stage.path("deep"), "/deep", Access::ReadOnly);
@@ -148,7 +148,7 @@ fn descriptors(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     ended.refused_or_late(&["EMFILE", "ENFILE", "ENOMEM"])
 }
 
-fn information(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn information(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let names = "['environ', 'cmdline', 'status', 'mounts', 'stat']";
     let prepare = format!("names = {names}\nf = []");
     let step = "name = '/proc/self/' + names[n % 2 if n % 10 else n // 10 % 5]\n  \
@@ -161,7 +161,7 @@ fn information(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
 
 /// Whichever ends first: the stack, the memory, or the patience with the traceback of
 /// it all.
-fn recursion(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn recursion(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let recursions = [
         "def f(): f()\nf()",
         "class A:\n def __getattr__(self, n): return getattr(self, n)\nA().x",
@@ -179,7 +179,7 @@ fn recursion(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
     ended.check(is_error || is_limit)
 }
 
-fn processes(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn processes(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = "import os, threading, subprocess, socket\nrefused = 0\n\
                 for start in (os.fork, os.vfork if hasattr(os, 'vfork') else os.fork, threading.Thread(target=print).start,\n  \
                 lambda: subprocess.run(['/bin/true']), lambda: os.execv('/bin/sh', ['sh']),\n  \
@@ -190,33 +190,33 @@ fn processes(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     ended.check(ended.report.outcome.is_success() && ended.out == "7\n")
 }
 
-fn endless(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn endless(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let code = ["while True: pass", "10**10**8", "import re; re.match('(a+)+$', 'a' * 60 + 'b')"];
     let code = code[numbers.below(3) as usize];
     let ended = finish(stage.python(place, code), limits(SHORT))?;
     ended.check(is_deadline(&ended.report.outcome))
 }
 
-fn processor_time(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn processor_time(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let limit = Duration::from_millis(100);
     let limits = Limits { processor_time: Some(limit), ..limits(PATIENCE) };
     let ended = finish(stage.python(place, "while True: pass"), limits)?;
     ended.check(ended.report.outcome == Outcome::Limit(LimitKind::ProcessorTime.after(limit)))
 }
 
-fn sleep(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn sleep(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let ended = finish(stage.python(place, "import time; time.sleep(3600)"), limits(SHORT))?;
     ended.check(is_deadline(&ended.report.outcome))
 }
 
-fn truncate(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn truncate(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let (mount, _overlay) = Mount::directory(stage.path("large"), "/large", Access::ReadOnly).overlay();
     let code = "import os\ntry: os.truncate('/large/hole', 1)\nexcept OSError: pass";
     let ended = finish(stage.python(place, code).mount(mount), limits(SHORT))?;
     ended.check(ended.report.outcome.is_success() || is_deadline(&ended.report.outcome))
 }
 
-fn packed_end(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn packed_end(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = format!(
         "import os\nwhile True:\n fd = os.open('/zip/zeros', os.O_RDONLY)\n assert os.pread(fd, 1, {}) == b'\\0'\n os.close(fd)",
         ENTRY - 1
@@ -226,21 +226,21 @@ fn packed_end(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     ended.check(is_deadline(&ended.report.outcome))
 }
 
-fn packed_files(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn packed_files(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = until_refused("", "os.pread(os.open(f'/zip/small/{n}', os.O_RDONLY), 1, 100)");
     let guest = stage.python(place, &code).mount(Mount::archive(stage.path("archive.zip"), "/zip"));
     let ended = finish(guest, limits(PATIENCE))?;
     ended.refused_or_late(&["EMFILE", "ENFILE", "ENOMEM"])
 }
 
-fn listing(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn listing(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let mount = Mount::directory(stage.path("many"), "/many", Access::ReadOnly);
     let code = "import os\nwhile True: assert len(os.listdir('/many')) == 20000";
     let ended = finish(stage.python(place, code).mount(mount), limits(SHORT))?;
     ended.check(is_deadline(&ended.report.outcome))
 }
 
-fn random(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn random(_: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let image = ToyImage::from_wat(
         r#"(module (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
         (memory (export "memory") 1600)
@@ -251,14 +251,14 @@ fn random(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     ended.check(is_deadline(&ended.report.outcome))
 }
 
-fn calls(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn calls(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let limits = Limits { calls: Some(20_000), ..limits(PATIENCE) };
     let ended = finish(stage.python(place, "import os\nwhile True: os.stat('/tmp')"), limits)?;
     ended.check(ended.report.outcome == Outcome::Limit(LimitKind::Calls.at(20_000)))
 }
 
 /// Signals from another thread, many of them, while it computes and while it waits.
-fn signals(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn signals(stage: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let code = "import signal, time\ncount = 0\n\
                 def count_it(number, frame):\n global count\n count += 1\n\
                 signal.signal(signal.SIGINT, count_it)\nsignal.signal(signal.SIGTERM, count_it)\n\
@@ -295,7 +295,7 @@ fn signals(stage: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     Ended { report, out, error: String::new() }.check(is_right)
 }
 
-fn killed(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn killed(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let sandbox = stage
         .python(place, "import os\nwhile True: os.stat('/')")
         .limits(limits(PATIENCE))
@@ -315,7 +315,7 @@ fn killed(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
 }
 
 /// As the kernel does it when memory is short: it asks nobody.
-fn killed_outside(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn killed_outside(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let sandbox = stage
         .python(place, "import os\nwhile True: os.stat('/')")
         .limits(limits(PATIENCE))
@@ -362,7 +362,7 @@ const LIES: [(&str, Lie); 14] = [
     ("call 0 0\nawait\nsleep 9000", Lie::Deadline),
 ];
 
-fn liar(_: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn liar(_: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let (script, lie) = LIES[numbers.below(LIES.len() as u64) as usize];
     let image = ToyImage::from_script(&format!("hello\nawait\n{script}"));
     let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("lying-cell");
@@ -383,14 +383,14 @@ fn liar(_: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
     ended.check(told == Some(lie)).map_err(|reason| format!("{script:?}: {reason}"))
 }
 
-fn run_toy(place: Place, wat: &str, timeout: Duration, is_right: fn(&Outcome) -> bool) -> Verdict {
+fn run_toy(place: Placement, wat: &str, timeout: Duration, is_right: fn(&Outcome) -> bool) -> Verdict {
     let image = ToyImage::from_wat(wat);
     let limits = Limits { memory_bytes: 32 << 20, table_elements: 1 << 18, ..limits(timeout) };
     let ended = finish(toy(place, &image), limits)?;
     ended.check(is_right(&ended.report.outcome))
 }
 
-fn faults(_: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn faults(_: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let faults = [
         "unreachable",
         "(i32.load (i32.const -8))",
@@ -408,7 +408,7 @@ fn faults(_: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
 }
 
 /// To its limits, of memory and of tables, and fills what it gets.
-fn grows(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn grows(_: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let wat = r#"(module (memory (export "memory") 1) (table $t 1 funcref)
         (func (export "run") (result i32)
             (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
@@ -419,7 +419,7 @@ fn grows(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
 }
 
 /// A hundred thousand times what a longjmp is made of.
-fn throws(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn throws(_: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let wat = r#"(module (memory (export "memory") 1) (tag $t (param i32))
         (func $throw (param i32) local.get 0 throw $t)
         (func (export "run") (result i32) (local $left i32)
@@ -434,14 +434,14 @@ fn throws(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
     run_toy(place, wat, PATIENCE, |outcome| *outcome == Outcome::Exited { code: 5 })
 }
 
-fn start(_: &Stage, place: Place, _: &mut Numbers) -> Verdict {
+fn start(_: &Stage, place: Placement, _: &mut Numbers) -> Verdict {
     let wat = r#"(module (memory (export "memory") 1) (func $f (loop $l (br $l))) (start $f)
         (func (export "run")))"#;
     run_toy(place, wat, SHORT, is_deadline)
 }
 
 /// It is built, and dropped before or while its cell gets ready.
-fn dropped(stage: &Stage, place: Place, numbers: &mut Numbers) -> Verdict {
+fn dropped(stage: &Stage, place: Placement, numbers: &mut Numbers) -> Verdict {
     let begun = Instant::now();
     let sandbox: Sandbox = stage
         .python(place, "print(1)")

@@ -22,7 +22,7 @@ mod stage;
 use cap::Cap;
 use held::Held;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use stage::{Numbers, Place, Stage, Verdict};
+use stage::{Numbers, Placement, Stage, Verdict};
 use std::alloc::System;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -73,8 +73,8 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
-    places: &'static [Place],
-    run: fn(&Stage, Place, &mut Numbers) -> Verdict,
+    places: &'static [Placement],
+    run: fn(&Stage, Placement, &mut Numbers) -> Verdict,
 }
 
 /// What became of the guests of one kind.
@@ -96,7 +96,7 @@ struct Crowd<'a> {
     /// When each thread started its guest, in milliseconds, and 0 while it has none.
     begun: [AtomicU64; CROWD],
     /// What each runs, for a message about one that hangs.
-    running: Mutex<[(&'static str, Option<Place>); CROWD]>,
+    running: Mutex<[(&'static str, Option<Placement>); CROWD]>,
     tallies: Mutex<BTreeMap<(&'static str, &'static str), Tally>>,
     wrong: Mutex<Vec<String>>,
     start: Instant,
@@ -200,7 +200,7 @@ impl<'a> Crowd<'a> {
         }
     }
 
-    fn run(&self, number: usize, kind: &Kind, place: Place, numbers: &mut Numbers) {
+    fn run(&self, number: usize, kind: &Kind, place: Placement, numbers: &mut Numbers) {
         lock(&self.running)[number] = (kind.name, Some(place));
         self.begun[number].store(self.now(), Ordering::SeqCst);
         let begun = Instant::now();
@@ -271,7 +271,7 @@ impl<'a> Crowd<'a> {
         for (begun, (kind, place)) in self.begun.iter().zip(*lock(&self.running)) {
             let begun = begun.load(Ordering::SeqCst);
             if begun != 0 && self.now().saturating_sub(begun) > HANG.as_millis() as u64 {
-                let place = place.map_or("", Place::name);
+                let place = place.map_or("", Placement::name);
                 eprintln!("soak: WRONG: {kind} in a {place} has not ended after {HANG:?}");
                 std::process::exit(1);
             }

@@ -35,7 +35,7 @@ const SETTLING: Duration = Duration::from_secs(20);
 
 /// Where a guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Placement {
     /// In a cell that is started for it.
     Cell,
     /// In one that a pool's zygote has forked.
@@ -44,7 +44,7 @@ pub(crate) enum Place {
     Thread,
 }
 
-impl Place {
+impl Placement {
     pub(crate) const ALL: &[Self] = &[Self::Cell, Self::Pool, Self::Thread];
 
     pub(crate) fn name(self) -> &'static str {
@@ -111,10 +111,10 @@ impl Stage {
     }
 
     /// A guest that runs this program.
-    pub(crate) fn python(&self, place: Place, code: &str) -> SandboxBuilder {
+    pub(crate) fn python(&self, place: Placement, code: &str) -> SandboxBuilder {
         let builder = match place {
-            Place::Pool => self.pool.sandbox(),
-            Place::Cell | Place::Thread => Sandbox::builder(self.python.clone()),
+            Placement::Pool => self.pool.sandbox(),
+            Placement::Cell | Placement::Thread => Sandbox::builder(self.python.clone()),
         };
         within(builder, place).arguments(["-c", code])
     }
@@ -138,14 +138,14 @@ impl Stage {
 }
 
 /// The same for an image of one's own.
-pub(crate) fn toy(place: Place, image: &ToyImage) -> SandboxBuilder {
+pub(crate) fn toy(place: Placement, image: &ToyImage) -> SandboxBuilder {
     within(Sandbox::builder(image.open()), place)
 }
 
-fn within(builder: SandboxBuilder, place: Place) -> SandboxBuilder {
+fn within(builder: SandboxBuilder, place: Placement) -> SandboxBuilder {
     match place {
-        Place::Cell | Place::Pool => builder,
-        Place::Thread => builder.isolation(Isolation::Thread),
+        Placement::Cell | Placement::Pool => builder,
+        Placement::Thread => builder.isolation(Isolation::Thread),
     }
 }
 

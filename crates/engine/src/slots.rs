@@ -4,8 +4,8 @@
 //! next guest then meets no page faults where this one had them, and nothing is
 //! mapped or unmapped for it.
 //!
-//! There are few places, for each keeps some memory. Guests beyond them, and those
-//! that need more than a place has, get memory of their own.
+//! There are few slots, for each keeps some memory. Guests beyond them, and those
+//! that need more than a slot has, get memory of their own.
 
 use crate::program::Linked;
 use crate::{EngineError, Interruption, config};
@@ -15,14 +15,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, Module, PoolingAllocationConfig};
 
-/// How many guests of one program run in places at the same time. Each reserves
+/// How many guests of one program run in slots at the same time. Each reserves
 /// 8 GiB of addresses, and keeps [`KEPT_BYTES`] of each of its memories at most.
-const PLACES: u32 = 16;
+const SLOTS: u32 = 16;
 
 /// A guest has its own memory, and one in which the engine keeps its exceptions.
-const MEMORIES: u32 = 2 * PLACES;
+const MEMORIES: u32 = 2 * SLOTS;
 
-/// Bytes that one place keeps of what its last guest has written. A guest that
+/// Bytes that one slot keeps of what its last guest has written. A guest that
 /// wrote more gives the rest back to the system.
 const KEPT_BYTES: usize = 8 << 20;
 
@@ -36,27 +36,27 @@ const KEPT_STACK_BYTES: usize = 128 << 10;
 /// of which large interpreters have tens of thousands.
 const DESCRIPTION_BYTES: usize = 4 << 20;
 
-/// Elements of one table of a place.
+/// Elements of one table of a slot.
 const TABLE_ELEMENTS: usize = 1 << 20;
 
-/// The places of one program.
-pub(crate) struct Places {
+/// The slots of one program.
+pub(crate) struct Slots {
     compiled: File,
     interruption: Interruption,
-    /// Whether a guest has run. One run alone has no use for a place.
+    /// Whether a guest has run. One run alone has no use for a slot.
     is_used: AtomicBool,
     /// `None` inside if there can be none: then guests have memory of their own.
     linked: OnceLock<Option<Linked>>,
     taken: AtomicU32,
 }
 
-/// One place, until it is dropped. The guest must have been dropped before.
-pub(crate) struct Place<'a> {
+/// One slot, until it is dropped. The guest must have been dropped before.
+pub(crate) struct Slot<'a> {
     pub(crate) linked: &'a Linked,
     taken: &'a AtomicU32,
 }
 
-impl Places {
+impl Slots {
     /// Makes nothing yet.
     ///
     /// # Safety
@@ -71,15 +71,15 @@ impl Places {
         }
     }
 
-    /// A place for one guest with these limits, if there is one.
-    pub(crate) fn take(&self, limits: &GuestLimits, signatures: &[Signature]) -> Option<Place<'_>> {
+    /// A slot for one guest with these limits, if there is one.
+    pub(crate) fn take(&self, limits: &GuestLimits, signatures: &[Signature]) -> Option<Slot<'_>> {
         if !self.is_used.swap(true, Ordering::Relaxed) || limits.table_elements > TABLE_ELEMENTS as u64 {
             return None;
         }
         let linked = self.linked.get_or_init(|| self.load(signatures).ok()).as_ref()?;
-        let more = |taken| (taken < PLACES).then_some(taken + 1);
+        let more = |taken| (taken < SLOTS).then_some(taken + 1);
         self.taken.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).ok()?;
-        Some(Place { linked, taken: &self.taken })
+        Some(Slot { linked, taken: &self.taken })
     }
 
     /// See [`Program::advance_epoch`](crate::Program::advance_epoch).
@@ -108,11 +108,11 @@ fn pool() -> PoolingAllocationConfig {
     // Without the kernel's help the first bytes of a memory would be put back,
     // written or not, and they are not those that a guest writes.
     let can_tell = PoolingAllocationConfig::is_pagemap_scan_available();
-    pool.total_core_instances(PLACES)
+    pool.total_core_instances(SLOTS)
         .total_memories(MEMORIES)
-        .total_tables(PLACES)
-        .total_stacks(PLACES)
-        .total_gc_heaps(PLACES)
+        .total_tables(SLOTS)
+        .total_stacks(SLOTS)
+        .total_gc_heaps(SLOTS)
         .max_core_instance_size(DESCRIPTION_BYTES)
         .max_memory_size(4 << 30)
         .table_elements(TABLE_ELEMENTS)
@@ -124,7 +124,7 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-impl Drop for Place<'_> {
+impl Drop for Slot<'_> {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::Release);
     }
