@@ -162,12 +162,7 @@ impl Pending {
                 *state = Progress::Open;
                 None
             }
-            Progress::Complete(completion) => Some(completion),
-            Progress::Dropped | Progress::Closed => {
-                let signature = &self.0.signature;
-                let reason = format!("the handler of {signature} was to answer later, and never will");
-                Some(Completion::new(Err(Stop::Failed { reason }.into())))
-            }
+            other => Some(self.0.completion(other)),
         }
     }
 
@@ -179,9 +174,17 @@ impl Pending {
                 return completion;
             }
             if let Err(fault) = wait_for_any(&self.0.waiter, &[], &[listener], None) {
-                self.close();
-                return Completion::new(Err(fault));
+                return self.give_up(fault);
             }
+        }
+    }
+
+    /// Ends a wait: gives this fault, and nobody waits any more. But an answer whose
+    /// completer was told that somebody does is given whenever it came.
+    pub fn give_up(&self, fault: Fault) -> Completion {
+        match std::mem::replace(&mut *self.0.lock(), Progress::Closed) {
+            Progress::Open => Completion::new(Err(fault)),
+            other => self.0.completion(other),
         }
     }
 
@@ -195,6 +198,17 @@ impl Pending {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is taken of one that is not open.
+    fn completion(&self, state: Progress) -> Completion {
+        match state {
+            Progress::Complete(completion) => completion,
+            Progress::Open | Progress::Dropped | Progress::Closed => {
+                let reason = format!("the handler of {} was to answer later, and never will", self.signature);
+                Completion::new(Err(Stop::Failed { reason }.into()))
+            }
+        }
     }
 
     /// Ends what is open, and wakes who waits for it.
@@ -236,3 +250,54 @@ impl PartialEq for Pending {
 }
 
 impl Eq for Pending {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Errno;
+    use crate::fake::guest;
+
+    /// Two ends of an answer that is to come.
+    fn later() -> (Completer, Pending) {
+        let mut guest = guest();
+        let signature = "a.b()i".parse().expect("a signature");
+        let meter = Arc::clone(guest.system.meter());
+        let (memory, waiter) = (&mut guest.memory, &guest.waiter);
+        let call = Call { signature: &signature, arguments: &[], memory, waiter, meter: &meter };
+        match call.later() {
+            Ok((completer, Answer::Later(pending))) => (completer, pending),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_that_somebody_waited_for_is_not_given_up() {
+        let (completer, pending) = later();
+        assert_eq!(completer.complete(Ok(Answer::i32(7))), Ok(()));
+        assert_eq!(pending.give_up(Errno::INTR.into()).outcome, Ok(Answer::i32(7)));
+
+        let (completer, pending) = later();
+        assert_eq!(pending.give_up(Errno::INTR.into()).outcome, Err(Errno::INTR.into()));
+        assert_eq!(
+            (completer.check(), completer.complete(Ok(Answer::i32(7)))),
+            (Err(NobodyWaits), Err(NobodyWaits))
+        );
+    }
+
+    #[test]
+    fn an_answer_is_taken_once_and_one_whose_completer_is_gone_is_a_failure() {
+        let (completer, pending) = later();
+        assert!(pending.take().is_none());
+        drop(completer);
+        for _ in 0..2 {
+            let outcome = pending.take().expect("it will never come").outcome;
+            assert!(
+                matches!(&outcome, Err(Fault::Stop(Stop::Failed { reason })) if reason.contains("a.b()i"))
+            );
+        }
+        let (completer, pending) = later();
+        assert_eq!(completer.complete(Ok(Answer::i32(7))), Ok(()));
+        assert_eq!(pending.take().expect("it is there").outcome, Ok(Answer::i32(7)));
+        assert!(pending.take().is_some_and(|again| again.outcome.is_err()));
+    }
+}

@@ -23,7 +23,7 @@ use crate::words::printable;
 use crate::{Error, Limits};
 use answers::Reply;
 use bellglass_channel::{Busy, Woken};
-use bellglass_system::{Completion, Errno, Fault, LimitKind, Memory, System, Waiter, Woken as WaitEnd};
+use bellglass_system::{Completion, Errno, LimitKind, Memory, System, Waiter, Woken as WaitEnd};
 use bellglass_wire::{
     CallFrame, ConversationState, FromCell, GuestLimits, Hooks, PROTOCOL_VERSION, Pieces, Sent, Signature,
     ToCell, Usage, caps,
@@ -189,7 +189,8 @@ impl Monitor {
                 Err(WaitEnd::Interrupted | WaitEnd::TimedOut) => {
                     // As any call that waits: the guest looks, and calls again if it likes.
                     while let Some((number, later)) = self.calls.take_waiting() {
-                        self.finish(number, &later, Completion::new(Err(Fault::Errno(Errno::INTR))))?;
+                        let completion = later.pending.give_up(Errno::INTR.into());
+                        self.finish(number, &later, completion)?;
                     }
                     continue;
                 }
