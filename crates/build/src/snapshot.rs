@@ -352,7 +352,7 @@ mod tests {
         let trial = Trial { recipe: &recipe, files: &files, time };
         assert!(trial.start(&snapshot, &wasm, compiled()).is_ok(), "it starts");
         snapshot.rehearsal = vec!["whatever".to_owned()];
-        let error = trial.rehearse(&snapshot, compiled()).err().expect("it never ends").to_string();
+        let error = trial.rehearse(&snapshot, compiled()).expect_err("it never ends").to_string();
         assert!(error.contains("rehearsal") && error.contains("not done after 200ms"), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }

@@ -43,9 +43,11 @@ fn run(body: &str, handler: impl FnMut(&mut Call<'_>) -> Result<Answer, Fault> +
     builder(body, handler).build().expect("a sandbox").run()
 }
 
+type Kept = Arc<Mutex<Vec<Completer>>>;
+
 /// Keeps all completers that it makes.
-fn keeper() -> (Arc<Mutex<Vec<Completer>>>, impl FnMut(&mut Call<'_>) -> Result<Answer, Fault> + Send) {
-    let kept = Arc::new(Mutex::new(Vec::new()));
+fn keeper() -> (Kept, impl FnMut(&mut Call<'_>) -> Result<Answer, Fault> + Send) {
+    let kept = Kept::default();
     let keeps = Arc::clone(&kept);
     let handler = move |call: &mut Call<'_>| {
         let (completer, answer) = call.later()?;

@@ -32,6 +32,15 @@ pub(crate) struct RemoteMemory<'a> {
     lost: Option<Lost>,
 }
 
+/// How large a guest's memory is.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    /// Bytes of it now, as the cell has told.
+    pub(crate) size: u64,
+    /// Bytes that it can grow to.
+    pub(crate) limit: u64,
+}
+
 /// Why a guest's memory cannot be reached any more.
 #[derive(Debug)]
 pub(crate) enum Lost {
@@ -95,13 +104,13 @@ impl<'a> RemoteMemory<'a> {
         link: &'a mut Link,
         call: u32,
         calls: &'a mut Calls,
-        size: u64,
-        limit: u64,
+        extent: Extent,
         allocator: bool,
         pieces: Pieces<'a>,
         written: &'a mut Vec<(u64, u64)>,
     ) -> Self {
         written.clear();
+        let Extent { size, limit } = extent;
         let views = Views { pieces, cursor: pieces, written, are_stale: false };
         Self { link, call, calls, size, limit, allocator, views, answer: None, lost: None }
     }

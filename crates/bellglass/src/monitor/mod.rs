@@ -30,7 +30,7 @@ use bellglass_wire::{
 };
 use calls::{Calls, Later};
 use link::{Link, LinkError, Received};
-use memory::{Lost, RemoteMemory, lie_about_size};
+use memory::{Extent, Lost, RemoteMemory, lie_about_size};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -237,8 +237,7 @@ impl Monitor {
             &mut self.link,
             call.call,
             &mut self.calls,
-            memory_bytes,
-            limit,
+            Extent { size: memory_bytes, limit },
             self.allocator,
             call.viewed(),
             &mut self.written,
@@ -270,8 +269,7 @@ impl Monitor {
             &mut self.link,
             number,
             &mut self.calls,
-            self.memory_bytes,
-            self.answers.limits.memory_bytes,
+            Extent { size: self.memory_bytes, limit: self.answers.limits.memory_bytes },
             self.allocator,
             Pieces::default(),
             &mut self.written,

@@ -13,7 +13,7 @@
 //! expect NUMBER RESULT  reads frames until a call is answered, and leaves with 99 if it
 //!                       is not this one, with this result; nothing else reads then
 //! returned CODE         a right last frame with this result
-//! flood                 right calls for ever, each with its number, whatever is answered
+//! flood                 right calls for ever, each with its own number, whatever is answered
 //! dance                 right calls for ever, each with two right answers to reads
 //! drip                  a frame that is never finished, a byte at a time
 //! words COUNT           so many bytes of last words
@@ -88,7 +88,7 @@ fn step(stream: &mut File, verb: &str, words: &[&str]) {
             let results = vec![number(words) as u64];
             send(stream, &FromCell::Returned { results, usage: Usage::default() });
         }
-        "flood" => (0..).for_each(|number| send(stream, &call(number, 0, &[0]))),
+        "flood" => (0..u32::MAX).for_each(|number| send(stream, &call(number, 0, &[0]))),
         "dance" => loop {
             send(stream, &call(0, 0, &[0]));
             step(stream, "await", &[]);
