@@ -51,7 +51,10 @@ pub fn purpose(name: &str) -> &'static str {
 /// # Errors
 /// [`Error::Wall`] with the first that is not.
 pub(crate) fn require(policy: &Walls, walls: &[Wall]) -> Result<(), Error> {
-    for name in policy.demanded() {
+    let mut names: Vec<&str> = policy.demanded().collect();
+    // The first in the order in which they are put up is the one to be told of.
+    names.sort_by_key(|name| ALL.iter().position(|wall| wall == name).unwrap_or(ALL.len()));
+    for name in names {
         let reason = match walls.iter().find(|wall| wall.name == name) {
             Some(wall) if wall.active => continue,
             Some(wall) => wall.detail.clone(),
