@@ -203,7 +203,7 @@ impl SandboxBuilder {
     /// Refuses to build the sandbox unless these walls are up: names of
     /// [`walls::ALL`](crate::walls::ALL), which itself may be given. Without this
     /// each wall is used where the system offers it, and [`Sandbox::walls`] and
-    /// [`Report::walls`] say which are missing. Whoever runs programs of strangers
+    /// [`Report::walls`](crate::Report::walls) say which are missing. Whoever runs programs of strangers
     /// wants [`walls::FILTER`](crate::walls::FILTER) at least.
     ///
     /// ```no_run

@@ -45,7 +45,7 @@ impl Sandbox {
     }
 
     /// What the operating system adds to the isolation of this guest, and what not;
-    /// see [`walls`].
+    /// see [`walls`](crate::walls).
     pub fn walls(&self) -> Vec<Wall> {
         self.guest.walls()
     }
@@ -132,7 +132,7 @@ impl Controls {
         self.waiter.signal(signal);
     }
 
-    /// Ends the run now; its outcome is [`Outcome::Killed`].
+    /// Ends the run now; its outcome is [`Outcome::Killed`](crate::Outcome::Killed).
     pub fn kill(&self) {
         self.waiter.kill();
         self.control.kill();

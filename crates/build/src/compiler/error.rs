@@ -10,28 +10,28 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// [`CompileLimits::deadline`].
+    /// [`CompileLimits::deadline`](super::CompileLimits::deadline).
     #[error("the module was not compiled by the deadline: give it more time")]
     Deadline,
-    /// [`CompileLimits::wall_time`].
+    /// [`CompileLimits::wall_time`](super::CompileLimits::wall_time).
     #[error("compiling the module was stopped after {} s: compile a smaller one", limit.as_secs())]
     WallTime {
         /// The limit.
         limit: Duration,
     },
-    /// [`CompileLimits::processor_time`].
+    /// [`CompileLimits::processor_time`](super::CompileLimits::processor_time).
     #[error("compiling the module was stopped when it had used {} s of processor time: allow it more", limit.as_secs())]
     ProcessorTime {
         /// The limit.
         limit: Duration,
     },
-    /// [`CompileLimits::memory_bytes`].
+    /// [`CompileLimits::memory_bytes`](super::CompileLimits::memory_bytes).
     #[error("compiling the module was stopped: it takes more than {} MiB of memory, so allow it more", limit >> 20)]
     Memory {
         /// The limit.
         limit: u64,
     },
-    /// [`CompileLimits::code_bytes`].
+    /// [`CompileLimits::code_bytes`](super::CompileLimits::code_bytes).
     #[error("compiling the module was stopped: it makes more than {} MiB of code", limit >> 20)]
     Code {
         /// The limit.
