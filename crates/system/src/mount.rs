@@ -63,7 +63,7 @@ impl Mount {
     }
 
     /// A zip, tar, tar.gz or tar.zst archive of the host as a read-only directory.
-    /// It is trusted with nothing: see [`ArchiveError`] for what is refused.
+    /// It is trusted with nothing: see [`ArchiveError`](crate::files::ArchiveError) for what is refused.
     pub fn archive(host: impl Into<PathBuf>, guest: impl Into<Vec<u8>>) -> Self {
         Self::of(guest, Source::Archive(host.into()))
     }
