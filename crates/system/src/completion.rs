@@ -41,15 +41,14 @@ pub struct Pending(Arc<Shared>);
 
 struct Shared {
     state: Mutex<Progress>,
-    /// What wakes whoever waits for it.
-    waiter: Waiter,
     /// Which call it is, for people.
     signature: String,
 }
 
 enum Progress {
-    /// It is to come.
-    Open,
+    /// It is to come, and this wakes whoever waits for it. A completer that is kept beyond
+    /// its run keeps no descriptors of it.
+    Open(Waiter),
     /// It is there.
     Complete(Completion),
     /// Its completer was dropped.
@@ -95,8 +94,8 @@ impl Call<'_> {
     /// ENOMEM if the controller may keep no more for this guest.
     pub fn later(&self) -> Result<(Completer, Answer), Fault> {
         let charge = self.meter.hold(PENDING_BYTES)?;
-        let (state, waiter) = (Mutex::new(Progress::Open), self.waiter.clone());
-        let shared = Arc::new(Shared { state, waiter, signature: self.signature.to_string() });
+        let state = Mutex::new(Progress::Open(self.waiter.clone()));
+        let shared = Arc::new(Shared { state, signature: self.signature.to_string() });
         let pending = Pending(Arc::clone(&shared));
         let memory_bytes = self.memory.size();
         let completer = Completer { shared, writes: Vec::new(), charge: Some(charge), memory_bytes };
@@ -131,7 +130,7 @@ impl Completer {
     /// [`NobodyWaits`] if not: work for it may be given up.
     pub fn check(&self) -> Result<(), NobodyWaits> {
         match *self.shared.lock() {
-            Progress::Open => Ok(()),
+            Progress::Open(_) => Ok(()),
             _ => Err(NobodyWaits),
         }
     }
@@ -158,8 +157,8 @@ impl Pending {
     pub fn take(&self) -> Option<Completion> {
         let mut state = self.0.lock();
         match std::mem::replace(&mut *state, Progress::Closed) {
-            Progress::Open => {
-                *state = Progress::Open;
+            open @ Progress::Open(_) => {
+                *state = open;
                 None
             }
             other => Some(self.0.completion(other)),
@@ -169,11 +168,17 @@ impl Pending {
     /// Waits for the answer, which is EINTR when a signal for the guest comes first.
     pub fn wait(&self) -> Completion {
         loop {
-            let listener = self.0.waiter.completions().listen();
+            let waiter = match &*self.0.lock() {
+                Progress::Open(waiter) => Some(waiter.clone()),
+                _ => None,
+            };
+            let listener = waiter.as_ref().map(|waiter| waiter.completions().listen());
             if let Some(completion) = self.take() {
                 return completion;
             }
-            if let Err(fault) = wait_for_any(&self.0.waiter, &[], &[listener], None) {
+            // It is open still, and so was before.
+            let (Some(waiter), Some(listener)) = (waiter, listener) else { continue };
+            if let Err(fault) = wait_for_any(&waiter, &[], &[listener], None) {
                 return self.give_up(fault);
             }
         }
@@ -183,7 +188,7 @@ impl Pending {
     /// completer was told that somebody does is given whenever it came.
     pub fn give_up(&self, fault: Fault) -> Completion {
         match std::mem::replace(&mut *self.0.lock(), Progress::Closed) {
-            Progress::Open => Completion::new(Err(fault)),
+            Progress::Open(_) => Completion::new(Err(fault)),
             other => self.0.completion(other),
         }
     }
@@ -204,7 +209,7 @@ impl Shared {
     fn completion(&self, state: Progress) -> Completion {
         match state {
             Progress::Complete(completion) => completion,
-            Progress::Open | Progress::Dropped | Progress::Closed => {
+            Progress::Open(_) | Progress::Dropped | Progress::Closed => {
                 let reason = format!("the handler of {} was to answer later, and never will", self.signature);
                 Completion::new(Err(Stop::Failed { reason }.into()))
             }
@@ -213,14 +218,15 @@ impl Shared {
 
     /// Ends what is open, and wakes who waits for it.
     fn end(&self, how: Progress) -> Result<(), NobodyWaits> {
-        {
-            let mut state = self.lock();
-            if !matches!(*state, Progress::Open) {
-                return Err(NobodyWaits);
-            }
-            *state = how;
+        let mut state = self.lock();
+        if !matches!(*state, Progress::Open(_)) {
+            return Err(NobodyWaits);
         }
-        self.waiter.completions().wake();
+        let before = std::mem::replace(&mut *state, how);
+        drop(state);
+        if let Progress::Open(waiter) = before {
+            waiter.completions().wake();
+        }
         Ok(())
     }
 }
@@ -228,7 +234,7 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match *self.lock() {
-            Progress::Open => "open",
+            Progress::Open(_) => "open",
             Progress::Complete(_) => "complete",
             Progress::Dropped => "dropped",
             Progress::Closed => "closed",
@@ -282,6 +288,27 @@ mod tests {
             (completer.check(), completer.complete(Ok(Answer::i32(7)))),
             (Err(NobodyWaits), Err(NobodyWaits))
         );
+    }
+
+    #[test]
+    fn a_completer_that_is_kept_holds_nothing_of_a_run_that_is_over() {
+        let mut guest = guest();
+        let signature = "a.b()i".parse().expect("a signature");
+        let meter = Arc::clone(guest.system.meter());
+        let mut later = || {
+            let (memory, waiter) = (&mut guest.memory, &guest.waiter);
+            let call = Call { signature: &signature, arguments: &[], memory, waiter, meter: &meter };
+            call.later().expect("room")
+        };
+        let kept = [later(), later(), later()];
+        let [(_, Answer::Later(one)), (_, Answer::Later(two)), (_, Answer::Later(three))] = &kept else {
+            panic!("{kept:?}")
+        };
+        one.close();
+        two.give_up(Errno::INTR.into());
+        assert_eq!(guest.waiter.holders(), 2, "one is open");
+        three.close();
+        assert_eq!(guest.waiter.holders(), 1);
     }
 
     #[test]

@@ -305,6 +305,12 @@ impl Waiter {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
+    /// How many hold it, this one included.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.shared)
+    }
+
     /// Begins a wait that may end at `until`: see [`Wait::poll`].
     ///
     /// # Errors
