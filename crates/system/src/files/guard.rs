@@ -1,14 +1,17 @@
 //! A tree with somebody before it who is asked what may be done.
 
 use super::{
-    Creation, Directory, DirectoryEntry, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
+    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
     PATH_BYTES, Space,
 };
 use crate::meter::{Charge, Meter};
-use crate::{Errno, go_on};
+use crate::object::Interest;
+use crate::wait::Readiness;
+use crate::{Errno, Stream, go_on};
 use std::any::Any;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a program wants to do with a name in a guarded tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +139,17 @@ impl GuardedDirectory {
         acts.iter().try_for_each(|act| self.guard.allow(&Request { act: *act, path: &path }))
     }
 
+    /// What is held of a name that is opened, and what of it was asked.
+    fn granted(&self, name: &[u8], read: bool, write: bool) -> Result<Granted, Errno> {
+        Ok(Granted {
+            path: self.way.path(name)?,
+            guard: Arc::clone(&self.guard),
+            read: AtomicBool::new(read),
+            write: AtomicBool::new(write),
+            _charge: self.meter.hold(WAY_BYTES + (self.way.length + name.len()) as u64)?,
+        })
+    }
+
     /// Asks whether the program may know of a name, and then for an act.
     fn look_and(&self, name: &[u8], act: Act) -> Result<(), Errno> {
         self.ask(name, &[Act::Look])?;
@@ -198,7 +212,12 @@ impl Directory for GuardedDirectory {
         if write {
             self.ask(name, &[Act::Write])?;
         }
-        self.inner.open(name, options)
+        let granted = self.granted(name, options.read || !write, write)?;
+        Ok(match self.inner.open(name, options)? {
+            Opened::File(inner) => Opened::File(Arc::new(GuardedFile { inner, granted })),
+            Opened::Stream(inner) => Opened::Stream(Arc::new(GuardedStream { inner, granted })),
+            Opened::Device(device) => Opened::Device(device),
+        })
     }
 
     fn entries(
@@ -295,5 +314,120 @@ impl Directory for GuardedDirectory {
 
     fn is_taken(&self, name: &[u8]) -> bool {
         self.inner.is_taken(name)
+    }
+}
+
+/// What a guard has allowed to do with what is open.
+///
+/// An open file is a way to more than it was opened for: its times and permission bits
+/// can be changed by way of any descriptor, and `/proc/self/fd` opens it again, to write
+/// also what was opened to be read. So the guard is asked for what it was not asked for
+/// yet, once that is to be done.
+struct Granted {
+    /// The path by which it was opened. Whoever gives it another may do all with it.
+    path: Vec<u8>,
+    guard: Arc<dyn Guard>,
+    read: AtomicBool,
+    write: AtomicBool,
+    _charge: Charge,
+}
+
+impl Granted {
+    fn to_read(&self) -> Result<(), Errno> {
+        self.ask(&self.read, Act::Read)
+    }
+
+    fn to_write(&self) -> Result<(), Errno> {
+        self.ask(&self.write, Act::Write)
+    }
+
+    fn ask(&self, is_granted: &AtomicBool, act: Act) -> Result<(), Errno> {
+        if !is_granted.load(Ordering::Relaxed) {
+            self.guard.allow(&Request { act, path: &self.path })?;
+            is_granted.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// An open file of a guarded tree.
+struct GuardedFile {
+    inner: Arc<dyn File>,
+    granted: Granted,
+}
+
+impl File for GuardedFile {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        self.inner.metadata()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        self.granted.to_read()?;
+        self.inner.read_at(offset, into)
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        self.granted.to_read()?;
+        self.inner.next_data(offset)
+    }
+
+    fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {
+        self.granted.to_write()?;
+        self.inner.write_at(offset, from)
+    }
+
+    fn append(&self, from: &[u8]) -> Result<(usize, u64), Errno> {
+        self.granted.to_write()?;
+        self.inner.append(from)
+    }
+
+    fn set_size(&self, size: u64) -> Result<(), Errno> {
+        self.granted.to_write()?;
+        self.inner.set_size(size)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.granted.to_write()?;
+        self.inner.allocate(offset, length)
+    }
+
+    fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        self.granted.to_write()?;
+        self.inner.set_times(times)
+    }
+
+    fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
+        self.granted.to_write()?;
+        self.inner.set_permissions(permissions)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        self.inner.space()
+    }
+
+    fn synchronize(&self) -> Result<(), Errno> {
+        self.inner.synchronize()
+    }
+}
+
+/// An open stream of a guarded tree.
+struct GuardedStream {
+    inner: Arc<dyn Stream>,
+    granted: Granted,
+}
+
+impl Stream for GuardedStream {
+    fn read(&self, into: &mut [u8]) -> Result<usize, Errno> {
+        self.granted.to_read()?;
+        self.inner.read(into)
+    }
+
+    fn write(&self, from: &[u8]) -> Result<usize, Errno> {
+        self.granted.to_write()?;
+        self.inner.write(from)
+    }
+
+    fn readiness(&self, interest: Interest) -> Result<Readiness, Errno> {
+        self.inner.readiness(interest)
     }
 }

@@ -1,8 +1,8 @@
 //! Trees with a guard before them: no name, no link and no way round leads past it.
 
 use super::fake::FakeGuest;
-use crate::files::{Act, Directory, Found, Metadata, OpenOptions, Opened, Request};
-use crate::{Access, Errno, Mount, System};
+use crate::files::{Act, Directory, FileType, Found, Metadata, OpenOptions, Opened, Request};
+use crate::{Access, Errno, Interest, Mount, Readiness, Stream, System};
 use std::fs;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -76,6 +76,102 @@ fn what_is_guarded_is_met_by_no_other_name() {
     guest.on_path("path_unlink_file", "/g/sub/moved").expect("allowed");
     assert_eq!(fs::read(folder.path().join("again")).expect("it is there"), b"open");
     assert_eq!(fs::read(folder.path().join("secret")).expect("it is there"), b"secret");
+}
+
+/// All may be read, and nothing changed but what has `mine` in its name, of which nothing
+/// may be read.
+fn librarian(request: &Request<'_>) -> Result<(), Errno> {
+    let is_mine = request.path.ends_with(b"mine");
+    match request.act {
+        Act::Look => Ok(()),
+        Act::Read if !is_mine => Ok(()),
+        Act::Write | Act::Create if is_mine => Ok(()),
+        _ => Err(Errno::ACCES),
+    }
+}
+
+#[test]
+fn an_open_file_leads_to_no_more_than_its_name() {
+    const READ: u64 = 1 << 1;
+    const WRITE: u64 = 1 << 6;
+    let folder = folder();
+    let below = || Mount::directory(folder.path(), "/g", Access::ReadWrite);
+    for mount in [below().overlay().0, below()] {
+        let mut guest = guest(mount.guard(librarian));
+        let before = guest.permissions("/g/open").expect("told");
+        let fd = guest.open_to_read("/g/open").expect("allowed");
+        assert_eq!(guest.wasi("fd_filestat_set_times", &[fd, 0, 0, 2 | 8]), Err(Errno::ACCES));
+        assert_eq!(guest.libc("fchmod", &[fd, 0o700]), Err(Errno::ACCES));
+        assert_eq!(guest.permissions("/g/open"), Ok(before));
+        // To open it again is to do so by no name.
+        let again = guest.open(&format!("/proc/self/fd/{fd}"), 0).expect("it is open");
+        assert_eq!(guest.write(again, b"x"), Err(Errno::ACCES));
+        assert_eq!(guest.wasi("fd_filestat_set_size", &[again, 0]), Err(Errno::ACCES));
+        assert_eq!(guest.read(again, 100), Ok(b"open".to_vec()));
+
+        let fd = guest.open_with("/g/mine", 1, 1, !READ, 0).expect("allowed");
+        assert_eq!(guest.write(fd, b"mine"), Ok(4));
+        guest.libc("fchmod", &[fd, 0o600]).expect("allowed");
+        let again = guest.open_with(&format!("/proc/self/fd/{fd}"), 1, 0, !WRITE, 0).expect("it is open");
+        assert_eq!(guest.read(again, 100), Err(Errno::ACCES));
+    }
+    assert_eq!(fs::read(folder.path().join("open")).expect("it is there"), b"open");
+}
+
+/// A tree with the stream `line` in it, which takes all that is written.
+struct Lines;
+
+impl Stream for Lines {
+    fn read(&self, _into: &mut [u8]) -> Result<usize, Errno> {
+        Ok(0)
+    }
+
+    fn write(&self, from: &[u8]) -> Result<usize, Errno> {
+        Ok(from.len())
+    }
+
+    fn readiness(&self, _interest: Interest) -> Result<Readiness, Errno> {
+        Ok(Readiness::Now { bytes: 1, hangup: false })
+    }
+}
+
+impl Directory for Lines {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        Ok(Metadata::read_only(1000, 1, FileType::Directory, 0))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        self.metadata_of(name).map(|_| Found::Other)
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        match name {
+            b"line" => Ok(Metadata::read_only(1000, 2, FileType::CharacterDevice, 0)),
+            _ => Err(Errno::NOENT),
+        }
+    }
+
+    fn open(&self, _name: &[u8], _options: &OpenOptions) -> Result<Opened, Errno> {
+        Ok(Opened::Stream(Arc::new(Self)))
+    }
+
+    fn entries(
+        &self,
+        _cookie: u64,
+        _each: &mut dyn FnMut(crate::files::DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_open_stream_leads_to_no_more_than_its_name() {
+    let mut guest = guest(Mount::tree(Arc::new(Lines), "/g").guard(librarian));
+    assert_eq!(guest.open("/g/line", 0), Err(Errno::ACCES));
+    let fd = guest.open_to_read("/g/line").expect("allowed");
+    let again = guest.open(&format!("/proc/self/fd/{fd}"), 0).expect("it is open");
+    assert_eq!(guest.read(again, 10), Ok(Vec::new()));
+    assert_eq!(guest.write(again, b"x"), Err(Errno::ACCES));
 }
 
 #[test]
