@@ -211,8 +211,9 @@ impl SharedEnd {
             }
             match woken? {
                 Woken::Otherwise => return Ok(Woken::Otherwise),
-                // There is something to be taken off the socket, or its end.
-                Woken::Bytes => drop(socket.receive(&mut [0; 64], None)?),
+                // There is something to be taken off the socket, or its end. Or not: a byte
+                // out of band is ready to be read, and is not read.
+                Woken::Bytes => socket.take_rings()?,
             }
         }
     }
@@ -290,6 +291,15 @@ impl Socket {
             // A socket that is full rings already. A peer that is gone has
             // perhaps left something to be read first.
             Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::PIPE | Errno::CONNRESET) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Takes what there is of rings off a controller's socket, and never waits.
+    fn take_rings(&self) -> Result<(), ChannelError> {
+        match recv(&self.descriptor, &mut [0; 64], RecvFlags::DONTWAIT) {
+            Ok((0, _)) => Err(ChannelError::Closed),
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }

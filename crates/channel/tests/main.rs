@@ -280,3 +280,15 @@ fn a_wait_for_two_things_ends_with_either() {
         assert!(begun.elapsed() < PATIENCE);
     }
 }
+
+#[test]
+fn a_wait_for_two_things_does_not_wait_for_a_byte_that_is_not_there() {
+    let (mut controller, _cell, _memory) = shared_pair();
+    let mut said = [Woken::Bytes, Woken::Otherwise].into_iter();
+    let (sender, woken) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // As poll does for a byte out of band.
+        sender.send(controller.wait_beside(|_| Ok(said.next().unwrap_or(Woken::Otherwise))))
+    });
+    assert_eq!(woken.recv_timeout(PATIENCE), Ok(Ok(Woken::Otherwise)));
+}
