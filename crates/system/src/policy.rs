@@ -226,7 +226,8 @@ impl Policy {
             Some(names) => {
                 format!("walls: it runs only behind {names}; every other one is used if this machine has it")
             }
-            None => "walls: none is required, each is used if this machine has it".to_owned(),
+            None => "walls: none is required, a process of its own is behind each that this machine has"
+                .to_owned(),
         });
         if let Some(names) = list(self.walls.waived.iter().map(|name| shown(name.as_bytes()))) {
             lines.push(format!("walls: it runs also without {names}"));
@@ -340,7 +341,7 @@ mod tests {
                 "programs: none, it starts no process",
                 "host functions: none",
                 "environment: it sees no variable",
-                "walls: none is required, each is used if this machine has it",
+                "walls: none is required, a process of its own is behind each that this machine has",
                 "unsupported calls: they fail with ENOSYS, and it goes on",
             ]
         );
