@@ -17,6 +17,8 @@ const ALLOCATE: u64 = 1;
 const KEEP: u64 = 2;
 /// Answers itself, and all that is kept before, the last one first.
 const RELEASE: u64 = 3;
+/// Reads, and answers whatever came of it.
+const IGNORE: u64 = 4;
 
 /// Runs a script against a handler that is told what to do by its first argument.
 fn run(script: &str) -> Report {
@@ -44,6 +46,7 @@ fn run_within(script: &str, limits: Limits) -> Report {
                     kept.push(completer);
                     return Ok(answer);
                 }
+                IGNORE => drop(call.memory.read(0, &mut [0; 16])),
                 _ => {
                     let count = kept.len() as i32;
                     for (index, completer) in (0..count).zip(kept.drain(..)) {
@@ -97,6 +100,17 @@ fn a_guest_may_end_while_calls_of_it_are_open() {
         let report = run(&format!("hello\nawait\n{open}\nreturned 4\nhush"));
         assert_eq!(report.outcome, Outcome::Exited { code: 4 }, "{open}");
     }
+}
+
+#[test]
+fn what_ended_a_run_ends_it_also_if_the_handler_takes_no_notice() {
+    let asked = format!("hello\nawait\nopen 1 0 {IGNORE}\nawait\n");
+    let report = run(&format!("{asked}returned 4\nhush"));
+    assert_eq!(report.outcome, Outcome::Exited { code: 4 });
+    let other = format!("{asked}open 2 0 {KEEP}\ndata-for 2 16\nsleep 9000");
+    assert!(breach(&other).contains("answered for call 2 what call 1 had asked"));
+    assert!(breach(&format!("{asked}data-for 1 15\nsleep 9000")).contains("another amount of memory"));
+    assert!(breach(&format!("{asked}open 1 0 {KEEP}\nsleep 9000")).contains("open already"));
 }
 
 #[test]

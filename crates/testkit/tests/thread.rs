@@ -132,6 +132,28 @@ fn a_fault_inside_a_memory_hook_is_the_guests() {
 }
 
 #[test]
+fn a_fault_inside_a_memory_hook_ends_the_guest_also_if_the_handler_takes_no_notice() {
+    let wat = r#"(module (import "a" "b" (func $b (result i32))) (memory (export "memory") 1)
+        (func (export "malloc") (param i32) (result i32) unreachable)
+        (func (export "free") (param i32) unreachable)
+        (func (export "run") (result i32) (call $b)))"#;
+    for hook in ["malloc", "free"] {
+        let report = sandbox(ToyImage::from_wat(wat).open())
+            .on("a.b()i", move |call, _| {
+                match hook {
+                    "malloc" => drop(call.memory.allocate(8)),
+                    _ => drop(call.memory.free(8)),
+                }
+                Ok(Answer::i32(0))
+            })
+            .build()
+            .expect("a sandbox")
+            .run();
+        assert!(matches!(report.outcome, Outcome::Crashed { .. }), "{hook}: {:?}", report.outcome);
+    }
+}
+
+#[test]
 fn memory_grows_to_the_limit_and_no_further() {
     let wat = r#"(module (memory (export "memory") 1)
         (func (export "run") (result i32)

@@ -140,6 +140,11 @@ impl<'a> RemoteMemory<'a> {
         self.lost
     }
 
+    /// Whether the run is over, whatever the handler makes of it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     fn check(&self, address: u32, length: usize) -> Result<(), MemoryError> {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         let outside = MemoryError::OutOfBounds { address, length: length as u64, size: self.size };

@@ -243,6 +243,14 @@ impl Monitor {
             &mut self.written,
         );
         match self.answers.answer(call.signature, arguments, &mut memory) {
+            // A handler may answer as if nothing had happened.
+            Ok(answered) if memory.is_lost() => {
+                if let Answered::Later(pending, _) = answered {
+                    pending.close();
+                }
+                let lost = memory.abandon();
+                Err(self.end_in_call(Closed::Lost, lost))
+            }
             Ok(Answered::Now(reply)) => {
                 self.memory_bytes = memory.size();
                 let sent = reply_with(memory, &self.answers.waiter, reply);
@@ -277,6 +285,11 @@ impl Monitor {
         let reply =
             self.answers.finish(later.signature, &later.arguments, &mut memory, completion, later.begun);
         match reply {
+            // As may an observer, which reads.
+            Ok(_) if memory.is_lost() => {
+                let lost = memory.abandon();
+                Err(self.end_in_call(Closed::Lost, lost))
+            }
             Ok(reply) => {
                 self.memory_bytes = memory.size();
                 let sent = reply_with(memory, &self.answers.waiter, reply);

@@ -70,8 +70,11 @@ impl External for Answering {
         // The guest attends to its requests before it goes on.
         let (_, within) = state.answers.waiter.close_call();
         (0..64).filter(|number| within & (1 << number) != 0).for_each(|number| requests.interrupt(number));
-        match reply {
-            Ok(reply) => {
+        match (reply, stop) {
+            // The guest's own malloc or free ended it, whatever the handler made of that.
+            (Ok(_) | Err(Closed::Lost), Some(stop)) => Err(stop),
+            (Err(Closed::Lost), None) => Err(StopGuest::End),
+            (Ok(reply), None) => {
                 if let Some(errno) = reply.errno {
                     memory.set_errno(i32::from(errno.number()));
                 }
@@ -81,16 +84,14 @@ impl External for Answering {
                 }
                 Ok(())
             }
-            Err(Closed::End(outcome)) => {
+            (Err(Closed::End(outcome)), _) => {
                 state.closed = Some(outcome);
                 Err(StopGuest::End)
             }
-            Err(Closed::Breach(reason)) => {
+            (Err(Closed::Breach(reason)), _) => {
                 state.closed = Some(Outcome::Breach { reason });
                 Err(StopGuest::End)
             }
-            // The guest's own malloc or free ended it.
-            Err(Closed::Lost) => Err(stop.unwrap_or(StopGuest::End)),
         }
     }
 }
