@@ -70,7 +70,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    fn is_woken(&self) -> bool {
+    pub(crate) fn is_woken(&self) -> bool {
         self.queue.turn.load(Ordering::SeqCst) != self.turn
     }
 
@@ -157,6 +157,31 @@ pub fn wait_for_any(
 const BELIEVED: u32 = 16;
 const DOUBT: Duration = Duration::from_millis(1);
 
+/// Keeps an object that becomes ready without end, and then is not, from taking all of a
+/// processor's time, and from hiding why a wait must end.
+#[derive(Default)]
+pub(crate) struct Doubt {
+    in_vain: u32,
+}
+
+impl Doubt {
+    /// It was ready once more in vain.
+    ///
+    /// # Errors
+    /// As [`wait_for_any`].
+    pub(crate) fn wait(&mut self, waiter: &Waiter) -> Result<(), Fault> {
+        waiter.check().map_err(|woken| match woken {
+            Woken::Stop(stop) => Fault::from(stop),
+            Woken::Interrupted | Woken::TimedOut => Errno::INTR.into(),
+        })?;
+        if self.in_vain >= BELIEVED {
+            return Ok(waiter.pause_until(waiter.now() + DOUBT)?);
+        }
+        self.in_vain += 1;
+        Ok(())
+    }
+}
+
 /// Does what `attempt` does, again and again where it says EAGAIN and the caller waits:
 /// each time once `readiness` says that it is worth it.
 pub(crate) fn retry<T>(
@@ -166,7 +191,7 @@ pub(crate) fn retry<T>(
     mut attempt: impl FnMut() -> Result<T, Errno>,
     readiness: impl Fn(Interest) -> Result<Readiness, Errno>,
 ) -> Result<T, Fault> {
-    let mut in_vain = 0;
+    let mut doubt = Doubt::default();
     loop {
         match attempt() {
             Err(Errno::AGAIN) if blocking == Blocking::Wait => {}
@@ -174,17 +199,8 @@ pub(crate) fn retry<T>(
         }
         match readiness(interest)? {
             // It became ready just now, or says so without end.
-            Readiness::Now { .. } => {
-                waiter.check().map_err(|woken| match woken {
-                    Woken::Stop(stop) => Fault::from(stop),
-                    Woken::Interrupted | Woken::TimedOut => Errno::INTR.into(),
-                })?;
-                in_vain += 1;
-                if in_vain > BELIEVED {
-                    waiter.pause_until(waiter.now() + DOUBT)?;
-                    in_vain = BELIEVED;
-                }
-            }
+            Readiness::Now { .. } => doubt.wait(waiter)?,
+            Readiness::When(listener) if listener.is_woken() => doubt.wait(waiter)?,
             Readiness::On(source) => wait_for(waiter, &source, interest)?,
             Readiness::When(listener) => {
                 wait_for_any(waiter, &[], &[listener], None)?;

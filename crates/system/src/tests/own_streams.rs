@@ -8,6 +8,7 @@ use crate::{
 };
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -167,6 +168,52 @@ fn a_stream_that_lies_harms_no_one() {
     let read = [0, never_ready.put(&room).0, 1, u64::from(RESULT)];
     assert_eq!(never_ready.call("fd_read", &read), Err(Ending::Stop(Stop::Deadline)));
     assert!(begun.elapsed() < 1000 * SOON);
+}
+
+/// A stream that never has anything, and says of each wait that it is over.
+#[derive(Default)]
+struct Impatient {
+    queue: WaitQueue,
+    asked: AtomicU32,
+}
+
+impl Stream for Impatient {
+    fn read(&self, _into: &mut [u8]) -> Result<usize, Errno> {
+        Err(Errno::AGAIN)
+    }
+
+    fn readiness(&self, _interest: Interest) -> Result<Readiness, Errno> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let listener = self.queue.listen();
+        self.queue.wake();
+        Ok(Readiness::When(listener))
+    }
+}
+
+#[test]
+fn a_stream_whose_waits_are_always_over_neither_spins_nor_hides_a_signal() {
+    let stream = Arc::new(Impatient::default());
+    let system = System::builder().stdin(Input::Stream(stream.clone())).build().expect("a system");
+    let mut guest = FakeGuest::new(system);
+    let begun = Instant::now();
+    assert_eq!(poll(&mut guest, 1, 0, SOON), 0);
+    let asked = stream.asked.load(Ordering::Relaxed);
+    assert!(u128::from(asked) <= 100 + begun.elapsed().as_millis(), "{asked} times");
+    // Should no signal end it, the deadline does.
+    guest.waiter = Waiter::new(Some(Instant::now() + 100 * SOON)).expect("a waiter");
+    let (subscription, _) = guest.put(&subscription(1, 0));
+    let begun = Instant::now();
+    for poll in [false, true] {
+        let waiter = guest.waiter.clone();
+        let sender = later(move || waiter.interrupt());
+        let ended = match poll {
+            true => guest.wasi("poll_oneoff", &[subscription, 2000, 1, u64::from(RESULT)]),
+            false => guest.read(0, 10).map(drop),
+        };
+        assert_eq!(ended, Err(Errno::INTR));
+        sender.join().expect("sent");
+    }
+    assert!(begun.elapsed() < 90 * SOON, "it was the deadline");
 }
 
 /// A directory with the one name `channel`.

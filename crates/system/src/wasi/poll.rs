@@ -6,7 +6,7 @@ use crate::clock::Sleep;
 use crate::host::{Ready, Source};
 use crate::object::Interest;
 use crate::rights::Rights;
-use crate::wait::{Listener, Readiness, wait_for_any};
+use crate::wait::{Doubt, Listener, Readiness, wait_for_any};
 use crate::{Answer, Call, Errno, Fault, System};
 use std::time::{Duration, Instant};
 
@@ -158,6 +158,7 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
     let shortest = clocks().map(|(_, timeout)| timeout).min();
     // How long it has been so far, by the guest's clock.
     let mut passed = Duration::ZERO;
+    let mut doubt = Doubt::default();
     loop {
         let Found { mut events, sources, waited_for, listeners } = look(system, subscriptions);
         // With something ready already, the rest is only looked at.
@@ -165,6 +166,7 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
             true => shortest.map(|shortest| shortest.saturating_sub(passed)),
             false => Some(Duration::ZERO),
         };
+        let woken_before = listeners.iter().any(Listener::is_woken);
         let (ready, took) = wait_on_host(system, call, &sources, &listeners, timeout)?;
         passed = passed.saturating_add(took);
         for ((user_data, event_type), ready) in waited_for.into_iter().zip(ready) {
@@ -179,6 +181,11 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
         // Nothing yet where a listener was woken: what it listens to is asked anew.
         if !events.is_empty() || listeners.is_empty() {
             return Ok(events);
+        }
+        if woken_before {
+            let start = call.waiter.now();
+            doubt.wait(call.waiter)?;
+            passed = passed.saturating_add(since(call, start));
         }
     }
 }
