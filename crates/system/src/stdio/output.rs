@@ -2,10 +2,10 @@
 
 use super::pump::WritePump;
 use super::{CHUNK, OwnStream, Stream};
-use crate::host::{Descriptor, HostStream, HostTerminal, Source};
+use crate::host::{Descriptor, HostStream, HostTerminal, Ready, Source};
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Interest, Object, Terminal, Transfer};
-use crate::wait::Readiness;
+use crate::wait::{Readiness, wait_for_any};
 use crate::{Errno, Fault, LimitKind, Stop, Waiter};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -154,22 +154,22 @@ impl OutputStream {
         self.terminal.is_some()
     }
 
-    /// Writes all of `from`, or up to where it is interrupted.
+    /// Writes all of `from`, or up to where it is interrupted, or would wait and shall not.
     ///
     /// # Errors
-    /// EPIPE when no one reads any more; [`Stop::OutputLimit`] once all that the
+    /// EAGAIN when not a byte could be written without waiting, EPIPE when no one reads any more; [`Stop::OutputLimit`] once all that the
     /// limit allows is written and more was to be.
-    fn write(&self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
+    fn write(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
         let allowed = from.len().min(usize::try_from(self.budget.left()).unwrap_or(usize::MAX));
         let mut done = 0;
         while done < allowed {
             let rest = &from[done..allowed];
-            match self.write_some(rest, waiter) {
+            match self.write_some(rest, blocking, waiter) {
                 Ok(count) => {
                     done += count;
                     self.budget.spend(count);
                 }
-                Err(Fault::Errno(Errno::INTR)) if done > 0 => return Ok(done),
+                Err(Fault::Errno(Errno::INTR | Errno::AGAIN)) if done > 0 => return Ok(done),
                 Err(fault) => return Err(fault),
             }
         }
@@ -179,7 +179,7 @@ impl OutputStream {
         }
     }
 
-    fn write_some(&self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
+    fn write_some(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
         match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Discard => Ok(from.len()),
             Target::Capture(capture) => {
@@ -191,8 +191,16 @@ impl OutputStream {
                 pump.write(from, waiter)?;
                 Ok(from.len())
             }
-            Target::Own(stream) => stream.write(from, Blocking::Wait, waiter),
-            Target::Host(stream) => stream.write(from, waiter),
+            Target::Own(stream) => stream.write(from, blocking, waiter),
+            Target::Host(stream) => {
+                if blocking == Blocking::DoNotWait {
+                    let wanted = [(stream.host().clone(), Interest::Write)];
+                    if wait_for_any(waiter, &wanted, &[], Some(waiter.now()))? == [Ready::No] {
+                        return Err(Errno::AGAIN.into());
+                    }
+                }
+                stream.write(from, waiter)
+            }
         }
     }
 }
@@ -203,7 +211,7 @@ impl Object for OutputStream {
     }
 
     fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
-        self.write(from, transfer.waiter)
+        self.write(from, transfer.blocking, transfer.waiter)
     }
 
     fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {

@@ -216,6 +216,33 @@ fn a_stream_whose_waits_are_always_over_neither_spins_nor_hides_a_signal() {
     assert!(begun.elapsed() < 90 * SOON, "it was the deadline");
 }
 
+#[test]
+fn output_that_shall_not_wait_does_not() {
+    let channel = Channel::new(4);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let system = System::builder()
+        .stdout(Output::Stream(channel.clone()))
+        .stderr(Output::Descriptor(writer.into()))
+        .build()
+        .expect("a system");
+    let mut guest = FakeGuest::new(system);
+    guest.waiter = Waiter::new(Some(Instant::now() + 100 * SOON)).expect("a waiter");
+    for descriptor in [1, 2] {
+        guest.wasi("fd_fdstat_set_flags", &[descriptor, 4]).expect("set");
+        // Until it is full, whatever it holds.
+        let full = loop {
+            match guest.write(descriptor, &[b'x'; 4096]) {
+                Ok(1..) => {}
+                other => break other,
+            }
+        };
+        assert_eq!(full, Err(Errno::AGAIN), "{descriptor}");
+    }
+    assert_eq!(channel.take(), b"xxxx");
+    assert_eq!(guest.write(1, b"ab"), Ok(2));
+    drop(reader);
+}
+
 /// A directory with the one name `channel`.
 struct Tree(Arc<Channel>);
 
