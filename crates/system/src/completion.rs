@@ -11,8 +11,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What one answer that is to come takes in the controller's memory at most, beside
-/// its writes: both ends of it, the signature, and its place among the open calls.
-const PENDING_BYTES: u64 = 4096;
+/// its writes: both ends of it, the signature (a name of control characters is printed
+/// three times as long, in room that doubles), and its place among the open calls.
+const PENDING_BYTES: u64 = 8192;
 
 /// What one write takes beside its bytes: its address, and room that grows by doubling.
 const WRITE_BYTES: u64 = 128;
