@@ -3,7 +3,7 @@
 #![no_main]
 
 use bellglass_fuzz::weighed;
-use bellglass_pack::{Entry, Kind, Pack};
+use bellglass_pack::{Entry, EntryKind, Pack};
 use libfuzzer_sys::fuzz_target;
 
 /// Entries that are walked; a pack of a few bytes may hold a great many.
@@ -28,7 +28,7 @@ fn walk(bytes: &[u8]) {
                 return;
             }
             visit(&pack, directory, &path, &entry, bytes.len());
-            if matches!(entry.kind, Kind::Directory { .. }) {
+            if matches!(entry.kind, EntryKind::Directory { .. }) {
                 waiting.push((entry.index, [&path[..], b"/", entry.name].concat()));
             }
         }
@@ -42,11 +42,11 @@ fn visit(pack: &Pack, directory: u32, path: &[u8], entry: &Entry<'_>, size: usiz
     let by_path = pack.lookup(&[path, b"/", entry.name].concat()).expect("and by its path");
     assert_eq!(by_path.index, entry.index);
     match entry.kind {
-        Kind::File { length } => {
+        EntryKind::File { length } => {
             assert!(length <= size as u64);
             assert_eq!(pack.read(entry.index).expect("it is in memory").len() as u64, length);
         }
-        Kind::Symlink { target } => assert!(target.len() <= size),
-        Kind::Directory { .. } => {}
+        EntryKind::Symlink { target } => assert!(target.len() <= size),
+        EntryKind::Directory { .. } => {}
     }
 }
