@@ -3,7 +3,7 @@
 use crate::terminal::PLAIN as PLAIN_LETTERS;
 use anyhow::Context;
 use bellglass::calls::{Family, Kind, Parameter, lookup};
-use bellglass::{Answer, Errno, Fault, LimitKind, Observation, Reached, Stop, plain};
+use bellglass::{Answer, Errno, Fault, Observation, plain};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -200,9 +200,6 @@ fn result(seen: &Observation<'_, '_>, family: Option<Family>) -> (String, bool) 
         }
         Err(Fault::Errno(errno)) => failure(*errno),
         Err(Fault::Memory(error)) => (error.to_string(), true),
-        Err(Fault::Stop(Stop::Limit(Reached { kind: LimitKind::Output, .. }))) => {
-            ("stopped at the output limit".to_owned(), true)
-        }
         Err(Fault::Stop(stop)) => (format!("stopped: {stop}"), true),
     }
 }

@@ -69,7 +69,7 @@ impl Sleeps {
     /// How much of a sleep may be slept.
     ///
     /// # Errors
-    /// [`Stop::SleepLimit`] if it may not even begin.
+    /// [`Stop::Limit`] if it may not even begin.
     pub(crate) fn allow(&self, wanted: Duration) -> Result<Duration, Stop> {
         if let Some(limit) = self.longest
             && wanted > limit
@@ -82,7 +82,7 @@ impl Sleeps {
     /// Counts what was slept of what was wanted.
     ///
     /// # Errors
-    /// [`Stop::SleepLimit`] if it wanted more than there was left.
+    /// [`Stop::Limit`] if it wanted more than there was left.
     pub(crate) fn spend(&mut self, slept: Duration) -> Result<(), Stop> {
         self.slept = self.slept.saturating_add(slept);
         match self.limit {

@@ -87,13 +87,13 @@ pub(super) fn setresgid(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     stay(call, system.identity.group, SAME)
 }
 
-/// ENAMETOOLONG if the name and its zero byte do not fit.
 /// How many processors the machine says it has. There is one thread, so it is the
 /// number that programs plan with, and no more.
 pub(super) fn get_nprocs(system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
     unsigned(system.identity.processors())
 }
 
+/// ENAMETOOLONG if the name and its zero byte do not fit.
 pub(super) fn gethostname(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let name = [system.identity.host_name.as_bytes(), b"\0"].concat();
     if (call.u32(1) as usize) < name.len() {

@@ -157,7 +157,7 @@ impl OutputStream {
     /// Writes all of `from`, or up to where it is interrupted, or would wait and shall not.
     ///
     /// # Errors
-    /// EAGAIN when not a byte could be written without waiting, EPIPE when no one reads any more; [`Stop::OutputLimit`] once all that the
+    /// EAGAIN when not a byte could be written without waiting, EPIPE when no one reads any more; [`Stop::Limit`] once all that the
     /// limit allows is written and more was to be.
     fn write(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
         let allowed = from.len().min(usize::try_from(self.budget.left()).unwrap_or(usize::MAX));
