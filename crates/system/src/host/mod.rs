@@ -8,9 +8,8 @@
 //! [`Directory`](crate::files::Directory) and [`File`](crate::files::File)) touches
 //! descriptors and threads; a test of the architecture holds that.
 //!
-//! A new part is a field and a trait: network would begin in `host/network.rs`, with
-//! connections as objects of the guest's table and their readiness as a [`Source`]; the
-//! starting of programs in `host/programs.rs`.
+//! A new part is a field, and a trait in a file of its own: network, with connections as
+//! objects of the guest's table and their readiness as a [`Source`]; the starting of programs.
 
 mod unix;
 
