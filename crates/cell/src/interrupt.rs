@@ -5,6 +5,7 @@
 //! evaluation loop look for signals.
 
 use bellglass_engine::{EndsGuest, Interrupts};
+use bellglass_wire::numbers_of;
 use rustix::event::{Timespec, poll};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -86,7 +87,7 @@ pub(crate) fn arrived() -> u64 {
 /// Closes a call: waits until the signals that are on their way have come, and
 /// takes those that come with the answer.
 pub(crate) fn close_call(guest: &Interrupts, travelling: u64, within: u64) {
-    for number in (0..64).filter(|number| within & (1 << number) != 0) {
+    for number in numbers_of(within) {
         if let Err(end) = guest.raise(number) {
             leave(end);
         }

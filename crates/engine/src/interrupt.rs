@@ -11,7 +11,7 @@
 //! memory.
 
 use crate::guest::TableLocation;
-use bellglass_wire::range;
+use bellglass_wire::{numbers_of, range};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Numbers of interrupts: 0 to 63.
@@ -228,10 +228,6 @@ impl Pending {
 fn taken_of(untaken: u64, table: Option<&Table<'_>>) -> u64 {
     let is_taken = |number: &u8| !table.is_some_and(|table| table.is_set(*number));
     numbers_of(untaken).filter(is_taken).fold(0, |bits, number| bits | 1 << number)
-}
-
-fn numbers_of(bits: u64) -> impl Iterator<Item = u8> {
-    (0..NUMBERS).filter(move |number| bits & (1 << number) != 0)
 }
 
 /// A guest's memory, as words of 32 bits.

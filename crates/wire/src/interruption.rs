@@ -24,3 +24,22 @@ impl Interruption {
         }
     }
 }
+
+/// The numbers of the bits that are set, the lowest first: sets of interrupts are told a
+/// bit a number, and nearly always nothing is set.
+///
+/// ```
+/// use bellglass_wire::numbers_of;
+///
+/// assert_eq!(numbers_of(1 << 63 | 0b101).collect::<Vec<_>>(), [0, 2, 63]);
+/// assert_eq!(numbers_of(0).next(), None);
+/// ```
+#[inline]
+pub fn numbers_of(mut bits: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let number = bits.trailing_zeros();
+        // Without its lowest bit; of nothing nothing is left.
+        bits &= bits.wrapping_sub(1);
+        (number < u64::BITS).then_some(number as u8)
+    })
+}

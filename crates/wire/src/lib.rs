@@ -43,7 +43,7 @@ pub use call::{CallFrame, Heard};
 pub use error::WireError;
 pub use frame::FrameBuffer;
 pub use from_cell::{FromCell, TrapKind, Usage, Viewed, Wall};
-pub use interruption::Interruption;
+pub use interruption::{Interruption, numbers_of};
 pub use pieces::Pieces;
 pub use plain::{is_plain, plain, write_plain};
 pub use range::range;

@@ -13,6 +13,7 @@ use std::ops::Range;
 /// assert_eq!(range(64, 61, 4), None);
 /// assert_eq!(range(64, 1, usize::MAX), None);
 /// ```
+#[inline]
 pub fn range(size: usize, address: u32, length: usize) -> Option<Range<usize>> {
     let start = address as usize;
     let end = start.checked_add(length).filter(|end| *end <= size)?;

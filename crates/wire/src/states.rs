@@ -79,8 +79,10 @@ pub const STATES: [Row; 11] = [
 ];
 
 impl ConversationState {
-    fn row(self) -> Option<&'static Row> {
-        STATES.iter().find(|row| row.state == self)
+    #[inline]
+    fn row(self) -> &'static Row {
+        // Each call looks twice. A state's number is the place of its row, as a test holds.
+        &STATES[self as usize]
     }
 
     /// Holds a frame of the cell, given without its length field, to the table, by its
@@ -88,11 +90,11 @@ impl ConversationState {
     ///
     /// # Errors
     /// [`WireError::Unknown`] or [`WireError::Unpermitted`].
+    #[inline]
     pub fn check_cell(self, frame: &[u8]) -> Result<CellFrame, WireError> {
         let kind = kind(frame)?;
-        let frame = CellFrame::ALL.into_iter().find(|known| *known as u8 == kind);
-        let frame = frame.ok_or(WireError::Unknown { kind })?;
-        match self.row().is_some_and(|row| row.from_cell.contains(&frame)) {
+        let frame = CellFrame::of(kind).ok_or(WireError::Unknown { kind })?;
+        match self.row().from_cell.contains(&frame) {
             true => Ok(frame),
             false => Err(WireError::Unpermitted { frame: frame.name(), state: self.name() }),
         }
@@ -102,11 +104,11 @@ impl ConversationState {
     ///
     /// # Errors
     /// As [`check_cell`](Self::check_cell).
+    #[inline]
     pub fn check_controller(self, frame: &[u8]) -> Result<ControllerFrame, WireError> {
         let kind = kind(frame)?;
-        let frame = ControllerFrame::ALL.into_iter().find(|known| *known as u8 == kind);
-        let frame = frame.ok_or(WireError::Unknown { kind })?;
-        match self.row().is_some_and(|row| row.to_cell.contains(&frame)) {
+        let frame = ControllerFrame::of(kind).ok_or(WireError::Unknown { kind })?;
+        match self.row().to_cell.contains(&frame) {
             true => Ok(frame),
             false => Err(WireError::Unpermitted { frame: frame.name(), state: self.name() }),
         }
@@ -130,6 +132,7 @@ impl ConversationState {
     }
 }
 
+#[inline]
 fn kind(frame: &[u8]) -> Result<u8, WireError> {
     frame.first().copied().ok_or(WireError::Truncated { field: "kind" })
 }
@@ -146,6 +149,12 @@ macro_rules! kinds {
         impl $name {
             /// All of them.
             pub const ALL: [Self; $count] = [$(Self::$kind,)*];
+
+            /// The one of this number. They are numbered from one on, as a test holds.
+            #[inline]
+            fn of(kind: u8) -> Option<Self> {
+                Self::ALL.get(usize::from(kind).checked_sub(1)?).copied()
+            }
 
             /// Its name, as docs/protocol.md has it.
             pub fn name(self) -> &'static str {
@@ -167,4 +176,22 @@ kinds! {
     ControllerFrame, 11:
     Welcome = 1, Run = 2, Read = 3, Write = 4, Allocate = 5, Free = 6, Return = 7, End = 8, Offer = 9,
     Zygote = 10, Fork = 11,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_kinds_are_found_by_their_numbers() {
+        for (place, row) in STATES.iter().enumerate() {
+            assert_eq!(row.state as usize, place, "{:?}", row.state);
+        }
+        for kind in 0..=u8::MAX {
+            let known = |number: u8| number == kind;
+            let cell = CellFrame::ALL.into_iter().find(|frame| known(*frame as u8));
+            let controller = ControllerFrame::ALL.into_iter().find(|frame| known(*frame as u8));
+            assert_eq!((CellFrame::of(kind), ControllerFrame::of(kind)), (cell, controller));
+        }
+    }
 }

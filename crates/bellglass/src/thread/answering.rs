@@ -5,6 +5,7 @@ use super::requests::Requests;
 use crate::monitor::{Answered, Answers, Closed};
 use crate::report::Outcome;
 use bellglass_engine::{External, GuestMemory, StopGuest};
+use bellglass_wire::numbers_of;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What answers, and what came of it. The engine has one half while the guest
@@ -69,7 +70,7 @@ impl External for Answering {
         let stop = own.stop.take();
         // The guest attends to its requests before it goes on.
         let (_, within) = state.answers.waiter.close_call();
-        (0..64).filter(|number| within & (1 << number) != 0).for_each(|number| requests.interrupt(number));
+        numbers_of(within).for_each(|number| requests.interrupt(number));
         match (reply, stop) {
             // The guest's own malloc or free ended it, whatever the handler made of that.
             (Ok(_) | Err(Closed::Lost), Some(stop)) => Err(stop),
