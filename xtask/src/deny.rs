@@ -1,8 +1,8 @@
 //! What the project depends on, checked by cargo-deny.
 
-use crate::steps::{cargo, none, root, run};
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use crate::steps::{none, root, run};
+use crate::tools::installed;
+use std::path::Path;
 use std::process::Command;
 
 /// The version that deny.toml was written for.
@@ -17,7 +17,7 @@ const ADVISORIES_VARIABLE: &str = "BELLGLASS_ADVISORIES";
 /// Checks licences, bans and sources, and the advisories if their database can be had.
 pub(crate) fn deny(arguments: &[String]) -> Result<u8, String> {
     none("deny", arguments)?;
-    let program = program()?;
+    let program = installed("cargo-deny", VERSION)?;
     run(checker(&program).arg("check").args(CHECKS))?;
     // Apart from the check, so that a hole is not taken for a network that is not there.
     match run(checker(&program).args(["fetch", "db"])) {
@@ -41,32 +41,4 @@ fn checker(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).args(["--workspace", "--locked"]);
     command
-}
-
-/// cargo-deny, which is compiled the first time.
-fn program() -> Result<PathBuf, String> {
-    let folder = cache()?.join("tools").join(format!("cargo-deny-{VERSION}"));
-    let program = folder.join("bin/cargo-deny").with_extension(std::env::consts::EXE_EXTENSION);
-    if !program.is_file() {
-        eprintln!("xtask: compiling cargo-deny {VERSION}, once: this takes some minutes");
-        // Without optimisation it is there in a fraction of the time, and a check is as short.
-        run(cargo("install")
-            .args(["--locked", "--debug", "--version", &format!("={VERSION}"), "--root"])
-            .arg(&folder)
-            .arg("cargo-deny")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0"))?;
-    }
-    Ok(program)
-}
-
-/// The folder for caches: the same as the command's.
-fn cache() -> Result<PathBuf, String> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let below =
-        |name: &str, rest: &str| variable(name).map(|folder: OsString| PathBuf::from(folder).join(rest));
-    variable("BELLGLASS_CACHE")
-        .map(PathBuf::from)
-        .or_else(|| below("XDG_CACHE_HOME", "bellglass"))
-        .or_else(|| below("HOME", ".cache/bellglass"))
-        .ok_or_else(|| "there is no folder for caches: set HOME or BELLGLASS_CACHE".to_owned())
 }

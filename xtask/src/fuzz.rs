@@ -1,7 +1,9 @@
-//! Fuzzing: each target of fuzz/fuzz_targets, for some seconds.
+//! Fuzzing: each target of fuzz/fuzz_targets, for some seconds, by cargo-fuzz.
 
 use crate::steps::{cargo, root, run, target};
+use crate::tools::installed;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// How long a target runs if nothing is said.
 const SECONDS: &str = "30";
@@ -10,11 +12,8 @@ const SECONDS: &str = "30";
 /// arithmetic is met by then.
 const INPUT_BYTES: usize = 8192;
 
-/// The flags that `cargo fuzz` would set; the coverage that they ask for is not in
-/// a stable compiler's public options.
-const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-                     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-                     -Cllvm-args=-sanitizer-coverage-pc-table --cfg fuzzing";
+/// The version that the arguments below were written for.
+const VERSION: &str = "0.13.2";
 
 /// Runs `[TARGET|all] [SECONDS]`. What is found on the way goes below `target`;
 /// the inputs to start from are those of `fuzz/corpus`.
@@ -26,8 +25,12 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<u8, String> {
     if wanted != "all" && !targets.iter().any(|target| target == wanted) {
         return Err(format!("there is no fuzz target '{wanted}': say all or one of {}", targets.join(", ")));
     }
+    let fuzzer = installed("cargo-fuzz", VERSION)?;
+    // It has no --locked of its own.
+    let metadata = ["--locked", "--format-version", "1", "--manifest-path", "fuzz/Cargo.toml"];
+    run(cargo("metadata").args(metadata).stdout(Stdio::null()))?;
     for name in targets.iter().filter(|name| wanted == "all" || *name == wanted) {
-        one(name, seconds)?;
+        one(&fuzzer, name, seconds)?;
     }
     Ok(0)
 }
@@ -41,7 +44,7 @@ fn targets() -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn one(name: &str, seconds: &str) -> Result<(), String> {
+fn one(fuzzer: &Path, name: &str, seconds: &str) -> Result<(), String> {
     eprintln!("xtask: fuzzing {name} for {seconds} s");
     let found = target().join("fuzz/found").join(name);
     let seeds = root().join("fuzz/corpus").join(name);
@@ -50,19 +53,24 @@ fn one(name: &str, seconds: &str) -> Result<(), String> {
     for folder in [&found, &seeds, &temporary] {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    let mut fuzzer = cargo("run");
+    let mut fuzzer = Command::new(fuzzer);
     fuzzer
-        .args(["--quiet", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--bin", name])
-        // With a target named, the flags are not those of build scripts.
-        .args(["--target", "x86_64-unknown-linux-gnu", "--"])
+        .current_dir(root())
+        .args(["run", "--fuzz-dir", "fuzz", "--release"])
+        // The targets judge memory by an allocator of their own.
+        .args(["--sanitizer", "none"])
+        .arg("--target-dir")
+        .arg(target().join("fuzz"))
+        .arg(name)
+        .args([found, seeds])
+        .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={INPUT_BYTES}"))
         // An input that takes ten seconds, or a gigabyte, is a failure too.
         .args(["-timeout=10", "-rss_limit_mb=1024", "-print_funcs=0", "-verbosity=0"])
         .arg(format!("-artifact_prefix={}/failure-{name}-", target().join("fuzz").display()))
-        .args([found, seeds])
-        .envs([("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", FLAGS)])
-        .env("CARGO_TARGET_DIR", target().join("fuzz"))
+        // A stable compiler has the coverage that is asked for, and does not offer it.
+        .env("RUSTC_BOOTSTRAP", "1")
         .env("TMPDIR", &temporary);
     let outcome = run(&mut fuzzer).map_err(|error| format!("the target {name} failed: {error}"));
     std::fs::remove_dir_all(&temporary).map_err(|error| format!("{}: {error}", temporary.display()))?;

@@ -8,6 +8,7 @@ mod fuzz;
 mod quick;
 mod sanitize;
 mod steps;
+mod tools;
 mod verbs;
 
 use std::process::ExitCode;
