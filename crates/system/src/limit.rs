@@ -102,7 +102,7 @@ pub struct Reached {
 }
 
 impl LimitKind {
-    /// A run that ended at this limit, of so many bytes or things.
+    /// A run that ended at this limit, of so many bytes, things, or seconds.
     pub fn at(self, limit: u64) -> Reached {
         let limit = match self.row().unit {
             Unit::Bytes => Amount::Bytes(limit),
