@@ -1,8 +1,8 @@
 //! Modules of WebAssembly that other compilers made.
 
-use crate::harness::process::{self, Stdin};
+use crate::harness::process::{self, Running, Stdin};
 use crate::harness::{Scratch, tests_folder};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -260,6 +260,28 @@ fn unfinished(place: &Scratch) -> Vec<PathBuf> {
     entries.filter(|path| path.to_string_lossy().contains(".bellglass")).collect()
 }
 
+/// A compiler that is stopped, so that it is not done before the test is, however busy
+/// the machine.
+struct Held(Pid);
+
+impl Held {
+    /// That of a command, once it has one.
+    fn of(running: &Running) -> Self {
+        process::eventually("it compiles", || !process::children(running.id()).is_empty());
+        let compiler = process::children(running.id()).remove(0).id;
+        let compiler = i32::try_from(compiler).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(compiler, Signal::STOP).expect("it compiles");
+        Self(compiler)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // One that was stopped at its very beginning does not notice that it is alone.
+        let _ = kill_process(self.0, Signal::KILL);
+    }
+}
+
 #[test]
 fn nothing_is_left_of_an_image_whose_sealing_is_ended() {
     let place = Scratch::new();
@@ -268,7 +290,7 @@ fn nothing_is_left_of_an_image_whose_sealing_is_ended() {
     let seal = |module: &str| place.bellglass(["image", "seal", module, "-o", "image.bgi"]);
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
         let running = process::start(&mut seal("hard.wasm"), Stdin::Nothing);
-        process::eventually("it compiles", || !process::children(running.id()).is_empty());
+        let _held = Held::of(&running);
         assert_eq!(unfinished(&place).len(), 1);
         running.signal(signal);
         running.wait().expect(128 + signal.as_raw());
@@ -284,7 +306,7 @@ fn nothing_is_left_of_an_image_whose_sealing_is_ended() {
     // Who has told it to go on without a terminal means it.
     let mut stays = started(&place, "trap '' HUP; exec", &["image", "seal", "hard.wasm", "-o", "other.bgi"]);
     let running = process::start(&mut stays, Stdin::Nothing);
-    process::eventually("it compiles", || !process::children(running.id()).is_empty());
+    let _held = Held::of(&running);
     running.signal(Signal::HUP);
     std::thread::sleep(Duration::from_millis(200));
     running.signal(Signal::TERM);
