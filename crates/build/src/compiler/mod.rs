@@ -54,6 +54,10 @@ impl SystemCallFilter {
 const COMMAND: Companion =
     Companion { name: "bellglass", advice: "install it beside the running program, which compiles in it" };
 
+/// By how much the kernel may hold a process to have used more than it tells at its end:
+/// for limits it counts the ticks of its clock.
+const INEXACT: Duration = Duration::from_millis(100);
+
 /// What compiling one module may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -227,7 +231,7 @@ impl Compiler {
         }
         // The kernel was first, where the limit is a second.
         let used = ended.reaped.map_or(Duration::ZERO, |reaped| reaped.cpu);
-        let is_late = used >= Duration::from_secs(self.limits.processor_seconds());
+        let is_late = used + INEXACT >= Duration::from_secs(self.limits.processor_seconds());
         if signal == Some(Signal::XCPU.as_raw()) || signal == Some(Signal::KILL.as_raw()) && is_late {
             return Err(no_time());
         }
