@@ -295,8 +295,11 @@ fn nothing_is_left_of_an_image_whose_sealing_is_ended() {
     place.write("hard.wasm", hard());
     place.write("easy.wasm", command(0, &[vec![0]]));
     let seal = |module: &str| place.bellglass(["image", "seal", module, "-o", "image.bgi"]);
+    // What is started in the background by a shell ignores SIGINT, and these tests may be.
+    let default = "exec env --default-signal=INT,TERM,HUP";
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
-        let running = process::start(&mut seal("hard.wasm"), Stdin::Nothing);
+        let mut seal = started(&place, default, &["image", "seal", "hard.wasm", "-o", "image.bgi"]);
+        let running = process::start(&mut seal, Stdin::Nothing);
         let _held = Held::of(&running);
         assert_eq!(unfinished(&place).len(), 1);
         running.signal(signal);
