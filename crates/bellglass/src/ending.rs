@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// What a process gets that has used more processor time than it may.
 const CPU_TIME_SIGNAL: i32 = HostSignal::XCPU.as_raw();
 
-/// The report of a run that has begun at that time.
+/// The report of a run of which the time is counted from `begun` on.
 pub(crate) fn report(image: &Image, start: Start, begun: Instant, answers: &Answers, run: Run) -> Report {
     let (ending, used) = (run.ending, &run.used);
     let beyond = beyond(answers.limits.processor_time, used);

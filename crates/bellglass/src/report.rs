@@ -97,7 +97,9 @@ pub struct Report {
     /// Signatures that were called and that nothing answers: the guest got
     /// ENOSYS.
     pub unsupported: Vec<String>,
-    /// Time from the program's start to its end.
+    /// Time from the program's start to its end, with what it took before to look
+    /// through what is mounted. A run that ended at its deadline took no less, unless its
+    /// time is counted from [a moment before](crate::SandboxBuilder::time_from).
     #[serde(rename = "wall_seconds", serialize_with = "seconds")]
     pub wall_time: Duration,
     /// Processor time of the cell, its start included.

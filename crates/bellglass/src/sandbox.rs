@@ -58,7 +58,10 @@ impl Sandbox {
         // meet `ulimit -f`: that is for the guest to hear of.
         let _kept = FileSizeSignal::keep_away();
         let Self { guest, waiter, image, start, limits, time_from, set_up, .. } = self;
-        let time_from = time_from.or_else(|| begun.checked_sub(set_up)).unwrap_or(begun);
+        // What the time is counted from that the report tells of, and the limit, if no
+        // earlier moment was named.
+        let counted_from = begun.checked_sub(set_up).unwrap_or(begun);
+        let time_from = time_from.unwrap_or(counted_from);
         let warning = limits.timeout.and_then(|timeout| time_from.checked_add(timeout));
         let deadline = warning.and_then(|warning| warning.checked_add(limits.grace));
         let waiter = waiter.with_deadline(deadline);
@@ -66,7 +69,7 @@ impl Sandbox {
         let manifest = image.manifest();
         let orders =
             Orders { hooks: manifest.hooks.clone().into(), exports: manifest.exports(start).to_vec() };
-        guest.run(orders, waiter, &mut |answers, run| report(&image, start, begun, answers, run))
+        guest.run(orders, waiter, &mut |answers, run| report(&image, start, counted_from, answers, run))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Each limit that only a running guest meets: the outcome, and what the report says.
 
 use super::ISOLATION;
-use bellglass::{LimitKind, Limits, Outcome, Reached, Report, Sandbox};
+use bellglass::{LimitKind, Limits, Mount, Outcome, Reached, Report, Sandbox, SandboxBuilder};
 use bellglass_testkit::ToyImage;
 use std::time::Duration;
 
@@ -122,6 +122,21 @@ fn sleep() {
     let once = "(call $sleep (i64.const 100000000)) (i32.const 7)";
     let report = run(once, Limits { sleep_time: Some(limit), longest_sleep: Some(limit), ..base() });
     assert_eq!((report.outcome, report.limits_met), (Outcome::Exited { code: 7 }, vec![]));
+}
+
+#[test]
+fn what_it_takes_to_look_through_what_is_mounted_is_of_the_time() {
+    let timeout = milliseconds(300);
+    let endless = ToyImage::from_wat(
+        r#"(module (memory (export "memory") 1) (func (export "run") (result i32) (loop $l (br $l)) (i32.const 0)))"#,
+    );
+    let limits = Limits { timeout: Some(timeout), ..Limits::default() };
+    let builder = Sandbox::builder(endless.open()).limits(limits).isolation(ISOLATION);
+    let mounts = (0..20_000).map(|number| Mount::bytes(*b"x", format!("/made/{number}")));
+    let report = mounts.fold(builder, SandboxBuilder::mount).build().expect("a cell").run();
+    assert_eq!(report.outcome, Outcome::Limit(LimitKind::Timeout.after(timeout)));
+    // Of which the program had less.
+    assert!(report.wall_time >= timeout, "{:?}", report.wall_time);
 }
 
 /// A guest that ends with 6 once it is told of a signal, or that never hears of one.
