@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 #[cfg(target_os = "linux")]
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 /// A child of this process, which has not been reaped by this value's owner.
@@ -45,6 +45,28 @@ enum Whom {
 }
 
 impl Child {
+    /// Starts a program and takes charge of it. Gives nothing if it has ended and is gone
+    /// already, because this process ignores the end of its children, or something in it
+    /// reaps them all.
+    ///
+    /// # Errors
+    /// What the operating system says that does not start it, or gives no handle; it is
+    /// ended then.
+    #[allow(clippy::zombie_processes, reason = "it is reaped by its handle")]
+    pub fn spawn(command: &mut Command) -> Result<Option<Self>, Error> {
+        let mut started = command.spawn()?;
+        match Self::of(Pid::from_child(&started)) {
+            Ok(child) => Ok(Some(child)),
+            Err(error) if error.raw_os_error() == Some(Errno::CHILD.raw_os_error()) => Ok(None),
+            Err(error) => {
+                // One that has left meanwhile does not mind.
+                let _ = started.kill();
+                let _ = started.wait();
+                Err(error)
+            }
+        }
+    }
+
     /// Takes charge of the child of this number.
     ///
     /// # Errors
@@ -297,7 +319,6 @@ fn duration(time: libc::timeval) -> Duration {
 mod tests {
     use super::*;
     use std::os::unix::process::CommandExt;
-    use std::process::Command;
 
     #[expect(clippy::zombie_processes, reason = "it is reaped by its number, which is what is tried")]
     fn take(command: &mut Command) -> Child {

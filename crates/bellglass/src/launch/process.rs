@@ -305,16 +305,15 @@ impl Ends {
     }
 }
 
-/// Gives nothing if it has ended and is gone already, because this process ignores the
-/// end of its children, or something in it reaps them all.
-#[allow(clippy::zombie_processes, reason = "it is reaped by its handle")]
+/// Starts the cell; see [`Child::spawn`].
 fn spawn(
     program: &Path,
     compiled: File,
     stream: UnixStream,
     words: PipeWriter,
 ) -> std::io::Result<Option<Child>> {
-    let mut started = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .env_clear()
         .current_dir("/")
         // Three descriptors are all that a cell has, and all that it needs.
@@ -322,18 +321,8 @@ fn spawn(
         .stdout(Stdio::from(compiled))
         .stderr(Stdio::from(words))
         // A Ctrl-C at the terminal is for the controller, which decides.
-        .process_group(0)
-        .spawn()?;
-    match Child::of(Pid::from_child(&started)) {
-        Ok(child) => Ok(Some(child)),
-        Err(error) if error.raw_os_error() == Some(Errno::CHILD.raw_os_error()) => Ok(None),
-        Err(error) => {
-            // One that has left meanwhile does not mind.
-            let _ = started.kill();
-            let _ = started.wait();
-            Err(error)
-        }
-    }
+        .process_group(0);
+    Child::spawn(&mut command)
 }
 
 /// Offers memory to share to the cell that will be started on the other end. That

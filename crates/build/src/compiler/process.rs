@@ -7,8 +7,6 @@ use super::error::CompileError;
 use bellglass_engine::Interruption;
 use bellglass_fork::{Child, Reaped};
 use rustix::fs::OFlags;
-use rustix::io::Errno;
-use rustix::process::Pid;
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
 use std::os::unix::process::CommandExt;
@@ -77,7 +75,7 @@ impl Process {
             .stderr(Stdio::from(words_end))
             // A Ctrl-C at the terminal is for this process; the other ends with it.
             .process_group(0);
-        Ok(Self { child: spawn(&mut command).map_err(refused)?, code, words })
+        Ok(Self { child: Child::spawn(&mut command).map_err(refused)?, code, words })
     }
 
     /// How it has ended, once it has closed the pipe for its code. Who is still there a
@@ -117,21 +115,4 @@ impl Drop for Process {
 fn finish(child: Child) -> Option<Reaped> {
     child.kill_group();
     child.reap().ok()
-}
-
-/// Gives nothing if it has ended and is gone already, because this process ignores the
-/// end of its children, or something in it reaps them all.
-#[allow(clippy::zombie_processes, reason = "it is reaped by its handle")]
-fn spawn(command: &mut Command) -> io::Result<Option<Child>> {
-    let mut started = command.spawn()?;
-    match Child::of(Pid::from_child(&started)) {
-        Ok(child) => Ok(Some(child)),
-        Err(error) if error.raw_os_error() == Some(Errno::CHILD.raw_os_error()) => Ok(None),
-        Err(error) => {
-            // One that has left meanwhile does not mind.
-            let _ = started.kill();
-            let _ = started.wait();
-            Err(error)
-        }
-    }
 }
