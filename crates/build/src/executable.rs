@@ -286,17 +286,13 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alone::run_alone;
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     /// The limit is the process's, and so this test runs in one of its own.
     #[test]
     fn a_file_that_may_not_grow_does_not_end_who_compiles() {
-        let output = std::process::Command::new(std::env::current_exe().expect("a path"))
-            .args(["--exact", "executable::tests::full_files", "--ignored", "--nocapture"])
-            .output()
-            .expect("it starts");
-        assert!(output.status.success(), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+        run_alone("executable::tests::full_files", &[]);
     }
 
     #[test]

@@ -17,6 +17,9 @@
 //! recipe is trusted as a program is, and an image is as good as its recipe.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+#[path = "../../testkit/src/alone.rs"]
+mod alone;
 mod apt;
 mod bounds;
 mod build;

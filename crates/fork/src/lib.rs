@@ -8,6 +8,9 @@
 //! grandchildren, so that the controller can wait for them, and so that their
 //! numbers belong to nobody else until it has.
 
+#[cfg(test)]
+#[path = "../../testkit/src/alone.rs"]
+mod alone;
 mod child;
 #[cfg(target_os = "linux")]
 mod sibling;

@@ -197,20 +197,14 @@ fn set(signals: impl IntoIterator<Item = libc::c_int>) -> libc::sigset_t {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alone::run_alone;
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use std::io::{ErrorKind, Seek, SeekFrom, Write};
 
     /// The limit is the process's, and so this test runs in one of its own.
     #[test]
     fn a_write_beyond_the_limit_is_an_error_and_no_end() {
-        let own = std::env::current_exe().expect("a path");
-        let test = "signals::tests::beyond_the_limit";
-        let output = std::process::Command::new(own)
-            .args(["--exact", test, "--ignored", "--nocapture"])
-            .output()
-            .expect("it starts");
-        assert!(output.status.success(), "{output:?}");
-        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+        run_alone("signals::tests::beyond_the_limit", &[]);
     }
 
     #[test]

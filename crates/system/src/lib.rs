@@ -26,6 +26,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+#[path = "../../testkit/src/alone.rs"]
+mod alone;
 mod builder;
 mod call;
 mod clock;

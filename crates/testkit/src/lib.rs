@@ -2,6 +2,10 @@
 //! (see the program `lying-cell`).
 #![forbid(unsafe_code)]
 
+mod alone;
+
+pub use alone::run_alone;
+
 use bellglass_image::{
     Compiled, EntryPoints, FILES_FILE, FORMAT_VERSION, Hooks, Image, Manifest, Module, Origin, Part, Start,
     Store, digest_of_bytes,

@@ -37,14 +37,4 @@ mod walls;
 /// A zygote that lies.
 mod zygotes;
 
-/// Runs an ignored test in a process of its own: what it counts, or limits, is not
-/// to be that of other tests. `variables` are set for it.
-fn run_alone(test: &str, variables: &[(&str, &std::path::Path)]) {
-    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        .envs(variables.iter().copied())
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
-}
+use bellglass_testkit::run_alone;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::alone::run_alone;
 use std::io::Seek;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -83,12 +84,7 @@ fn nothing_that_it_says_is_obeyed_by_a_terminal() {
 
 #[test]
 fn a_compiler_may_be_reaped_by_somebody_else() {
-    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "compiler::tests::reaping_all", "--ignored", "--nocapture"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    run_alone("compiler::tests::reaping_all", &[]);
 }
 
 #[test]

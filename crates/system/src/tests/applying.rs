@@ -1,6 +1,7 @@
 //! Writing many changes, deep ones too: how much work that is, and how it is stopped.
 
 use super::fake::FakeGuest;
+use crate::alone::run_alone;
 use crate::files::{
     ApplyError, Creation, Directory, DirectoryEntry, FileType, Found, MemoryTree, Metadata, NewTimes,
     OpenOptions, Opened, Overlay, Quota, Space,
@@ -331,12 +332,7 @@ fn write_too_much() {
 /// The limit is the process's, and so this test runs in one of its own.
 #[test]
 fn a_file_that_may_not_grow_does_not_end_who_writes_changes() {
-    let output = std::process::Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "tests::applying::full_files", "--ignored", "--nocapture"])
-        .output()
-        .expect("it starts");
-    assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it ran");
+    run_alone("tests::applying::full_files", &[]);
 }
 
 #[test]
