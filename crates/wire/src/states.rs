@@ -92,12 +92,7 @@ impl ConversationState {
     /// [`WireError::Unknown`] or [`WireError::Unpermitted`].
     #[inline]
     pub fn check_cell(self, frame: &[u8]) -> Result<CellFrame, WireError> {
-        let kind = kind(frame)?;
-        let frame = CellFrame::of(kind).ok_or(WireError::Unknown { kind })?;
-        match self.row().from_cell.contains(&frame) {
-            true => Ok(frame),
-            false => Err(WireError::Unpermitted { frame: frame.name(), state: self.name() }),
-        }
+        CellFrame::check(frame, self.row().from_cell, self)
     }
 
     /// The same for a frame of the controller.
@@ -106,12 +101,7 @@ impl ConversationState {
     /// As [`check_cell`](Self::check_cell).
     #[inline]
     pub fn check_controller(self, frame: &[u8]) -> Result<ControllerFrame, WireError> {
-        let kind = kind(frame)?;
-        let frame = ControllerFrame::of(kind).ok_or(WireError::Unknown { kind })?;
-        match self.row().to_cell.contains(&frame) {
-            true => Ok(frame),
-            false => Err(WireError::Unpermitted { frame: frame.name(), state: self.name() }),
-        }
+        ControllerFrame::check(frame, self.row().to_cell, self)
     }
 
     /// What it is called in messages, after "while".
@@ -132,11 +122,6 @@ impl ConversationState {
     }
 }
 
-#[inline]
-fn kind(frame: &[u8]) -> Result<u8, WireError> {
-    frame.first().copied().ok_or(WireError::Truncated { field: "kind" })
-}
-
 /// Declares the kinds of one direction's frames.
 macro_rules! kinds {
     ($(#[$doc:meta])* $name:ident, $count:literal: $($kind:ident = $number:literal,)*) => {
@@ -154,6 +139,16 @@ macro_rules! kinds {
             #[inline]
             fn of(kind: u8) -> Option<Self> {
                 Self::ALL.get(usize::from(kind).checked_sub(1)?).copied()
+            }
+
+            #[inline]
+            fn check(frame: &[u8], permitted: &[Self], state: ConversationState) -> Result<Self, WireError> {
+                let kind = *frame.first().ok_or(WireError::Truncated { field: "kind" })?;
+                let frame = Self::of(kind).ok_or(WireError::Unknown { kind })?;
+                match permitted.contains(&frame) {
+                    true => Ok(frame),
+                    false => Err(WireError::Unpermitted { frame: frame.name(), state: state.name() }),
+                }
             }
 
             /// Its name, as docs/protocol.md has it.
