@@ -111,9 +111,7 @@ impl Limits {
             ..Self::default()
         }
     }
-}
 
-impl Limits {
     /// What the run may use, a line each, in plain English. A limit that is not set
     /// has no line.
     pub fn lines(&self) -> Vec<String> {

@@ -264,6 +264,14 @@ fn refusing(folder: &Path, error: i32, calls: &[libc::c_long]) -> PathBuf {
     caged_as(folder, &format!("refusing-{error}-{}", calls.join("-")))
 }
 
+/// A module that does nothing, as a stranger's.
+fn module_in(folder: &Path) -> PathBuf {
+    let module = folder.join("module.wasm");
+    let wasm = br#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+    std::fs::write(&module, wat::parse_bytes(wasm).expect("a module")).expect("a file");
+    module
+}
+
 /// The program that is told by its name what to do. A cell is started by its real path,
 /// so it is no link; what it becomes is beside it.
 fn caged_as(folder: &Path, name: &str) -> PathBuf {
@@ -333,9 +341,7 @@ fn the_page_about_security_has_the_walls_and_their_number_of_calls() {
 #[test]
 fn programs_of_strangers_are_not_run_without_the_filter() {
     let folder = tempfile::tempdir().expect("a folder");
-    let module = folder.path().join("module.wasm");
-    let wasm = br#"(module (memory (export "memory") 1) (func (export "_start")))"#;
-    std::fs::write(&module, wat::parse_bytes(wasm).expect("a module")).expect("a file");
+    let module = module_in(folder.path());
     let unfiltered = refusing(folder.path(), libc::EPERM, &[libc::SYS_seccomp]);
     let run = |options: &[&str], cell: &Path| {
         Command::new(real_cell().with_file_name("bellglass"))
@@ -370,9 +376,7 @@ fn programs_of_strangers_are_not_run_without_the_filter() {
 #[test]
 fn modules_of_strangers_are_not_compiled_without_walls() {
     let folder = tempfile::tempdir().expect("a folder");
-    let module = folder.path().join("module.wasm");
-    let wasm = br#"(module (memory (export "memory") 1) (func (export "_start")))"#;
-    std::fs::write(&module, wat::parse_bytes(wasm).expect("a module")).expect("a file");
+    let module = module_in(folder.path());
     let on = |error: i32, calls: &[libc::c_long], words: &[&str]| {
         let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
         let command = folder.path().join(format!("command-refusing-{error}-{}", calls.join("-")));
