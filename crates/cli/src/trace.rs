@@ -181,17 +181,25 @@ fn result(seen: &Observation<'_, '_>, family: Option<Family>) -> (String, bool) 
         Ok(Answer::Later(_)) => ("later".to_owned(), false),
         Ok(Answer::Return { results, errno }) => {
             let value = results.first().copied();
-            let is_wasi = family == Some(Family::Wasi);
             match (errno, value) {
                 (Some(errno), Some(value)) => {
                     let (sentence, failed) = failure(*errno);
                     (format!("{} {sentence}", value as u32 as i32), failed)
                 }
                 (Some(errno), None) => failure(*errno),
-                (None, Some(value)) if is_wasi && value != 0 => {
-                    match u16::try_from(value).ok().and_then(Errno::from_number) {
+                (None, Some(value)) if family == Some(Family::Wasi) && value != 0 => {
+                    match u16::try_from(value).ok().and_then(Errno::from_wasi) {
                         Some(errno) => failure(errno),
                         None => (value.to_string(), true),
+                    }
+                }
+                (None, Some(value)) if family == Some(Family::Linux) => {
+                    match linux_failure(value as u32 as i32) {
+                        Some(errno) => {
+                            let (sentence, failed) = failure(errno);
+                            (format!("-1 {sentence}"), failed)
+                        }
+                        None => ((value as u32 as i32).to_string(), false),
                     }
                 }
                 (None, Some(value)) => ((value as u32 as i32).to_string(), false),
@@ -202,6 +210,11 @@ fn result(seen: &Observation<'_, '_>, family: Option<Family>) -> (String, bool) 
         Err(Fault::Memory(error)) => (error.to_string(), true),
         Err(Fault::Stop(stop)) => (format!("stopped: {stop}"), true),
     }
+}
+
+/// The error that a call of Linux has returned, if it has: the negated number.
+fn linux_failure(result: i32) -> Option<Errno> {
+    u16::try_from(result.checked_neg()?).ok().and_then(Errno::from_number)
 }
 
 #[cfg(test)]

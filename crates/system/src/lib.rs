@@ -43,6 +43,7 @@ pub mod files;
 pub mod fuzzing;
 mod guest;
 pub mod host;
+mod linux;
 mod information;
 mod limit;
 mod meter;

@@ -17,6 +17,8 @@ pub enum Family {
     LibcPointer,
     /// The result is the errno, of a libc function that does so.
     ErrorNumber,
+    /// The result is the errno, negated: a call of Linux.
+    Linux,
 }
 
 /// How much of a call there is.
@@ -105,7 +107,7 @@ impl Row {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    crate::wasi::ROWS.iter().chain(crate::posix::ROWS)
+    crate::linux::rows().chain(crate::wasi::ROWS).chain(crate::posix::ROWS)
 }
 
 /// The row of a call, if the system has one. Not only the name but the types
@@ -162,6 +164,7 @@ pub fn refuse(signature: &Signature, errno: Errno) -> Answer {
     let family = match lookup(signature) {
         Some(row) => row.family,
         None if signature.module.starts_with("wasi_") => Family::Wasi,
+        None if signature.module == "linux" => Family::Linux,
         None if POINTER_FUNCTIONS.contains(&signature.name.as_str()) => Family::LibcPointer,
         None => Family::Libc,
     };
@@ -170,7 +173,8 @@ pub fn refuse(signature: &Signature, errno: Errno) -> Answer {
 
 fn fail(signature: &Signature, family: Family, errno: Errno) -> Answer {
     let result = |value: &ValueType| match (family, value) {
-        (Family::Wasi | Family::ErrorNumber, _) => u64::from(errno.number()),
+        (Family::Wasi | Family::ErrorNumber, _) => u64::from(errno.wasi()),
+        (Family::Linux, _) => u64::from(0u32.wrapping_sub(u32::from(errno.number()))),
         (Family::LibcPointer, _) => 0,
         (Family::Libc, ValueType::I32) => u64::from(u32::MAX),
         (Family::Libc, ValueType::I64) => u64::MAX,

@@ -29,8 +29,8 @@ pub(crate) struct Answers {
 pub(crate) struct Reply {
     /// As many as the signature has.
     pub(crate) results: Results,
-    /// What the guest's errno becomes, if anything.
-    pub(crate) errno: Option<Errno>,
+    /// What the guest's errno becomes, if anything: the number that its C library has.
+    pub(crate) errno: Option<u16>,
 }
 
 /// How far a call has come, once its handler has returned.
@@ -94,7 +94,7 @@ impl Answers {
         let mut call = Call { signature, arguments, memory, waiter: &self.waiter, meter: &self.meter };
         match answerer.handle(&mut call, &mut self.system, observers, begun) {
             Ok(Answer::Later(pending)) => Ok(Answered::Later(pending, begun)),
-            answer => reply(signature, answer).map(Answered::Now).map_err(|end| self.closed(end)),
+            answer => self.reply(index, answer).map(Answered::Now),
         }
     }
 
@@ -123,7 +123,21 @@ impl Answers {
         }
         let mut call = Call { signature, arguments, memory, waiter: &self.waiter, meter: &self.meter };
         let answer = answerer.finish(&mut call, outcome, None, observers, begun);
-        reply(signature, answer).map_err(|end| self.closed(end))
+        self.reply(index, answer)
+    }
+
+    /// What goes back to the guest of an answer that is there.
+    fn reply(&self, index: u32, answer: Result<Answer, Ending>) -> Result<Reply, Closed> {
+        let Some(signature) = self.routes.signature(index) else {
+            return Err(Closed::Breach(format!("call number {index} was not announced")));
+        };
+        match checked(signature, answer) {
+            Ok((results, errno)) => {
+                let number = |errno: Errno| self.routes.errno_number(errno);
+                Ok(Reply { results, errno: errno.map(number) })
+            }
+            Err(end) => Err(self.closed(end)),
+        }
     }
 
     fn closed(&self, end: End) -> Closed {
@@ -212,14 +226,14 @@ enum End {
     Lost,
 }
 
-/// What goes back to the guest of an answer that is there.
-fn reply(signature: &Signature, answer: Result<Answer, Ending>) -> Result<Reply, End> {
+/// The results and the errno of an answer that may go back to the guest.
+fn checked(signature: &Signature, answer: Result<Answer, Ending>) -> Result<(Results, Option<Errno>), End> {
     let failed = |reason: String| Err(End::Outcome(Outcome::Failed { reason }));
     match answer {
         Ok(Answer::Return { results, .. }) if results.len() != signature.results.len() => {
             failed(format!("the handler of {signature} gave a wrong number of results"))
         }
-        Ok(Answer::Return { results, errno }) => Ok(Reply { results, errno }),
+        Ok(Answer::Return { results, errno }) => Ok((results, errno)),
         Ok(Answer::Exit(code)) => Err(End::Outcome(Outcome::Exited { code })),
         Ok(Answer::Later(_)) => {
             failed(format!("the handler of {signature} answered later, and then later again"))

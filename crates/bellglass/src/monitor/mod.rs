@@ -355,7 +355,7 @@ impl Monitor {
 /// Closes the call of this memory with this reply.
 fn reply_with(memory: RemoteMemory<'_>, waiter: &Waiter, reply: Reply) -> Result<(), LinkError> {
     let Reply { results, errno } = reply;
-    let errno = errno.map(|errno| i32::from(errno.number()));
+    let errno = errno.map(i32::from);
     let (travelling, interrupts) = waiter.close_call();
     memory.answer(errno, Sent { travelling, interrupts }, &results)
 }

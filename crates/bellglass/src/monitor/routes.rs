@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The module of the calls that guests of Linux make.
+const LINUX: &str = "linux";
+
 /// A handler of the user's: answers the call itself, or hands it on with
 /// [`Next::answer`].
 pub(crate) type Handle = Box<dyn FnMut(&mut Call<'_>, Next<'_>) -> Result<Answer, Fault> + Send>;
@@ -152,6 +155,8 @@ pub(crate) struct Routes {
     signatures: Arc<[Signature]>,
     answerers: Vec<Answerer>,
     observers: Vec<Observe>,
+    /// Whether the guest's C library has the error numbers of Linux, not WASI's.
+    is_linux: bool,
 }
 
 impl Routes {
@@ -174,7 +179,17 @@ impl Routes {
             }
         };
         let answerers = signatures.iter().map(answerer).collect();
-        Self { signatures, answerers, observers }
+        let is_linux = signatures.iter().any(|signature| signature.module == LINUX);
+        Self { signatures, answerers, observers, is_linux }
+    }
+
+    pub(crate) fn signature(&self, index: u32) -> Option<&Signature> {
+        self.signatures.get(index as usize)
+    }
+
+    /// The number that the guest's C library has for an error.
+    pub(crate) fn errno_number(&self, errno: Errno) -> u16 {
+        if self.is_linux { errno.number() } else { errno.wasi() }
     }
 
     /// The signature of a call, what answers it, and those who watch.

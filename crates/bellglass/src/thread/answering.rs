@@ -77,7 +77,7 @@ impl External for Answering {
             (Err(Closed::Lost), None) => Err(StopGuest::End),
             (Ok(reply), None) => {
                 if let Some(errno) = reply.errno {
-                    memory.set_errno(i32::from(errno.number()));
+                    memory.set_errno(i32::from(errno));
                 }
                 // The number of results has been checked against the signature.
                 for (slot, value) in results.iter_mut().zip(reply.results.iter().copied()) {

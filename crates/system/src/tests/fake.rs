@@ -83,7 +83,7 @@ impl FakeGuest {
     /// Makes a WASI call, which returns an errno: EINTR if the run was to end in it.
     pub(crate) fn wasi(&mut self, name: &str, arguments: &[u64]) -> Result<(), Errno> {
         match self.call(name, arguments) {
-            Ok(Answer::Return { results, errno: None }) => match Errno::from_number(results[0] as u16) {
+            Ok(Answer::Return { results, errno: None }) => match Errno::from_wasi(results[0] as u16) {
                 None => Ok(()),
                 Some(errno) => Err(errno),
             },

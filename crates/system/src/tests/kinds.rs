@@ -46,7 +46,7 @@ fn answer(guest: &mut FakeGuest, name: &str, descriptor: u64, rest: &[u64]) -> S
     let errno = match guest.call(name, &arguments) {
         Ok(Answer::Return { errno: Some(errno), .. }) => Some(errno),
         Ok(Answer::Return { results, .. }) if row.signature.starts_with("wasi") => {
-            Errno::from_number(results[0] as u16)
+            Errno::from_wasi(results[0] as u16)
         }
         Ok(_) => None,
         Err(ending) => return format!("{ending}"),

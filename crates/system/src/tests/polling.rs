@@ -84,9 +84,9 @@ fn files_and_full_pipes_are_ready_at_once() {
         descriptor(6, 9, fd),
         descriptor(7, 1, writer),
     ];
-    let bad = Errno::BADF.number();
+    let bad = Errno::BADF.wasi();
     let expected =
-        vec![(1, 0, 1), (2, 0, 2), (4, 0, 2), (5, bad, 1), (6, Errno::INVAL.number(), 9), (7, bad, 1)];
+        vec![(1, 0, 1), (2, 0, 2), (4, 0, 2), (5, bad, 1), (6, Errno::INVAL.wasi(), 9), (7, bad, 1)];
     assert_eq!(poll(&mut guest, &all), Ok(expected));
     assert_eq!(poll(&mut guest, &[clock(0, 1, SOON, false), descriptor(3, 1, reader)]), Ok(vec![(0, 0, 0)]));
     guest.write(writer, b"x").expect("written");

@@ -44,7 +44,7 @@ impl Event {
     fn encode(&self) -> [u8; EVENT_BYTES] {
         let mut bytes = [0; EVENT_BYTES];
         bytes[..8].copy_from_slice(&self.user_data.to_le_bytes());
-        let errno = self.result.map_or_else(Errno::number, |()| 0);
+        let errno = self.result.map_or_else(Errno::wasi, |()| 0);
         bytes[8..10].copy_from_slice(&errno.to_le_bytes());
         bytes[10] = self.event_type;
         bytes[16..24].copy_from_slice(&self.bytes.to_le_bytes());

@@ -1,0 +1,61 @@
+//! The calls of Linux: what a guest's C library asks for, and what its kernel would answer.
+//!
+//! Numbers, structures and flags are those of Linux's generic interface for 32-bit machines
+//! with 64-bit times (`include/uapi/asm-generic`, as on riscv32); each row's document is the
+//! page of section 2 of the Linux manual. A result below 0 is an errno, negated. A 64-bit
+//! argument is two, the low half first. What the guest's library answers by itself (memory,
+//! signal masks and handlers, futexes) is not here: `guests/port/calls.txt` says which.
+
+mod start;
+
+use crate::table::Row;
+use crate::{Answer, Call, Errno, Fault, System};
+
+/// The rows of one subject: name, parameters, views, support, note, handler.
+macro_rules! calls {
+    ($module:literal: $($name:ident($($parameter:ident: $kind:ident),*) $views:expr, $support:expr, $note:literal, $handler:expr;)*) => {
+        &[$(crate::table::Row {
+            signature: concat!($module, ".", stringify!($name), "(" $(, $crate::linux::letter!($parameter))*, ")i"),
+            family: crate::table::Family::Linux,
+            views: $views,
+            parameters: &[$(crate::table::Parameter {
+                name: stringify!($parameter),
+                kind: crate::table::Kind::$kind,
+            }),*],
+            support: $support,
+            note: $note,
+            handler: $handler,
+        }),*]
+    };
+}
+
+/// Every argument is a 32-bit word.
+macro_rules! letter {
+    ($parameter:ident) => {
+        "i"
+    };
+}
+
+use {calls, letter};
+
+/// All rows, subject by subject.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    [start::ROWS].into_iter().flatten()
+}
+
+/// What a call that has a number to tell returns.
+fn value(number: u32) -> Result<Answer, Fault> {
+    // A result from -4095 on would be an error.
+    i32::try_from(number).map(Answer::i32).map_err(|_| Errno::OVERFLOW.into())
+}
+
+/// What a call that is done returns.
+fn done() -> Result<Answer, Fault> {
+    value(0)
+}
+
+/// Stands in the rows of calls that no handler is asked for: those that are refused, and
+/// those of a permission that no policy can grant yet.
+fn refused(_system: &mut System, _call: &mut Call<'_>) -> Result<Answer, Fault> {
+    Err(Errno::NOSYS.into())
+}
