@@ -51,16 +51,18 @@ def native(name, folder):
 
 def contestants(name, options):
     """The native build and the guests, under the keys that they have everywhere."""
+    builds = {"bellglass": (options.bellglass, {isolation: isolation for isolation in ISOLATIONS})}
+    if options.before:
+        builds["before"] = (str(pathlib.Path(options.before).resolve() / "bellglass"), BEFORE)
+    # The first of them fetches the source that the native build is made of.
+    for bellglass, _ in builds.values():
+        subprocess.run([bellglass, "image", "build", name], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
     program = native(name, pathlib.Path(options.bellglass).resolve().parent.parent / "benches")
     compiler = (said(["cc", "--version"]) or "cc").split("\n")[0]
     version = f"{recipe(name)['version']}, made by {compiler}"
     there = {"native": Contestant("native", MAKE[name][0], version, lambda words: [str(program), *words])}
-    programs = {"bellglass": (options.bellglass, {isolation: isolation for isolation in ISOLATIONS})}
-    if options.before:
-        programs["before"] = (str(pathlib.Path(options.before).resolve() / "bellglass"), BEFORE)
-    for title, (bellglass, keys) in programs.items():
-        subprocess.run([bellglass, "image", "build", name], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
+    for title, (bellglass, keys) in builds.items():
         for isolation, key in keys.items():
             run = [bellglass, "run", "--image", name, "--isolation", isolation]
             there[key] = Contestant(key, f"{title}, {isolation}", "", lambda words, run=run: run + words)
