@@ -191,7 +191,7 @@ fn call(world: &mut World, row: &Row, set: Vec<u64>, waiter: Waiter) -> (Result<
     world.guest.waiter = waiter;
     let arguments = arguments(row, set);
     let begun = Instant::now();
-    (world.guest.call(row.name(), &arguments), begun.elapsed())
+    (world.guest.call_row(row, &arguments), begun.elapsed())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A guest for tests and fuzzing: flat memory, and calls by name.
 #![cfg_attr(fuzzing, allow(dead_code, reason = "fuzzing makes calls by their numbers only"))]
 
-use crate::{Answer, Call, Ending, Errno, Memory, MemoryError, System, Waiter};
+use crate::{Answer, Call, Ending, Errno, Family, Memory, MemoryError, Row, System, Waiter};
 use bellglass_wire::{Signature, range};
 use std::sync::Arc;
 
@@ -65,9 +65,22 @@ impl FakeGuest {
         Self { system, memory: FakeMemory { bytes: vec![0; 4 << 20] }, waiter, signals: 0, next: 4096 }
     }
 
-    /// Makes the call `name`, of whichever module has it.
+    /// Makes the call `name`: that of a module of Linux if no other has it.
     pub(crate) fn call(&mut self, name: &str, arguments: &[u64]) -> Result<Answer, Ending> {
-        let row = crate::rows().find(|row| row.name() == name).expect("a row of this name");
+        let mut rows: Vec<&Row> = crate::rows().filter(|row| row.name() == name).collect();
+        rows.sort_by_key(|row| row.family == Family::Linux);
+        self.call_row(rows.first().expect("a row of this name"), arguments)
+    }
+
+    /// Makes the call `name` of a module whose name begins so.
+    fn call_of(&mut self, module: &str, name: &str, arguments: &[u64]) -> Result<Answer, Ending> {
+        let is_it = |row: &&Row| row.name() == name && row.signature.starts_with(module);
+        self.call_row(crate::rows().find(is_it).expect("a row of this name"), arguments)
+    }
+
+    /// Makes the call of a row.
+    pub(crate) fn call_row(&mut self, row: &Row, arguments: &[u64]) -> Result<Answer, Ending> {
+        let name = row.name();
         let signature: Signature = row.signature.parse().expect("a signature");
         assert_eq!(signature.parameters.len(), arguments.len(), "{name}");
         let meter = Arc::clone(self.system.meter());
@@ -82,7 +95,7 @@ impl FakeGuest {
 
     /// Makes a WASI call, which returns an errno: EINTR if the run was to end in it.
     pub(crate) fn wasi(&mut self, name: &str, arguments: &[u64]) -> Result<(), Errno> {
-        match self.call(name, arguments) {
+        match self.call_of("wasi_", name, arguments) {
             Ok(Answer::Return { results, errno: None }) => match Errno::from_wasi(results[0] as u16) {
                 None => Ok(()),
                 Some(errno) => Err(errno),
@@ -94,13 +107,23 @@ impl FakeGuest {
 
     /// Makes a libc call, which returns a number or sets errno.
     pub(crate) fn libc(&mut self, name: &str, arguments: &[u64]) -> Result<i64, Errno> {
-        match self.call(name, arguments).expect("the run goes on") {
+        match self.call_of("env.", name, arguments).expect("the run goes on") {
             Answer::Return { errno: Some(errno), .. } => Err(errno),
             Answer::Return { results, errno: None } => {
                 Ok(results.first().map_or(0, |value| i64::from(*value as u32 as i32)))
             }
             other => panic!("{name}: {other:?}"),
         }
+    }
+
+    /// Makes a call of Linux, which returns a number or an errno, negated.
+    pub(crate) fn linux(&mut self, name: &str, arguments: &[u64]) -> Result<u32, Errno> {
+        let word = match self.call_of("linux.", name, arguments).expect("the run goes on") {
+            Answer::Return { results, errno: None } => results[0] as u32,
+            other => panic!("{name}: {other:?}"),
+        };
+        let errno = u16::try_from(0u32.wrapping_sub(word)).ok().filter(|number| (1..4096).contains(number));
+        errno.map_or(Ok(word), |number| Err(Errno::from_number(number).expect("a number of Linux")))
     }
 
     /// Puts bytes into memory and returns their address and length.
