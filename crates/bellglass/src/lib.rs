@@ -90,7 +90,7 @@ pub mod files {
     pub use bellglass_system::files::{
         Act, ArchiveError, BytesFile, Creation, Device, Directory, DirectoryEntry, File, FileType, Found,
         Guard, MemoryTree, Metadata, NAME_BYTES, NewTimes, OpenOptions, Opened, PATH_BYTES, Quota, Refusal,
-        Request, Space, Version,
+        Request, Space, Timestamp, Version,
     };
 }
 

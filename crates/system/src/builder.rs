@@ -3,8 +3,8 @@
 use crate::clock::Clock;
 use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
-    ArchiveError, BytesFile, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles, Held,
-    MemoryTree, OpenNumbers, PackDirectory, Place, Quota, compose, devices,
+    ArchiveError, BytesFile, Dentry, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles,
+    Held, MemoryTree, OpenDirectory, PackDirectory, Process, ProcessLink, Quota, Shows, compose, devices,
 };
 use crate::host::{Host, SavedTerminal, Source as HostSource};
 use crate::information::{Information, Texts};
@@ -345,14 +345,16 @@ impl SystemBuilder {
         let environment: Vec<Vec<u8>> =
             policy.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
         check_strings(&self.arguments, &environment)?;
-        let numbers = OpenNumbers::default();
+        let process = Process::default();
         let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
         let meter = Arc::new(Meter::new(limit));
         let root = match self.set_up_for.take() {
             // Why the run must end is in the error as well.
-            Some(waiter) => pieces::work_for(&waiter, || self.tree(&numbers, &meter)).0?,
-            None => self.tree(&numbers, &meter)?,
+            Some(waiter) => pieces::work_for(&waiter, || self.tree(&process, &meter)).0?,
+            None => self.tree(&process, &meter)?,
         };
+        let root = Dentry::root(root, &meter);
+        process.stand(&root, &root);
         let budget = Arc::new(Budget::new(self.output_limit));
         let output = |output, inherited| {
             Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget), Arc::clone(&meter)))
@@ -362,20 +364,22 @@ impl SystemBuilder {
             output: output(self.output, HostSource::output()),
             error: output(self.error, HostSource::error()),
         };
-        let mut descriptors = Descriptors::new(self.open_files.max(4), numbers, &meter);
-        let standard: [(Arc<dyn Object>, bool, bool); 4] = [
-            (Arc::clone(&streams.input) as _, true, false),
-            (Arc::clone(&streams.output) as _, false, true),
-            (Arc::clone(&streams.error) as _, false, true),
+        let mut descriptors = Descriptors::new(self.open_files.max(4), process, &meter);
+        let no_memory = |_| SystemError::ControllerMemory { limit };
+        let top = OpenDirectory::new(Arc::clone(&root)).map_err(no_memory)?;
+        let standard: [(Arc<dyn Object>, Option<&Arc<Dentry>>, bool, bool); 4] = [
+            (Arc::clone(&streams.input) as _, None, true, false),
+            (Arc::clone(&streams.output) as _, None, false, true),
+            (Arc::clone(&streams.error) as _, None, false, true),
             // The one directory that WASI calls preopened.
-            (Arc::new(Place::root(Arc::clone(&root))), true, false),
+            (Arc::new(top), Some(&root), true, false),
         ];
-        for (number, (object, readable, writable)) in (0..).zip(standard) {
+        for (number, (object, path, readable, writable)) in (0..).zip(standard) {
             // The table has room for at least four.
             let opened = Description::charge(&meter)
-                .and_then(|charge| Description::new(object, readable, writable, 0, charge))
+                .and_then(|charge| Description::named(object, path.cloned(), readable, writable, 0, charge))
                 .and_then(|description| descriptors.replace(number, Descriptor::full(description)));
-            opened.map_err(|_| SystemError::ControllerMemory { limit })?;
+            opened.map_err(no_memory)?;
         }
         let clock = Arc::clone(&self.host.clock);
         let processor_time = self.processor_time.unwrap_or_else(|| Box::new(move || clock.monotonic()));
@@ -389,6 +393,7 @@ impl SystemBuilder {
             processor_time,
             identity: self.identity,
             umask: 0o022,
+            standing: None,
             working_directory,
             terminal: SavedTerminal::default(),
             memory_limit: self.memory_limit,
@@ -405,7 +410,7 @@ impl SystemBuilder {
 
     /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
     /// small /etc, and the mounts over all that.
-    fn tree(&mut self, numbers: &OpenNumbers, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
+    fn tree(&mut self, links: &Process, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
         // Each tree has a device number of its own, from 1.
         let base: Arc<dyn Directory> = match self.base.take() {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
@@ -429,12 +434,15 @@ impl SystemBuilder {
             put(&mut grafts, name.as_bytes(), Graft::Device(Device::Information(information)))?;
         }
         put(&mut grafts, b"/proc/mounts", Graft::Symlink(b"self/mounts".to_vec()))?;
-        let descriptors = Arc::new(DescriptorDirectory::new(numbers.clone(), 3));
-        put(
-            &mut grafts,
-            format!("/proc/{process}/fd").as_bytes(),
-            Graft::Tree(descriptors, BTreeMap::new()),
-        )?;
+        for (name, shows) in [("fd", Shows::Links), ("fdinfo", Shows::Texts)] {
+            let descriptors = Arc::new(DescriptorDirectory::new(links.clone(), shows, 3));
+            let graft = Graft::Tree(descriptors, BTreeMap::new());
+            put(&mut grafts, format!("/proc/{process}/{name}").as_bytes(), graft)?;
+        }
+        for (name, link) in [("cwd", ProcessLink::WorkingDirectory), ("root", ProcessLink::Root)] {
+            let graft = Graft::Process(links.clone(), link);
+            put(&mut grafts, format!("/proc/{process}/{name}").as_bytes(), graft)?;
+        }
         // Their inode numbers begin where those of what `compose` makes do not reach.
         for ((name, text), inode) in self.etc().into_iter().zip(1 << 20..) {
             let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode));

@@ -1,7 +1,7 @@
 //! The table of open files.
 
 use crate::Errno;
-use crate::files::OpenNumbers;
+use crate::files::{Dentry, Process};
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Object, Position};
 use crate::rights::Rights;
@@ -28,6 +28,8 @@ const SLOT_BYTES: u64 = size_of::<Option<Descriptor>>() as u64;
 /// An open file: what dup shares.
 pub(crate) struct Description {
     pub object: Arc<dyn Object>,
+    /// The name by which it was opened, if it was opened by one.
+    pub path: Option<Arc<Dentry>>,
     /// What the object says of it, which does not change.
     pub position: Option<Position>,
     pub readable: bool,
@@ -58,12 +60,24 @@ impl Description {
         readable: bool,
         writable: bool,
         flags: u16,
+        charge: Charge,
+    ) -> Result<Arc<Self>, Errno> {
+        Self::named(object, None, readable, writable, flags, charge)
+    }
+
+    /// The same, of what was opened by a name.
+    pub(crate) fn named(
+        object: Arc<dyn Object>,
+        path: Option<Arc<Dentry>>,
+        readable: bool,
+        writable: bool,
+        flags: u16,
         mut charge: Charge,
     ) -> Result<Arc<Self>, Errno> {
         charge.grow(object.kept_bytes())?;
         let state = Mutex::new(OpenState { position: 0, flags });
         let position = object.position().ok();
-        Ok(Arc::new(Self { object, position, readable, writable, state, _charge: charge }))
+        Ok(Arc::new(Self { object, path, position, readable, writable, state, _charge: charge }))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, OpenState> {
@@ -121,20 +135,25 @@ pub(crate) struct Descriptors {
     /// All below are taken: so that it is not looked through at each opening.
     taken: usize,
     limit: usize,
-    numbers: OpenNumbers,
+    process: Process,
     /// For the places of the table.
     charge: Charge,
 }
 
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
-    pub(crate) fn new(limit: usize, numbers: OpenNumbers, meter: &Arc<Meter>) -> Self {
-        Self { slots: Vec::new(), taken: 0, limit, numbers, charge: meter.nothing() }
+    pub(crate) fn new(limit: usize, process: Process, meter: &Arc<Meter>) -> Self {
+        Self { slots: Vec::new(), taken: 0, limit, process, charge: meter.nothing() }
     }
 
     /// How many are open.
     pub(crate) fn count(&self) -> usize {
-        self.numbers.count()
+        self.process.count()
+    }
+
+    /// What /proc shows of it.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -187,11 +206,12 @@ impl Descriptors {
     fn put(&mut self, number: u32, descriptor: Descriptor) -> Result<(), Errno> {
         let index = number as usize;
         self.grow(index)?;
-        self.slots[index] = Some(descriptor);
-        self.numbers.add(number);
+        self.process.add(number, &descriptor.description);
+        let before = self.slots[index].replace(descriptor);
         while self.is_taken(self.taken) {
             self.taken += 1;
         }
+        drop(before);
         Ok(())
     }
 
@@ -213,7 +233,7 @@ impl Descriptors {
 
     pub(crate) fn close(&mut self, number: u32) -> Result<Descriptor, Errno> {
         let closed = self.slots.get_mut(number as usize).and_then(Option::take).ok_or(Errno::BADF)?;
-        self.numbers.remove(number);
+        self.process.remove(number);
         self.taken = self.taken.min(number as usize);
         Ok(closed)
     }
@@ -237,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_open_is_charged_until_it_is_closed() {
         let meter = meter();
-        let mut table = Descriptors::new(1 << 20, OpenNumbers::default(), &meter);
+        let mut table = Descriptors::new(1 << 20, Process::default(), &meter);
         let number = table.insert(null(&meter), 0).expect("it fits");
         let used = meter.used();
         assert!(used >= OPEN_BYTES + SLOT_BYTES);
@@ -255,7 +275,7 @@ mod tests {
     fn the_lowest_free_number_is_taken_up_to_the_limit() {
         let meter = meter();
         let null = || null(&meter);
-        let mut table = Descriptors::new(3, OpenNumbers::default(), &meter);
+        let mut table = Descriptors::new(3, Process::default(), &meter);
         for number in 0..3 {
             assert_eq!(table.insert(null(), 0), Ok(number));
         }

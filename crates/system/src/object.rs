@@ -7,14 +7,13 @@
 //! It is `pub`, in a module that is not, because [`File`](crate::files::File) builds on
 //! it: a file is an object without an allocation of its own.
 
-use crate::files::{FileType, Metadata, NewTimes, Place, Space};
+use crate::files::{Dentry, Directory, FileType, Metadata, NewTimes, Space, Timestamp, Unopened};
 use crate::host::{Action, SavedTerminal, Settings};
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault, Waiter};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The device number of what lies in no tree: pipes and streams.
 const STREAMS_DEVICE: u64 = 4;
@@ -38,9 +37,9 @@ pub trait Object: Send + Sync {
             links: 1,
             size: 0,
             permissions: 0o600,
-            accessed: Duration::ZERO,
-            modified: Duration::ZERO,
-            changed: Duration::ZERO,
+            accessed: Timestamp::EPOCH,
+            modified: Timestamp::EPOCH,
+            changed: Timestamp::EPOCH,
         })
     }
 
@@ -128,9 +127,31 @@ pub trait Object: Send + Sync {
         Err(Errno::INVAL)
     }
 
-    /// The directory that it is, and those above; ENOTDIR.
-    fn directory(&self) -> Result<&Place, Errno> {
+    /// The directory that it is, held; ENOTDIR.
+    fn directory(&self) -> Result<&Arc<Dentry>, Errno> {
         Err(Errno::NOTDIR)
+    }
+
+    /// The same as an object of its own, to read its entries from; ENOTDIR.
+    fn listing(&self) -> Result<&dyn Directory, Errno> {
+        Err(Errno::NOTDIR)
+    }
+
+    /// What it is that is open only to be named.
+    fn unopened(&self) -> Option<&Unopened> {
+        None
+    }
+
+    /// What the link to it in /proc/self/fd says, if it was not opened by a name. `number`
+    /// is the descriptor.
+    fn label(&self, number: u32) -> Result<String, Errno> {
+        let metadata = self.metadata(number)?;
+        let kind = match metadata.file_type {
+            FileType::Fifo => "pipe",
+            FileType::SocketDatagram | FileType::SocketStream => "socket",
+            _ => return Ok("anon_inode:[stream]".to_owned()),
+        };
+        Ok(format!("{kind}:[{}]", metadata.inode))
     }
 
     /// The socket that it is; ENOTSOCK.
@@ -152,6 +173,9 @@ pub enum Position {
     /// Everywhere is the same: a device such as /dev/zero, which has no end and takes
     /// no room.
     Ignored,
+    /// Where reading the entries of a directory goes on: what was told with the one before,
+    /// or 0. It is kept, and says nothing about bytes.
+    Entries,
 }
 
 /// What a caller wants to do, and polls for.

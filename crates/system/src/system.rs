@@ -1,7 +1,7 @@
 //! The virtual machine of one run.
 
 use crate::descriptors::Descriptors;
-use crate::files::{Device, Directory, Opened, Place};
+use crate::files::{Dentry, Device, Jump, Last, OpenOptions, Opened, Resolved, walk};
 use crate::host::{Host, SavedTerminal};
 use crate::information::Texts;
 use crate::meter::Meter;
@@ -20,13 +20,15 @@ pub struct System {
     pub(crate) arguments: Vec<Vec<u8>>,
     pub(crate) environment: Vec<Vec<u8>>,
     pub(crate) descriptors: Descriptors,
-    pub(crate) root: Arc<dyn Directory>,
+    pub(crate) root: Arc<Dentry>,
     pub(crate) streams: Streams,
     pub(crate) host: Host,
     pub(crate) processor_time: Box<dyn Fn() -> Duration + Send>,
     pub(crate) identity: Identity,
     pub(crate) umask: u32,
-    /// Where the program started: see `posix::path`.
+    /// Where the program stands; not looked for before it is asked for.
+    pub(crate) standing: Option<Arc<Dentry>>,
+    /// Where it started, as its owner said.
     pub(crate) working_directory: Vec<u8>,
     pub(crate) terminal: SavedTerminal,
     pub(crate) memory_limit: Option<u64>,
@@ -238,9 +240,51 @@ impl System {
         &self.meter
     }
 
-    /// The root, to start a walk from.
-    pub(crate) fn root_place(&self) -> Place {
-        Place::root(Arc::clone(&self.root))
+    /// Where the program stands: at first where its owner said, or at the root if there is
+    /// no such directory.
+    pub(crate) fn standing(&mut self) -> Arc<Dentry> {
+        if let Some(standing) = &self.standing {
+            return Arc::clone(standing);
+        }
+        let found = match walk(&self.root, &self.root, &self.working_directory, Last::Follow) {
+            Ok(Resolved::Directory { place }) => place.hold().ok(),
+            _ => None,
+        };
+        let standing = found.unwrap_or_else(|| Arc::clone(&self.root));
+        self.stand(Arc::clone(&standing));
+        standing
+    }
+
+    /// Makes another directory the one where the program stands.
+    pub(crate) fn stand(&mut self, standing: Arc<Dentry>) {
+        self.descriptors.process().stand(&standing, &self.root);
+        self.standing = Some(standing);
+    }
+
+    /// Opens once more what a link of /proc leads to, which is no directory: the object,
+    /// and the name by which it was opened.
+    ///
+    /// Nobody gets more access so than was opened before, but to what is open only to be
+    /// named: that is opened by its name, as anybody may do. EACCES.
+    pub(crate) fn reopen(
+        &self,
+        jump: &Jump,
+        options: &OpenOptions,
+    ) -> Result<(Arc<dyn Object>, Option<Arc<Dentry>>), Errno> {
+        let (_, description) = jump.open().ok_or(Errno::ISDIR)?;
+        let path = description.path.clone();
+        if let Some(unopened) = description.object.unopened() {
+            return Ok((self.object(unopened.open(options)?)?, path));
+        }
+        let writes = options.write || options.truncate;
+        if options.read && !description.readable || writes && !description.writable {
+            return Err(Errno::ACCES);
+        }
+        let object = Arc::clone(&description.object).reopen()?;
+        if options.truncate && object.position() == Ok(Position::Kept) {
+            object.set_size(0)?;
+        }
+        Ok((object, path))
     }
 
     /// What opening gave, as descriptors hold it.
@@ -267,9 +311,6 @@ impl System {
                     // As Linux answers a process without a terminal.
                     _ => return Err(Errno::NXIO),
                 }
-            }
-            Device::Descriptor(number) => {
-                Arc::clone(&self.descriptors.get(number)?.description.object).reopen()?
             }
             Device::Information(information) => crate::information::open(self, information)?.into_object(),
             device => Arc::new(device),

@@ -1,14 +1,14 @@
 //! Mounts: a directory with entries of its own over the directory of a tree.
 
+use super::process::{Process, ProcessLink};
 use super::{
     Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions,
-    Opened, Space, refuse_new,
+    Opened, Space, Timestamp, refuse_new,
 };
 use crate::Errno;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What is put over one name.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub(crate) enum Graft {
     Device(Device),
     /// A symlink to this.
     Symlink(Vec<u8>),
+    /// A link to what the process has open.
+    Process(Process, ProcessLink),
 }
 
 /// Hands out the inode numbers of directories and links that no tree has.
@@ -73,11 +75,15 @@ impl Numbers {
                     self.next += 1;
                     Grafted::Symlink(target.clone(), self.next)
                 }
+                Graft::Process(process, link) => {
+                    self.next += 1;
+                    Grafted::Process(process.clone(), *link, self.next)
+                }
             };
             entries.insert(name.clone(), entry);
         }
         self.next += 1;
-        Ok(Arc::new(Composite { base, entries, device: self.device, inode: self.next }))
+        Ok(Arc::new(Composite { base, entries: Arc::new(entries), device: self.device, inode: self.next }))
     }
 }
 
@@ -87,11 +93,13 @@ enum Grafted {
     Device(Device),
     /// With its inode number.
     Symlink(Vec<u8>, u64),
+    /// With its inode number.
+    Process(Process, ProcessLink, u64),
 }
 
 struct Composite {
     base: Option<Arc<dyn Directory>>,
-    entries: BTreeMap<Vec<u8>, Grafted>,
+    entries: Arc<BTreeMap<Vec<u8>, Grafted>>,
     device: u64,
     inode: u64,
 }
@@ -117,10 +125,15 @@ impl Composite {
             links: 2,
             size: 4096,
             permissions: 0o755,
-            accessed: Duration::ZERO,
-            modified: Duration::ZERO,
-            changed: Duration::ZERO,
+            accessed: Timestamp::EPOCH,
+            modified: Timestamp::EPOCH,
+            changed: Timestamp::EPOCH,
         }
+    }
+
+    fn link_metadata(&self, inode: u64, size: u64) -> Metadata {
+        let file_type = FileType::SymbolicLink;
+        Metadata { inode, file_type, links: 1, size, permissions: 0o777, ..self.own_metadata() }
     }
 
     fn metadata_of_entry(&self, entry: &Grafted) -> Result<Metadata, Errno> {
@@ -128,14 +141,8 @@ impl Composite {
             Grafted::Directory(directory) => directory.metadata(),
             Grafted::File(file) => file.metadata(),
             Grafted::Device(device) => Ok(device.metadata(self.device)),
-            Grafted::Symlink(target, inode) => Ok(Metadata {
-                inode: *inode,
-                file_type: FileType::SymbolicLink,
-                links: 1,
-                size: target.len() as u64,
-                permissions: 0o777,
-                ..self.own_metadata()
-            }),
+            Grafted::Symlink(target, inode) => Ok(self.link_metadata(*inode, target.len() as u64)),
+            Grafted::Process(_, _, inode) => Ok(self.link_metadata(*inode, 0)),
         }
     }
 }
@@ -152,6 +159,7 @@ impl Directory for Composite {
         match (self.entries.get(name), &self.base) {
             (Some(Grafted::Directory(directory)), _) => Ok(Found::Directory(Arc::clone(directory))),
             (Some(Grafted::Symlink(target, _)), _) => Ok(Found::Symlink(target.clone())),
+            (Some(Grafted::Process(process, link, _)), _) => Ok(Found::Jump(process.link(*link)?)),
             (Some(_), _) => Ok(Found::Other),
             (None, Some(base)) => base.lookup(name),
             (None, None) => Err(Errno::NOENT),
@@ -176,7 +184,7 @@ impl Directory for Composite {
         };
         match entry {
             Grafted::Directory(_) => Err(Errno::ISDIR),
-            Grafted::Symlink(..) => Err(Errno::LOOP),
+            Grafted::Symlink(..) | Grafted::Process(..) => Err(Errno::LOOP),
             Grafted::Device(Device::Information(_)) if options.write || options.truncate => Err(Errno::ACCES),
             Grafted::Device(device) => Ok(Opened::Device(*device)),
             Grafted::File(_) if options.write || options.truncate => Err(Errno::ROFS),
@@ -245,6 +253,18 @@ impl Directory for Composite {
         self.base(Errno::BUSY, name)?.rename(name, to, to_name)
     }
 
+    fn rename_new(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.base(Errno::BUSY, name)?.rename_new(name, to, to_name)
+    }
+
+    fn exchange(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        self.base(Errno::BUSY, name)?.exchange(name, to, to_name)
+    }
+
+    fn keeps_holes(&self) -> Result<bool, Errno> {
+        self.base.as_ref().map_or(Ok(true), |base| base.keeps_holes())
+    }
+
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.base.as_ref().ok_or(Errno::ROFS)?.set_times(times)
     }
@@ -278,6 +298,28 @@ impl Directory for Composite {
             Some(base) => base.space(),
             None => Ok(Space { read_only: true, ..Space::default() }),
         }
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Errno> {
+        match &self.base {
+            Some(base) => base.identity(),
+            None => Ok((self.device, self.inode)),
+        }
+    }
+
+    fn again(&self) -> Option<Arc<dyn Directory>> {
+        let base = Some(self.base.as_ref()?.again()?);
+        Some(Arc::new(Self { base, entries: Arc::clone(&self.entries), ..*self }))
+    }
+
+    fn renamed(&self, parent: &dyn Directory, name: &[u8]) {
+        if let Some(base) = &self.base {
+            base.renamed(parent, name);
+        }
+    }
+
+    fn checks_permissions(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.checks_permissions())
     }
 
     fn innermost(&self) -> Option<&dyn Directory> {

@@ -2,7 +2,7 @@
 //! content.
 
 use super::composite::Graft;
-use super::{FileType, Metadata};
+use super::{FileType, Metadata, Timestamp};
 use crate::information::Information;
 use crate::object::{Interest, Object, Position, Transfer};
 use crate::rights::Rights;
@@ -10,7 +10,6 @@ use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A character device of the virtual machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +26,6 @@ pub enum Device {
     Terminal,
     /// Standard input, output or error: descriptor 0, 1 or 2 as the run started.
     Standard(u8),
-    /// What descriptor of the program has this number.
-    Descriptor(u32),
     /// A file of /proc: it has its content when it is opened.
     Information(Information),
 }
@@ -44,7 +41,6 @@ impl Device {
             Self::Standard(number) => 16 + u64::from(number),
             // These are of the numbers below 100, which no other has.
             Self::Information(information) => 30 + information as u64,
-            Self::Descriptor(number) => (1 << 32) + u64::from(number),
         }
     }
 
@@ -61,9 +57,9 @@ impl Device {
             links: 1,
             size: 0,
             permissions,
-            accessed: Duration::ZERO,
-            modified: Duration::ZERO,
-            changed: Duration::ZERO,
+            accessed: Timestamp::EPOCH,
+            modified: Timestamp::EPOCH,
+            changed: Timestamp::EPOCH,
         }
     }
 }
@@ -88,7 +84,7 @@ impl Object for Device {
             Self::Null => return Ok(0),
             Self::Zero | Self::Full => into.fill(0),
             Self::Random => transfer.random.fill(into)?,
-            Self::Terminal | Self::Standard(_) | Self::Descriptor(_) | Self::Information(_) => {
+            Self::Terminal | Self::Standard(_) | Self::Information(_) => {
                 return Err(Errno::IO.into());
             }
         }

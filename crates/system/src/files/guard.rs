@@ -312,6 +312,27 @@ impl Directory for GuardedDirectory {
         self.inner.space()
     }
 
+    fn exchange(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let target = self.same_tree(to)?;
+        self.may_move(name, &[Act::Read, Act::Write, Act::Remove], to, to_name)?;
+        target.may_move(to_name, &[Act::Read, Act::Write, Act::Remove], self, name)?;
+        self.inner.exchange(name, target.inner.as_ref(), to_name)
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Errno> {
+        self.inner.identity()
+    }
+
+    fn again(&self) -> Option<Arc<dyn Directory>> {
+        let (inner, way) = (self.inner.again()?, Arc::clone(&self.way));
+        let (guard, meter) = (Arc::clone(&self.guard), Arc::clone(&self.meter));
+        Some(Arc::new(Self { inner, way, guard, meter }))
+    }
+
+    fn checks_permissions(&self) -> bool {
+        self.inner.checks_permissions()
+    }
+
     fn is_taken(&self, name: &[u8]) -> bool {
         self.inner.is_taken(name)
     }

@@ -9,25 +9,29 @@
 
 mod archive;
 mod composite;
-mod descriptors;
+mod dentry;
 mod device;
 mod guard;
 mod handles;
 mod host;
 mod links;
 mod memory;
+pub(crate) mod names;
 mod object;
 mod overlay;
 mod pack;
 mod pages;
+mod process;
 mod quota;
 mod single;
+mod timestamp;
+mod unopened;
 mod walk;
 
 pub(crate) use archive::ArchiveDirectory;
 pub use archive::ArchiveError;
 pub(crate) use composite::{Graft, compose};
-pub(crate) use descriptors::{DescriptorDirectory, OpenNumbers};
+pub use dentry::Dentry;
 pub use device::Device;
 pub(crate) use device::devices;
 pub(crate) use guard::GuardedDirectory;
@@ -38,18 +42,22 @@ pub(crate) use host::{
     HostDirectory, HostFile, KernelFileSystem, KernelFiles, Wanted, kernel_file_system, open as open_host,
 };
 pub use memory::MemoryTree;
+pub(crate) use object::OpenDirectory;
 pub use overlay::{ApplyError, Change, ChangeKind, Changes, Overlay, Refusal, Version};
 pub use pack::PackDirectory;
+pub use process::Jump;
+pub(crate) use process::{DescriptorDirectory, Process, ProcessLink, Shows};
 pub use quota::Quota;
 pub use single::BytesFile;
-pub(crate) use walk::{Last, LastName, Place, Resolved, check_name, walk, walk_to_parent};
+pub use timestamp::Timestamp;
+pub use unopened::Unopened;
+pub(crate) use walk::{Bounds, Last, LastName, Place, Resolved, Walk, check_name, walk, walk_to_parent};
 
 use crate::Errno;
 use object::IntoObject;
 use std::any::Any;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The longest name, in bytes; Linux's NAME_MAX.
 pub const NAME_BYTES: usize = 255;
@@ -57,27 +65,58 @@ pub const NAME_BYTES: usize = 255;
 /// The longest path, in bytes; Linux's PATH_MAX, without the zero byte.
 pub const PATH_BYTES: usize = 4095;
 
-/// What kind of thing a directory entry or a descriptor is. The numbers are
-/// WASI's.
+/// What kind of thing a directory entry or a descriptor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum FileType {
-    /// None of the others, for instance a host's FIFO.
-    Unknown = 0,
+    /// None of the others, for instance a socket or a device of the host.
+    Unknown,
     /// A block device.
-    BlockDevice = 1,
+    BlockDevice,
     /// A character device.
-    CharacterDevice = 2,
+    CharacterDevice,
     /// A directory.
-    Directory = 3,
+    Directory,
     /// A regular file.
-    RegularFile = 4,
+    RegularFile,
     /// A datagram socket.
-    SocketDatagram = 5,
+    SocketDatagram,
     /// A stream socket.
-    SocketStream = 6,
+    SocketStream,
     /// A symbolic link.
-    SymbolicLink = 7,
+    SymbolicLink,
+    /// A FIFO, or an end of a pipe.
+    Fifo,
+}
+
+impl FileType {
+    /// WASI's number. It has none for a FIFO: what reads and writes in order and is not a
+    /// file is nearest to a character device.
+    pub(crate) fn wasi(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::BlockDevice => 1,
+            Self::CharacterDevice | Self::Fifo => 2,
+            Self::Directory => 3,
+            Self::RegularFile => 4,
+            Self::SocketDatagram => 5,
+            Self::SocketStream => 6,
+            Self::SymbolicLink => 7,
+        }
+    }
+
+    /// Its bits in Linux's mode of a file: none for what is unknown.
+    pub(crate) fn mode(self) -> u32 {
+        match self {
+            Self::Unknown => 0,
+            Self::Fifo => 0o010_000,
+            Self::CharacterDevice => 0o020_000,
+            Self::Directory => 0o040_000,
+            Self::BlockDevice => 0o060_000,
+            Self::RegularFile => 0o100_000,
+            Self::SymbolicLink => 0o120_000,
+            Self::SocketDatagram | Self::SocketStream => 0o140_000,
+        }
+    }
 }
 
 /// What stat tells. Device and inode numbers are the tree's own, never the
@@ -96,12 +135,12 @@ pub struct Metadata {
     pub size: u64,
     /// The permission bits.
     pub permissions: u32,
-    /// When it was last read, since 1970.
-    pub accessed: Duration,
+    /// When it was last read.
+    pub accessed: Timestamp,
     /// When its content last changed.
-    pub modified: Duration,
+    pub modified: Timestamp,
     /// When anything of it last changed.
-    pub changed: Duration,
+    pub changed: Timestamp,
 }
 
 impl Metadata {
@@ -109,7 +148,7 @@ impl Metadata {
     /// a size in bytes.
     pub fn read_only(device: u64, inode: u64, file_type: FileType, size: u64) -> Self {
         let permissions = if file_type == FileType::Directory { 0o555 } else { 0o444 };
-        let (accessed, modified, changed) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let (accessed, modified, changed) = (Timestamp::EPOCH, Timestamp::EPOCH, Timestamp::EPOCH);
         Self { device, inode, file_type, links: 1, size, permissions, accessed, modified, changed }
     }
 }
@@ -117,10 +156,10 @@ impl Metadata {
 /// New times for a file; `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewTimes {
-    /// When it was last read, since 1970.
-    pub accessed: Option<Duration>,
+    /// When it was last read.
+    pub accessed: Option<Timestamp>,
     /// When its content last changed.
-    pub modified: Option<Duration>,
+    pub modified: Option<Timestamp>,
 }
 
 /// What a name leads to.
@@ -130,6 +169,8 @@ pub enum Found {
     Directory(Arc<dyn Directory>),
     /// A symlink; the walk interprets its target.
     Symlink(Vec<u8>),
+    /// A link of /proc to what is open.
+    Jump(Jump),
     /// Anything else.
     Other,
 }
@@ -348,6 +389,12 @@ pub trait Directory: Any + Send + Sync {
         Err(Errno::NOTSUP)
     }
 
+    /// Lets two names change places, each of them of any kind; EXDEV if `to` is of another
+    /// tree. EINVAL where that is not possible at once.
+    fn exchange(&self, _name: &[u8], _to: &dyn Directory, _to_name: &[u8]) -> Result<(), Errno> {
+        Err(Errno::INVAL)
+    }
+
     /// Whether a hole in a file takes no room in it.
     fn keeps_holes(&self) -> Result<bool, Errno> {
         Ok(true)
@@ -381,6 +428,28 @@ pub trait Directory: Any + Send + Sync {
     /// How much its tree holds; nothing can be written unless it says so.
     fn space(&self) -> Result<Space, Errno> {
         Ok(Space { read_only: true, ..Space::default() })
+    }
+
+    /// By which the directory is told from all others of the system: its device and inode
+    /// number, as [`metadata`](Self::metadata) tells them.
+    fn identity(&self) -> Result<(u64, u64), Errno> {
+        self.metadata().map(|metadata| (metadata.device, metadata.inode))
+    }
+
+    /// The same directory as an object of its own, if something is kept of how far its
+    /// entries have been read: each who opens it reads them all.
+    fn again(&self) -> Option<Arc<dyn Directory>> {
+        None
+    }
+
+    /// Says to a directory that is held that it has been renamed, and is `name` in
+    /// `parent` now.
+    fn renamed(&self, _parent: &dyn Directory, _name: &[u8]) {}
+
+    /// Whether it refuses by itself what the permission bits in it forbid. Otherwise the
+    /// calls look at them, as the program's user owns all files.
+    fn checks_permissions(&self) -> bool {
+        false
     }
 
     /// The directory of the underlying tree, where this one only stands before

@@ -1,14 +1,11 @@
 //! Files and directories as open descriptors hold them.
 
-use super::{File, FileType, Metadata, NewTimes, Place, Space};
+use super::{Dentry, Directory, File, FileType, Metadata, NewTimes, Space};
 use crate::object::{Inode, Interest, Object, Position, Transfer};
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::sync::Arc;
-
-/// Bytes for each directory above an open one, which holds them.
-const ABOVE_BYTES: u64 = 256;
 
 /// Gives a file as the object that it is: the same allocation, called directly.
 pub trait IntoObject {
@@ -98,13 +95,29 @@ impl<F: File> Inode for F {
     }
 }
 
-impl Object for Place {
+/// An open directory.
+pub(crate) struct OpenDirectory {
+    dentry: Arc<Dentry>,
+    /// It, to read its entries from: see [`Directory::again`].
+    listing: Arc<dyn Directory>,
+}
+
+impl OpenDirectory {
+    /// Opens a directory that is held; ENOTDIR.
+    pub(crate) fn new(dentry: Arc<Dentry>) -> Result<Self, Errno> {
+        let directory = dentry.directory()?;
+        let listing = directory.again().unwrap_or_else(|| Arc::clone(directory));
+        Ok(Self { dentry, listing })
+    }
+}
+
+impl Object for OpenDirectory {
     fn file_type(&self) -> Result<FileType, Errno> {
         Ok(FileType::Directory)
     }
 
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
-        Inode::metadata(self)
+        self.listing.metadata()
     }
 
     fn rights(&self) -> Rights {
@@ -115,21 +128,29 @@ impl Object for Place {
         Rights::ALL
     }
 
-    fn kept_bytes(&self) -> u64 {
-        ABOVE_BYTES * self.depth() as u64
+    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+        Ok(Arc::new(Self::new(Arc::clone(&self.dentry))?))
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
-        Ok(self)
+    fn read(&self, _into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Err(Errno::ISDIR.into())
     }
 
     fn unreadable(&self) -> Errno {
         Errno::ISDIR
     }
 
-    /// What WASI does not let one do with a directory, Linux does only to start
-    /// reading it anew, which here the cookie does.
+    /// What WASI does not let one do with a directory, Linux does only to go on reading it
+    /// elsewhere.
     fn position(&self) -> Result<Position, Errno> {
+        Ok(Position::Entries)
+    }
+
+    fn read_at(&self, _offset: u64, _into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
+        Err(Errno::ISDIR.into())
+    }
+
+    fn write_at(&self, _offset: u64, _from: &[u8]) -> Result<usize, Errno> {
         Err(Errno::BADF)
     }
 
@@ -141,29 +162,33 @@ impl Object for Place {
         Ok(self)
     }
 
-    fn directory(&self) -> Result<&Place, Errno> {
-        Ok(self)
+    fn directory(&self) -> Result<&Arc<Dentry>, Errno> {
+        Ok(&self.dentry)
+    }
+
+    fn listing(&self) -> Result<&dyn Directory, Errno> {
+        Ok(self.listing.as_ref())
     }
 }
 
-impl Inode for Place {
+impl Inode for OpenDirectory {
     fn metadata(&self) -> Result<Metadata, Errno> {
-        Place::directory(self).metadata()
+        self.listing.metadata()
     }
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
-        Place::directory(self).set_times(times)
+        self.listing.set_times(times)
     }
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
-        Place::directory(self).set_permissions(permissions)
+        self.listing.set_permissions(permissions)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {
-        Place::directory(self).synchronize()
+        self.listing.synchronize()
     }
 
     fn space(&self) -> Result<Space, Errno> {
-        Place::directory(self).space()
+        self.listing.space()
     }
 }

@@ -1,12 +1,13 @@
 //! A pack as a read-only tree.
 
-use super::{Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, Space};
+use super::{
+    Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, Space, Timestamp,
+};
 use crate::Errno;
 use crate::files::Creation;
 use bellglass_pack::{Entry, EntryKind, Pack};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A directory of a pack.
 pub struct PackDirectory {
@@ -32,7 +33,7 @@ fn metadata_of(entry: &Entry<'_>, device: u64) -> Metadata {
         EntryKind::File { length } => (1, length),
         EntryKind::Symlink { target } => (1, target.len() as u64),
     };
-    let modified = Duration::from_nanos(entry.modified);
+    let modified = Timestamp::from_nanoseconds(entry.modified);
     Metadata {
         device,
         inode: inode_of(entry.index),
@@ -115,6 +116,10 @@ impl Directory for PackDirectory {
             }
         }
         Ok(())
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Errno> {
+        Ok((self.device, inode_of(self.index)))
     }
 
     fn space(&self) -> Result<Space, Errno> {

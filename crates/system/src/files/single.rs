@@ -1,10 +1,9 @@
 //! Files that stand alone, with their content in memory.
 
-use super::{File, FileType, Metadata};
+use super::{File, FileType, Metadata, Timestamp};
 use crate::Errno;
 use crate::information::Text;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A read-only file whose content is given.
 pub struct BytesFile {
@@ -25,9 +24,9 @@ impl BytesFile {
             links: 1,
             size: bytes.len() as u64,
             permissions: 0o444,
-            accessed: Duration::ZERO,
-            modified: Duration::ZERO,
-            changed: Duration::ZERO,
+            accessed: Timestamp::EPOCH,
+            modified: Timestamp::EPOCH,
+            changed: Timestamp::EPOCH,
         };
         Self { bytes, metadata, _text: None }
     }

@@ -5,8 +5,9 @@
 //! should hand over absolute ones, or a descriptor and the rest.
 
 use super::{layout, ok, same_or, unsigned};
-use crate::files::{Last, Place, Resolved, Space, walk};
+use crate::files::{Dentry, Last, Resolved, Space, names, walk};
 use crate::{Answer, Call, Errno, Fault, System};
+use std::sync::Arc;
 
 /// What stands for the working directory; wasi-libc's number.
 const WORKING_DIRECTORY: u32 = -2i32 as u32;
@@ -15,14 +16,14 @@ const WORKING_DIRECTORY: u32 = -2i32 as u32;
 const NO_FOLLOW: u32 = 1;
 
 /// Where a path starts: at the directory of this descriptor.
-fn start(system: &System, descriptor: u32) -> Result<Place, Fault> {
+fn start(system: &System, descriptor: u32) -> Result<Arc<Dentry>, Fault> {
     if descriptor != WORKING_DIRECTORY {
-        return Ok(system.descriptors.get(descriptor)?.description.object.directory()?.clone());
+        return Ok(Arc::clone(system.descriptors.get(descriptor)?.description.object.directory()?));
     }
-    let root = system.root_place();
-    match walk(&root, &system.working_directory, Last::Follow) {
-        Ok(Resolved::Directory { place }) => Ok(place),
-        _ => Ok(root),
+    let root = &system.root;
+    match walk(root, root, &system.working_directory, Last::Follow) {
+        Ok(Resolved::Directory { place }) => Ok(place.hold()?),
+        _ => Ok(Arc::clone(root)),
     }
 }
 
@@ -36,8 +37,9 @@ fn resolve(
 ) -> Result<Resolved, Fault> {
     let path = call.c_string(address)?;
     // An absolute path does not look at the descriptor, which may then be any.
-    let start = if path.starts_with(b"/") { system.root_place() } else { start(system, descriptor)? };
-    match walk(&start, &path, last)? {
+    let root = &system.root;
+    let start = if path.starts_with(b"/") { Arc::clone(root) } else { start(system, descriptor)? };
+    match walk(root, &start, &path, last)? {
         Resolved::Missing { .. } => Err(Errno::NOENT.into()),
         resolved => Ok(resolved),
     }
@@ -49,6 +51,7 @@ fn set_permissions(resolved: &Resolved, permissions: u32) -> Result<Answer, Faul
         // As Linux has it.
         Resolved::Entry { symlink: Some(_), .. } => return Err(Errno::NOTSUP.into()),
         Resolved::Entry { parent, name, .. } => parent.directory().set_permissions_of(name, permissions)?,
+        Resolved::Open(jump) => names::inode(jump)?.set_permissions(permissions)?,
         Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
     }
     ok(0)
@@ -125,6 +128,7 @@ pub(super) fn syncfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer,
 pub(super) fn statvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let space = match resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Follow)? {
         Resolved::Directory { place } | Resolved::Entry { parent: place, .. } => place.directory().space()?,
+        Resolved::Open(jump) => names::inode(&jump)?.space()?,
         Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
     };
     write_space(call, &space)

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A tar with these entries: type, name, target, content.
-fn tar_of(entries: &[(u8, &str, &str, &[u8])]) -> Vec<u8> {
+pub(super) fn tar_of(entries: &[(u8, &str, &str, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (kind, name, target, content) in entries {
         bytes.extend(header(*kind, name.as_bytes(), target.as_bytes(), content.len() as u64));

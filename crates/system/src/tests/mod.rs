@@ -22,6 +22,7 @@ mod polling;
 mod port;
 mod streams;
 mod terminal;
+mod times;
 mod wild;
 
 use crate::{fake, rows};

@@ -268,7 +268,7 @@ impl crate::files::Directory for Letters {
             b"b" => (4, FileType::RegularFile),
             _ => return Err(Errno::NOENT),
         };
-        let time = std::time::Duration::from_secs(7);
+        let time = crate::files::Timestamp::new(7, 0);
         Ok(crate::files::Metadata {
             device: 50,
             inode,

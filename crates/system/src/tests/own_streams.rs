@@ -1,7 +1,9 @@
 //! Streams of the user's own: as standard input and output, and in a tree.
 
 use super::fake::{FakeGuest, RESULT};
-use crate::files::{Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened};
+use crate::files::{
+    Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, Timestamp,
+};
 use crate::{
     Ending, Errno, Input, Interest, LimitKind, Mount, Output, Readiness, Stop, Stream, System, WaitQueue,
     Waiter,
@@ -247,7 +249,7 @@ fn output_that_shall_not_wait_does_not() {
 struct Tree(Arc<Channel>);
 
 fn metadata(inode: u64, file_type: FileType) -> Metadata {
-    let (accessed, modified, changed) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let (accessed, modified, changed) = (Timestamp::EPOCH, Timestamp::EPOCH, Timestamp::EPOCH);
     Metadata {
         device: 77,
         inode,

@@ -256,6 +256,6 @@ fn deep_directories_end_somewhere_and_fall_without_a_crash() {
         directory = u64::from(guest.get_u32(64));
         depth += 1;
     };
-    assert_eq!(result, Errno::NAMETOOLONG);
-    assert_eq!(depth, 4095);
+    assert_eq!(result, Errno::NOSPC);
+    assert!(depth > 10_000, "{depth}");
 }

@@ -66,10 +66,19 @@ pub(super) fn fd_pwrite(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     done()
 }
 
+/// Where in it one can read and write; EBADF for a directory, in which only its entries
+/// have places.
+fn position_of(description: &Description) -> Result<Position, Errno> {
+    match description.object.position()? {
+        Position::Entries => Err(Errno::BADF),
+        position => Ok(position),
+    }
+}
+
 /// Reading and writing at a position need the right to seek too: ESPIPE for what
 /// has no positions, ENOTCAPABLE.
 fn positioned(descriptor: &Descriptor) -> Result<(), Errno> {
-    descriptor.description.object.position()?;
+    position_of(&descriptor.description)?;
     descriptor.with(Rights::FD_SEEK).map(|_| ())
 }
 
@@ -80,7 +89,7 @@ fn offset(offset: u64) -> Result<u64, Errno> {
 
 pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let kind = descriptor.description.object.position()?;
+    let kind = position_of(&descriptor.description)?;
     let description = match (call.u32(2), call.i64(1)) {
         // To ask where it stands, the lesser right is enough.
         (1, 0) => tell(descriptor)?,
@@ -88,7 +97,7 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
     };
     let size = match kind {
         Position::Kept => description.object.inode()?.metadata()?.size,
-        Position::Ignored => 0,
+        Position::Ignored | Position::Entries => 0,
     };
     let mut state = description.state();
     let start = match call.u32(2) {
@@ -98,7 +107,7 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
         _ => return Err(Errno::INVAL.into()),
     };
     let position = match kind {
-        Position::Ignored => 0,
+        Position::Ignored | Position::Entries => 0,
         Position::Kept => {
             let position = start.checked_add_signed(call.i64(1)).ok_or(Errno::INVAL)?;
             i64::try_from(position).map_err(|_| Errno::OVERFLOW)?;
@@ -117,7 +126,7 @@ fn tell(descriptor: &Descriptor) -> Result<&Arc<Description>, Errno> {
 
 pub(super) fn fd_tell(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    descriptor.description.object.position()?;
+    position_of(&descriptor.description)?;
     let position = tell(descriptor)?.state().position;
     call.write_u64(call.u32(1), position)?;
     done()
@@ -141,7 +150,7 @@ pub(super) fn fd_datasync(system: &mut System, call: &mut Call<'_>) -> Result<An
 /// It is advice: checked, and not followed.
 pub(super) fn fd_advise(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    descriptor.description.object.position()?;
+    position_of(&descriptor.description)?;
     descriptor.with(Rights::FD_ADVISE)?;
     if call.u32(3) > 5 || call.i64(2) < 0 {
         return Err(Errno::INVAL.into());
@@ -157,7 +166,7 @@ pub(super) fn fd_allocate(system: &mut System, call: &mut Call<'_>) -> Result<An
     if length == 0 {
         return Err(Errno::INVAL.into());
     }
-    if description.object.position()? == Position::Ignored {
+    if position_of(description)? == Position::Ignored {
         return Err(Errno::NODEV.into());
     }
     if !description.writable {

@@ -19,7 +19,7 @@ pub(super) fn fd_close(system: &mut System, call: &mut Call<'_>) -> Result<Answe
 pub(super) fn fd_fdstat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
     let description = &descriptor.description;
-    let mut bytes = vec![description.object.file_type()? as u8, 0];
+    let mut bytes = vec![description.object.file_type()?.wasi(), 0];
     bytes.extend(description.state().flags.to_le_bytes());
     bytes.extend([0; 4]);
     bytes.extend(descriptor.rights.0.to_le_bytes());

@@ -17,7 +17,8 @@ const PIECE: usize = 64 << 10;
 /// tells the guest that there may be more.
 pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let place = descriptor.description.object.directory()?;
+    let object = &descriptor.description.object;
+    let (dentry, listing) = (object.directory()?, object.listing()?);
     descriptor.with(Rights::FD_READDIR)?;
     let (address, length, cookie) = (call.u32(1), call.u32(2), call.u64(3));
     if u64::from(address) + u64::from(length) > call.memory.size() {
@@ -38,7 +39,7 @@ pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Ans
         bytes.extend(entry.cookie.to_le_bytes());
         bytes.extend(entry.inode.to_le_bytes());
         bytes.extend((entry.name.len() as u32).to_le_bytes());
-        bytes.extend([entry.file_type as u8, 0, 0, 0]);
+        bytes.extend([entry.file_type.wasi(), 0, 0, 0]);
         bytes.extend(entry.name);
         bytes.truncate(room - written);
         let full = written + bytes.len() == room;
@@ -49,17 +50,18 @@ pub(super) fn fd_readdir(system: &mut System, call: &mut Call<'_>) -> Result<Ans
         }
         if full || failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let dots: [(&[u8], _); 2] = [(b".", place.directory()), (b"..", place.parent())];
+    let above = dentry.parent();
+    let dots: [(&[u8], _); 2] = [(b".", dentry), (b"..", &above)];
     let mut full = room == 0;
     for ((name, directory), number) in dots.into_iter().zip(1..) {
         if cookie < number && !full {
-            let inode = directory.metadata()?.inode;
+            let inode = directory.directory()?.identity()?.1;
             let entry = DirectoryEntry { cookie: number, name, inode, file_type: FileType::Directory };
             full = push(entry).is_break();
         }
     }
     if !full {
-        place.directory().entries(cookie.saturating_sub(DOTS), &mut |entry| {
+        listing.entries(cookie.saturating_sub(DOTS), &mut |entry| {
             push(DirectoryEntry { cookie: entry.cookie.saturating_add(DOTS), ..entry })
         })?;
     }

@@ -4,7 +4,8 @@ use super::done;
 use super::stat::{last, metadata_at, new_times, write_filestat};
 use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
-    Creation, Last, LastName, OpenOptions, Place, Resolved, check_name, walk, walk_to_parent,
+    Creation, Dentry, Last, LastName, OpenDirectory, OpenOptions, Resolved, check_name, names, walk,
+    walk_to_parent,
 };
 use crate::object::Object;
 use crate::rights::Rights;
@@ -17,16 +18,16 @@ fn directory<'a>(
     call: &Call<'_>,
     index: usize,
     needed: Rights,
-) -> Result<&'a Place, Errno> {
+) -> Result<&'a Arc<Dentry>, Errno> {
     let descriptor = system.descriptors.get(call.u32(index))?;
-    let place = descriptor.description.object.directory()?;
-    descriptor.with(needed).map(|_| place)
+    let dentry = descriptor.description.object.directory()?;
+    descriptor.with(needed).map(|_| dentry)
 }
 
 pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_CREATE_DIRECTORY)?;
-    match walk_to_parent(start, &path)? {
+    match walk_to_parent(&system.root, start, &path)? {
         (place, LastName::Name { name, .. }) => {
             check_name(&name)?;
             place.directory().create_directory(&name, 0o777 & !system.umask)?;
@@ -39,7 +40,7 @@ pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) ->
 pub(super) fn path_filestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(2, 3)?;
     let start = directory(system, call, 0, Rights::PATH_FILESTAT_GET)?;
-    let resolved = walk(start, &path, last(call.u32(1))?)?;
+    let resolved = walk(&system.root, start, &path, last(call.u32(1))?)?;
     let metadata = metadata_at(&resolved)?;
     write_filestat(call, call.u32(4), &metadata)?;
     done()
@@ -49,9 +50,10 @@ pub(super) fn path_filestat_set_times(system: &mut System, call: &mut Call<'_>) 
     let times = new_times(system, call.u64(4), call.u64(5), call.u32(6))?;
     let path = call.path(2, 3)?;
     let start = directory(system, call, 0, Rights::PATH_FILESTAT_SET_TIMES)?;
-    match walk(start, &path, last(call.u32(1))?)? {
+    match walk(&system.root, start, &path, last(call.u32(1))?)? {
         Resolved::Directory { place } => place.directory().set_times(times)?,
         Resolved::Entry { parent, name, .. } => parent.directory().set_times_of(&name, times)?,
+        Resolved::Open(jump) => names::inode(&jump)?.set_times(times)?,
         Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
     }
     done()
@@ -63,11 +65,11 @@ pub(super) fn path_link(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let new_path = call.path(5, 6)?;
     let old_start = directory(system, call, 0, Rights::PATH_LINK_SOURCE)?;
     let new_start = directory(system, call, 4, Rights::PATH_LINK_TARGET)?;
-    let old = walk(old_start, &old_path, last(call.u32(1))?)?;
+    let old = walk(&system.root, old_start, &old_path, last(call.u32(1))?)?;
     if let Resolved::Missing { .. } = old {
         return Err(Errno::NOENT.into());
     }
-    let (new_place, new_last) = walk_to_parent(new_start, &new_path)?;
+    let (new_place, new_last) = walk_to_parent(&system.root, new_start, &new_path)?;
     let LastName::Name { name: new_name, slash } = new_last else { return Err(Errno::EXIST.into()) };
     check_name(&new_name)?;
     if new_place.directory().lookup(&new_name).is_ok() {
@@ -80,6 +82,7 @@ pub(super) fn path_link(system: &mut System, call: &mut Call<'_>) -> Result<Answ
         Resolved::Entry { parent, name, .. } => {
             parent.directory().link(&name, new_place.directory().as_ref(), &new_name)?;
         }
+        Resolved::Open(_) => return Err(Errno::XDEV.into()),
         _ => return Err(Errno::PERM.into()),
     }
     done()
@@ -155,14 +158,14 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     };
     if flags & oflags::CREAT != 0
         && path.ends_with(b"/")
-        && let (_, LastName::Name { .. }) = walk_to_parent(start, &path)?
+        && let (_, LastName::Name { .. }) = walk_to_parent(&system.root, start, &path)?
     {
         // What is named as a directory is not made as a file, whatever is there.
         return Err(Errno::ISDIR.into());
     }
-    let resolved = walk(start, &path, if exclusive { Last::Keep } else { follow })?;
-    let object = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
-    let description = Description::new(object, options.read, options.write, fd_flags, charge)?;
+    let resolved = walk(&system.root, start, &path, if exclusive { Last::Keep } else { follow })?;
+    let (object, path) = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
+    let description = Description::named(object, path, options.read, options.write, fd_flags, charge)?;
     let full = Descriptor::full(description);
     let descriptor = Descriptor {
         rights: full.rights.and(rights),
@@ -178,37 +181,47 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     done()
 }
 
-/// Opens what a walk led to.
+/// Opens what a walk led to: the object, and the name by which it was opened.
 fn open(
     system: &System,
     resolved: Resolved,
     options: &OpenOptions,
     must_be_directory: bool,
-) -> Result<Arc<dyn Object>, Errno> {
+) -> Result<(Arc<dyn Object>, Option<Arc<Dentry>>), Errno> {
     let (parent, name) = match resolved {
-        Resolved::Directory { .. } if options.creation == Creation::New => return Err(Errno::EXIST),
+        Resolved::Directory { .. } | Resolved::Entry { .. } | Resolved::Open(_)
+            if options.creation == Creation::New =>
+        {
+            return Err(Errno::EXIST);
+        }
         Resolved::Directory { .. }
             if options.write || options.truncate || options.creation == Creation::IfMissing =>
         {
             return Err(Errno::ISDIR);
         }
-        Resolved::Directory { place } => return Ok(Arc::new(place)),
-        Resolved::Entry { .. } if options.creation == Creation::New => return Err(Errno::EXIST),
+        Resolved::Directory { place } => {
+            let dentry = place.hold()?;
+            return Ok((Arc::new(OpenDirectory::new(Arc::clone(&dentry))?), Some(dentry)));
+        }
         // O_DIRECTORY is looked at first, as on Linux.
-        Resolved::Entry { .. } if must_be_directory => return Err(Errno::NOTDIR),
+        Resolved::Entry { .. } | Resolved::Open(_) if must_be_directory => return Err(Errno::NOTDIR),
         Resolved::Entry { symlink: Some(_), .. } => return Err(Errno::LOOP),
         Resolved::Missing { .. } if options.creation == Creation::Existing => return Err(Errno::NOENT),
         Resolved::Missing { slash: true, .. } => return Err(Errno::ISDIR),
+        Resolved::Open(jump) => return system.reopen(&jump, options),
         Resolved::Entry { parent, name, .. } | Resolved::Missing { parent, name, .. } => (parent, name),
     };
-    system.object(parent.directory().open(&name, options)?)
+    // Held first, for what was opened may have been made.
+    let dentry = parent.hold_name(&name)?;
+    let opened = parent.directory().open(&name, options)?;
+    Ok((system.object(opened)?, Some(dentry)))
 }
 
 /// Writes what fits of the target; EINVAL for what is no symlink.
 pub(super) fn path_readlink(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_READLINK)?;
-    let target = match walk(start, &path, Last::Keep)? {
+    let target = match walk(&system.root, start, &path, Last::Keep)? {
         Resolved::Entry { symlink: Some(target), .. } => target,
         Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
         _ => return Err(Errno::INVAL.into()),
@@ -222,10 +235,10 @@ pub(super) fn path_readlink(system: &mut System, call: &mut Call<'_>) -> Result<
 pub(super) fn path_remove_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_REMOVE_DIRECTORY)?;
-    match walk_to_parent(start, &path)? {
+    match walk_to_parent(&system.root, start, &path)? {
         (place, LastName::Name { name, .. }) => {
             check_name(&name)?;
-            place.directory().remove_directory(&name)?;
+            names::remove_directory(&place, &name)?;
         }
         (_, LastName::Dot) => return Err(Errno::INVAL.into()),
         (_, LastName::DotDot) => return Err(Errno::NOTEMPTY.into()),
@@ -237,13 +250,13 @@ pub(super) fn path_remove_directory(system: &mut System, call: &mut Call<'_>) ->
 pub(super) fn path_unlink_file(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_UNLINK_FILE)?;
-    let (place, LastName::Name { name, slash }) = walk_to_parent(start, &path)? else {
+    let (place, LastName::Name { name, slash }) = walk_to_parent(&system.root, start, &path)? else {
         return Err(Errno::ISDIR.into());
     };
     check_name(&name)?;
     let directory = place.directory();
     match slash {
-        false => directory.unlink(&name)?,
+        false => names::unlink(&place, &name)?,
         // What is named as a directory is not removed as a file.
         true => match directory.lookup(&name)? {
             crate::files::Found::Directory(_) => return Err(Errno::ISDIR.into()),
@@ -259,8 +272,8 @@ pub(super) fn path_rename(system: &mut System, call: &mut Call<'_>) -> Result<An
     let new_path = call.path(4, 5)?;
     let old_start = directory(system, call, 0, Rights::PATH_RENAME_SOURCE)?;
     let new_start = directory(system, call, 3, Rights::PATH_RENAME_TARGET)?;
-    let (old_place, old_last) = walk_to_parent(old_start, &old_path)?;
-    let (new_place, new_last) = walk_to_parent(new_start, &new_path)?;
+    let (old_place, old_last) = walk_to_parent(&system.root, old_start, &old_path)?;
+    let (new_place, new_last) = walk_to_parent(&system.root, new_start, &new_path)?;
     let (
         LastName::Name { name: old_name, slash: old_slash },
         LastName::Name { name: new_name, slash: new_slash },
@@ -278,7 +291,7 @@ pub(super) fn path_rename(system: &mut System, call: &mut Call<'_>) -> Result<An
     if new.is_taken(&new_name) {
         return Err(Errno::BUSY.into());
     }
-    old.rename(&old_name, new.as_ref(), &new_name)?;
+    names::rename(&old_place, &old_name, &new_place, &new_name, names::Renaming::Replace)?;
     done()
 }
 
@@ -293,7 +306,7 @@ pub(super) fn path_symlink(system: &mut System, call: &mut Call<'_>) -> Result<A
         return Err(Errno::INVAL.into());
     }
     let start = directory(system, call, 2, Rights::PATH_SYMLINK)?;
-    let (place, LastName::Name { name, slash }) = walk_to_parent(start, &path)? else {
+    let (place, LastName::Name { name, slash }) = walk_to_parent(&system.root, start, &path)? else {
         return Err(Errno::EXIST.into());
     };
     check_name(&name)?;

@@ -2,11 +2,10 @@
 
 use super::done;
 use crate::clock::nanoseconds;
-use crate::files::{FileType, Metadata, NewTimes};
+use crate::files::{FileType, Metadata, NewTimes, Timestamp};
 use crate::object::Position;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
-use std::time::Duration;
 
 /// Writes a `filestat`.
 ///
@@ -19,11 +18,12 @@ pub(super) fn write_filestat(call: &mut Call<'_>, address: u32, metadata: &Metad
     bytes.extend(metadata.device.to_le_bytes());
     bytes.extend(metadata.inode.to_le_bytes());
     let [low, high] = ((metadata.permissions & 0o7777) as u16).to_le_bytes();
-    bytes.extend([metadata.file_type as u8, 0, low, high, 0, 0, 0, 0]);
+    bytes.extend([metadata.file_type.wasi(), 0, low, high, 0, 0, 0, 0]);
     bytes.extend(metadata.links.to_le_bytes());
     bytes.extend(metadata.size.to_le_bytes());
     for time in [metadata.accessed, metadata.modified, metadata.changed] {
-        bytes.extend(nanoseconds(time).to_le_bytes());
+        // What was before 1970 cannot be told.
+        bytes.extend(nanoseconds(time.since_epoch()).to_le_bytes());
     }
     Ok(call.memory.write(address, &bytes)?)
 }
@@ -73,8 +73,8 @@ pub(super) fn new_times(
     }
     let time = |nanoseconds, set: u32, set_now: u32| match (flags & set != 0, flags & set_now != 0) {
         (true, true) => Err(Errno::INVAL),
-        (true, false) => Ok(Some(Duration::from_nanos(nanoseconds))),
-        (false, true) => Ok(Some(system.host.clock.realtime())),
+        (true, false) => Ok(Some(Timestamp::from_nanoseconds(nanoseconds))),
+        (false, true) => Ok(Some(system.host.clock.realtime().into())),
         (false, false) => Ok(None),
     };
     Ok(NewTimes { accessed: time(accessed, 1, 2)?, modified: time(modified, 4, 8)? })
@@ -103,6 +103,10 @@ pub(super) fn metadata_at(resolved: &crate::files::Resolved) -> Result<Metadata,
                 (None, FileType::SymbolicLink) => Err(Errno::LOOP),
                 _ => Ok(metadata),
             }
+        }
+        Resolved::Open(jump) => {
+            let (number, description) = jump.open().ok_or(Errno::NOENT)?;
+            description.object.metadata(number)
         }
         Resolved::Missing { .. } => Err(Errno::NOENT),
     }

@@ -1,12 +1,11 @@
 //! What is in an archive: names, and where their contents are.
 
 use super::ArchiveError;
-use crate::files::NAME_BYTES;
+use crate::files::{NAME_BYTES, Timestamp};
 use crate::meter::{Charge, Meter};
 use crate::{Errno, pieces};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Entries of one archive, directories that are only named within others
 /// included.
@@ -32,7 +31,7 @@ const DEPTH: usize = 512;
 pub(super) struct Node {
     pub content: Content,
     pub permissions: u32,
-    pub modified: Duration,
+    pub modified: Timestamp,
     pub links: u64,
 }
 
@@ -103,7 +102,7 @@ impl IndexBuilder {
     pub(super) fn new(meter: &Arc<Meter>) -> Self {
         let (charge, limit) = (Some(meter.nothing()), meter.limit());
         let mut builder = Self { nodes: Vec::new(), children: Vec::new(), names: 0, charge, limit };
-        builder.nodes.push(directory(Duration::ZERO, 0o755));
+        builder.nodes.push(directory(Timestamp::EPOCH, 0o755));
         builder.children.push(Some(BTreeMap::new()));
         builder
     }
@@ -115,7 +114,7 @@ impl IndexBuilder {
         path: &[u8],
         new: New,
         permissions: u32,
-        modified: Duration,
+        modified: Timestamp,
     ) -> Result<(), ArchiveError> {
         let names = names(path)?;
         let Some((name, parents)) = names.split_last() else {
@@ -238,7 +237,7 @@ impl IndexBuilder {
     }
 }
 
-fn directory(modified: Duration, permissions: u32) -> Node {
+fn directory(modified: Timestamp, permissions: u32) -> Node {
     Node { content: Content::Directory(Vec::new()), permissions, modified, links: 2 }
 }
 

@@ -5,13 +5,12 @@
 use super::ArchiveError;
 use super::index::{ENTRIES, Index, IndexBuilder, New};
 use super::input::{Input, damaged};
-use crate::files::PATH_BYTES;
+use crate::files::{PATH_BYTES, Timestamp};
 use crate::meter::Meter;
 use crate::pieces::Steps;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::sync::Arc;
-use std::time::Duration;
 use tar::EntryType;
 
 /// Bytes of one header that belongs to the next entry.
@@ -28,7 +27,7 @@ const IN_A_ROW: u64 = 16;
 struct Said {
     path: Option<Vec<u8>>,
     target: Option<Vec<u8>>,
-    modified: Option<Duration>,
+    modified: Option<Timestamp>,
     size: Option<u64>,
     sparse: bool,
 }
@@ -103,7 +102,8 @@ pub(super) fn index(file: &Arc<fs::File>, meter: &Arc<Meter>) -> Result<Index, A
             _ => continue,
         };
         let permissions = entry.header().mode().unwrap_or(0o644) & 0o777;
-        let modified = Duration::from_secs(entry.header().mtime().unwrap_or(0));
+        // Before 1970 it is a number of two's complement.
+        let modified = Timestamp::new(entry.header().mtime().unwrap_or(0) as i64, 0);
         index.add(&path, new, permissions, said.modified.unwrap_or(modified))?;
     }
     Ok(index.finish())
@@ -144,8 +144,17 @@ impl Said {
     }
 }
 
-/// Seconds, with a fraction or without; none before 1970.
-fn time(text: &[u8]) -> Option<Duration> {
-    let seconds: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+/// Seconds, with a fraction or without, and a minus before them if it was before 1970.
+fn time(text: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    // What is smaller than a nanosecond is left out.
+    let digits = fraction.get(..9).unwrap_or(fraction);
+    let is_number = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let part: u32 = if is_number { format!("{digits:0<9}").parse().ok()? } else { return None };
+    let seconds: i64 = whole.parse().ok()?;
+    Some(match whole.starts_with('-') && part > 0 {
+        true => Timestamp::new(seconds.checked_sub(1)?, 1_000_000_000 - part),
+        false => Timestamp::new(seconds, part),
+    })
 }

@@ -5,13 +5,12 @@ use super::input::{Input, damaged};
 use super::unpack::{Budget, Unpacked};
 use super::{ArchiveError, File, Held, Metadata, Part};
 use crate::Errno;
-use crate::files::PATH_BYTES;
+use crate::files::{PATH_BYTES, Timestamp};
 use crate::meter::Meter;
 use crate::pieces::Steps;
 use std::fs;
 use std::io::{BufReader, Read};
 use std::sync::Arc;
-use std::time::Duration;
 use zip::read::Config;
 // What else reads a directory keeps all of it. Cargo.lock holds what may change here.
 use zip::unstable::read::ZipIterable;
@@ -78,7 +77,7 @@ pub(super) fn index(file: Arc<fs::File>, meter: &Arc<Meter>) -> Result<(Index, E
             Ok(name) => name.into_owned().into_bytes(),
             Err(_) => entry.name_raw().to_vec(),
         };
-        let modified = entry.last_modified().map_or(Duration::ZERO, since_epoch);
+        let modified = entry.last_modified().map_or(Timestamp::EPOCH, moment);
         let mode = entry.unix_mode();
         let is_directory = path.ends_with(b"/");
         let is_symlink = mode.is_some_and(|mode| mode & 0o170_000 == 0o120_000);
@@ -157,7 +156,7 @@ impl Entries {
 }
 
 /// A zip's times know no zone; they are taken for UTC.
-fn since_epoch(time: DateTime) -> Duration {
+fn moment(time: DateTime) -> Timestamp {
     // Days from 1970 to the first of March of the year before, then by months of
     // a year that begins in March: https://howardhinnant.github.io/date_algorithms.html
     let (year, month, day) = (u64::from(time.year()), u64::from(time.month()), u64::from(time.day()));
@@ -166,5 +165,5 @@ fn since_epoch(time: DateTime) -> Duration {
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     let days = days.saturating_sub(719_469);
     let seconds = u64::from(time.hour()) * 3600 + u64::from(time.minute()) * 60 + u64::from(time.second());
-    Duration::from_secs(days * 86_400 + seconds)
+    Timestamp::new((days * 86_400 + seconds) as i64, 0)
 }

@@ -49,7 +49,7 @@ impl File for OpenFile {
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.mount.writable()?;
-        Ok(rustix::fs::futimens(&self.file, &timestamps(times)?)?)
+        Ok(rustix::fs::futimens(&self.file, &timestamps(times))?)
     }
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {

@@ -285,13 +285,40 @@ impl Directory for HostDirectory {
         self.rename_by(step::rename_new, name, to, to_name)
     }
 
+    fn exchange(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let to = self.same_tree(to)?;
+        self.node.mount.writable()?;
+        within::check_rename(&self.node, name, &to.node)?;
+        within::check_rename(&to.node, to_name, &self.node)?;
+        step::exchange(self.node.open()?.as_fd(), name, to.node.open()?.as_fd(), to_name)
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Errno> {
+        let Mount { device, numbers, .. } = &*self.node.mount;
+        Ok((*device, numbers.number(self.node.identity)))
+    }
+
+    fn again(&self) -> Option<Arc<dyn Directory>> {
+        Some(Arc::new(Self::of(Arc::clone(&self.node))))
+    }
+
+    fn renamed(&self, parent: &dyn Directory, name: &[u8]) {
+        if let Ok(parent) = self.same_tree(parent) {
+            self.node.renamed(&parent.node, name);
+        }
+    }
+
+    fn checks_permissions(&self) -> bool {
+        true
+    }
+
     fn keeps_holes(&self) -> Result<bool, Errno> {
         holes::keeps_holes(self.node.open()?)
     }
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.node.mount.writable()?;
-        step::set_times(self.node.open()?.as_fd(), &timestamps(times)?)
+        step::set_times(self.node.open()?.as_fd(), &timestamps(times))
     }
 
     fn set_times_of(&self, name: &[u8], times: NewTimes) -> Result<(), Errno> {
@@ -299,7 +326,7 @@ impl Directory for HostDirectory {
         let stat = step::stat(directory.as_fd(), name)?;
         self.node.mount.writable()?;
         self.check_name(directory.as_fd(), name, &stat)?;
-        step::set_times_of(directory.as_fd(), name, &timestamps(times)?)
+        step::set_times_of(directory.as_fd(), name, &timestamps(times))
     }
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {

@@ -6,13 +6,12 @@ use super::node::Identity;
 use super::step;
 use crate::Errno;
 use crate::files::handles::Handles;
-use crate::files::{FileType, Metadata, NewTimes, Space};
+use crate::files::{FileType, Metadata, NewTimes, Space, Timestamp};
 use crate::meter::Meter;
 use rustix::fs::{Stat, Timespec, Timestamps, UTIME_OMIT};
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 pub(super) struct Mount {
     pub(super) access: Access,
@@ -103,24 +102,18 @@ pub(super) fn file_type(found: rustix::fs::FileType) -> FileType {
     }
 }
 
-/// Since 1970; what is before that counts as 1970.
-fn time(seconds: i64, nanoseconds: impl TryInto<u32>) -> Duration {
-    match u64::try_from(seconds) {
-        Ok(seconds) => Duration::new(seconds, nanoseconds.try_into().unwrap_or(0)),
-        Err(_) => Duration::ZERO,
-    }
+/// The types of the numbers differ between machines.
+fn time(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
+    Timestamp::new(seconds, nanoseconds.try_into().unwrap_or(0))
 }
 
 /// As the host takes new times.
-pub(super) fn timestamps(times: NewTimes) -> Result<Timestamps, Errno> {
-    let time = |time: Option<Duration>| match time {
-        None => Ok(Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }),
-        Some(time) => {
-            let tv_sec = i64::try_from(time.as_secs()).map_err(|_| Errno::INVAL)?;
-            Ok::<_, Errno>(Timespec { tv_sec, tv_nsec: time.subsec_nanos().into() })
-        }
+pub(super) fn timestamps(times: NewTimes) -> Timestamps {
+    let time = |time: Option<Timestamp>| match time {
+        None => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        Some(time) => Timespec { tv_sec: time.seconds(), tv_nsec: time.nanoseconds().into() },
     };
-    Ok(Timestamps { last_access: time(times.accessed)?, last_modification: time(times.modified)? })
+    Timestamps { last_access: time(times.accessed), last_modification: time(times.modified) }
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use crate::meter::Charge;
 use crate::pieces::Steps;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Bytes that a node takes, with its name apart.
-const NODE_BYTES: u64 = 320;
+/// Bytes that a node takes, with the longest name: it may be renamed.
+const NODE_BYTES: u64 = 640;
 
 /// An open directory of the host.
 pub(super) struct Handle {
@@ -35,19 +35,28 @@ enum Position {
     /// It is the mount's root, which is always held.
     Root(Arc<Handle>),
     Below {
-        /// `None` only while it is dropped.
-        parent: Option<Arc<Node>>,
-        name: Box<[u8]>,
+        way: Mutex<Way>,
         kept: Mutex<Option<Arc<Handle>>>,
         used: AtomicBool,
         _charge: Charge,
     },
 }
 
-/// A directory of a mount, as it was found. It stays what it is wherever it is moved
-/// to, as long as it is kept open. Then it is looked for where it was found, one name
-/// at a time from what is still open, and ESTALE is the answer if another one, or
-/// none, is there.
+/// By which name it is found again.
+struct Way {
+    /// `None` only while it is dropped. There is never a circle.
+    parent: Option<Arc<Node>>,
+    name: Box<[u8]>,
+}
+
+fn lock(way: &Mutex<Way>) -> MutexGuard<'_, Way> {
+    way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A directory of a mount. It stays what it is wherever it is moved to, as long as it is
+/// kept open. Then it is looked for where it was found, or where this run has renamed it
+/// to, one name at a time from what is still open, and ESTALE is the answer if another
+/// one, or none, is there.
 pub(super) struct Node {
     pub(super) mount: Arc<Mount>,
     pub(super) identity: Identity,
@@ -75,7 +84,9 @@ impl Node {
     fn take_parent(&mut self) -> Option<Arc<Self>> {
         match &mut self.position {
             Position::Root(_) => None,
-            Position::Below { parent, .. } => parent.take(),
+            Position::Below { way, .. } => {
+                way.get_mut().unwrap_or_else(PoisonError::into_inner).parent.take()
+            }
         }
     }
 
@@ -86,7 +97,7 @@ impl Node {
     /// what the host says.
     pub(super) fn child(self: &Arc<Self>, name: &[u8]) -> Result<Arc<Self>, Errno> {
         let above = self.open()?;
-        let charge = self.mount.meter.hold(NODE_BYTES + name.len() as u64)?;
+        let charge = self.mount.meter.hold(NODE_BYTES)?;
         let permit = self.mount.handles.take(For::Directory).ok();
         let descriptor = step::directory(above.as_fd(), name)?;
         let identity = step::identity(&rustix::fs::fstat(&descriptor)?);
@@ -97,8 +108,7 @@ impl Node {
             mount: Arc::clone(&self.mount),
             identity,
             position: Position::Below {
-                parent: Some(Arc::clone(self)),
-                name: name.into(),
+                way: Mutex::new(Way { parent: Some(Arc::clone(self)), name: name.into() }),
                 kept: Mutex::new(is_kept.then_some(handle)),
                 used: AtomicBool::new(false),
                 _charge: charge,
@@ -108,6 +118,30 @@ impl Node {
             self.mount.handles.keep(weak(&node));
         }
         Ok(node)
+    }
+
+    /// The directory that it was found in, and its name there; nothing for the root.
+    fn way(&self) -> Option<(Arc<Self>, Box<[u8]>)> {
+        let Position::Below { way, .. } = &self.position else { return None };
+        let way = lock(way);
+        way.parent.clone().map(|parent| (parent, way.name.clone()))
+    }
+
+    /// Notes that this run has renamed it.
+    pub(super) fn renamed(self: &Arc<Self>, parent: &Arc<Self>, name: &[u8]) {
+        let Position::Below { way, .. } = &self.position else { return };
+        let mut above = Some(Arc::clone(parent));
+        // BOUND: as many steps as the tree is deep, of which each is charged.
+        while let Some(at) = above {
+            // It lies there by what is known here: others have moved what is between.
+            if Arc::ptr_eq(&at, self) {
+                return;
+            }
+            above = at.way().map(|(parent, _)| parent);
+        }
+        let new = Way { parent: Some(Arc::clone(parent)), name: name.into() };
+        let before = std::mem::replace(&mut *lock(way), new);
+        drop(before);
     }
 
     /// The handle, if it is held.
@@ -132,15 +166,14 @@ impl Node {
     #[cold]
     fn walk_again(self: &Arc<Self>) -> Result<Arc<Handle>, Errno> {
         let mut below = Vec::new();
-        let mut node = self;
-        // BOUND: both loops take as many steps as the directory is deep, which the
-        // walk limits, and hold two handles at a time.
+        let mut node = Arc::clone(self);
+        // BOUND: both loops take as many steps as the directory is deep, of which each is
+        // charged, and hold two handles at a time.
         let mut handle = loop {
-            let Position::Below { parent: Some(parent), name, .. } = &node.position else {
-                return Err(Errno::STALE);
-            };
-            below.push((node, parent, name));
-            match parent.held() {
+            let (parent, name) = node.way().ok_or(Errno::STALE)?;
+            let held = parent.held();
+            below.push((node, Arc::clone(&parent), name));
+            match held {
                 Some(handle) => break handle,
                 None => node = parent,
             }
@@ -150,7 +183,7 @@ impl Node {
             steps.step()?;
             let is_last = below.is_empty();
             let permit = is_last.then(|| self.mount.handles.take(For::Directory).ok()).flatten();
-            let descriptor = step::directory(handle.as_fd(), name).map_err(|errno| match errno {
+            let descriptor = step::directory(handle.as_fd(), &name).map_err(|errno| match errno {
                 Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Errno::STALE,
                 other => other,
             })?;

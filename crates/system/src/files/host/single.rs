@@ -2,9 +2,9 @@
 
 use super::holes;
 use crate::Errno;
-use crate::files::{File, FileType, Metadata};
+use crate::files::{File, FileType, Metadata, Timestamp};
 use std::os::unix::fs::FileExt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// A file of the host, opened by the controller's user, read-only here.
 pub struct HostFile {
@@ -20,9 +20,9 @@ impl HostFile {
     }
 }
 
-/// A host's time, since 1970.
-fn since_epoch(time: std::io::Result<SystemTime>) -> Duration {
-    time.ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default()
+/// A time that not every host tells.
+fn told(time: std::io::Result<SystemTime>) -> Timestamp {
+    time.map(Timestamp::from).unwrap_or_default()
 }
 
 impl File for HostFile {
@@ -35,9 +35,9 @@ impl File for HostFile {
             links: 1,
             size: metadata.len(),
             permissions: 0o444,
-            accessed: since_epoch(metadata.accessed()),
-            modified: since_epoch(metadata.modified()),
-            changed: since_epoch(metadata.modified()),
+            accessed: told(metadata.accessed()),
+            modified: told(metadata.modified()),
+            changed: told(metadata.modified()),
         })
     }
 

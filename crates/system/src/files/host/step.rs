@@ -134,6 +134,20 @@ pub(super) fn rename_new(
     }
 }
 
+/// Lets two names change places; EINVAL where the file system cannot do that at once.
+pub(super) fn exchange(
+    from: BorrowedFd<'_>,
+    name: &[u8],
+    to: BorrowedFd<'_>,
+    to_name: &[u8],
+) -> Result<(), Errno> {
+    use rustix::io::Errno as Host;
+    match rustix::fs::renameat_with(from, single(name)?, to, single(to_name)?, RenameFlags::EXCHANGE) {
+        Err(Host::NOSYS | Host::OPNOTSUPP) => Err(Errno::INVAL),
+        other => Ok(other?),
+    }
+}
+
 pub(super) fn remove(directory: BorrowedFd<'_>, name: &[u8], flags: AtFlags) -> Result<(), Errno> {
     Ok(rustix::fs::unlinkat(directory, single(name)?, flags)?)
 }

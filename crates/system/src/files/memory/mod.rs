@@ -238,6 +238,20 @@ impl Directory for MemoryDirectory {
         self.0.lock().rename(self.0.inode, name, to, to_name)
     }
 
+    fn rename_new(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let to = self.same_tree(to)?;
+        self.0.lock().rename_new(self.0.inode, name, to, to_name)
+    }
+
+    fn exchange(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
+        let to = self.same_tree(to)?;
+        self.0.lock().exchange(self.0.inode, name, to, to_name)
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Errno> {
+        Ok((self.0.lock().device(), self.0.inode))
+    }
+
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.0.lock().set_times(self.0.inode, times)
     }

@@ -4,12 +4,11 @@ use super::lower::{LOWER_ROOT, Lower, New, Origin, SeenDirectory};
 use crate::Errno;
 use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
-use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space};
+use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space, Timestamp};
 use crate::pieces::{self, Steps};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What an inode is charged with, beside its content: more than its size, its part
 /// of the table where that is emptiest, and the first node of its content's.
@@ -62,9 +61,9 @@ pub(in crate::files) struct Inode {
     /// Objects outside the tree that hold it; with no links either it is freed.
     pub(super) handles: u64,
     pub permissions: u32,
-    accessed: Duration,
-    pub modified: Duration,
-    changed: Duration,
+    accessed: Timestamp,
+    pub modified: Timestamp,
+    changed: Timestamp,
     /// What it is charged with, beside the pages of its content.
     pub(super) cost: u64,
     /// What it was in the lower tree, if it came from there.
@@ -337,7 +336,7 @@ impl Tree {
 
     /// Adds an inode that no entry names yet. The caller has charged `cost`.
     fn insert(&mut self, content: Content, permissions: u32, links: u64, cost: u64) -> u64 {
-        let now = self.clock.realtime();
+        let now = self.now();
         let number = self.next_inode;
         self.next_inode += 1;
         let inode = Inode {
@@ -381,9 +380,13 @@ impl Tree {
         Ok(inode)
     }
 
+    fn now(&self) -> Timestamp {
+        self.clock.realtime().into()
+    }
+
     /// Notes that the content of `inode` changed now.
     fn touch(&mut self, inode: u64) -> Result<(), Errno> {
-        let now = self.clock.realtime();
+        let now = self.now();
         let inode = self.get_mut(inode)?;
         inode.modified = now;
         inode.changed = now;
@@ -391,7 +394,7 @@ impl Tree {
     }
 
     fn touch_inode(&mut self, inode: u64) -> Result<(), Errno> {
-        let now = self.clock.realtime();
+        let now = self.now();
         self.get_mut(inode)?.changed = now;
         Ok(())
     }
@@ -531,6 +534,64 @@ impl Tree {
         Ok(())
     }
 
+    pub(super) fn rename_new(
+        &mut self,
+        from: u64,
+        name: &[u8],
+        to: u64,
+        to_name: &[u8],
+    ) -> Result<(), Errno> {
+        self.find(from, name)?;
+        match self.find_if_any(to, to_name)? {
+            Some(_) => Err(Errno::EXIST),
+            None => self.rename(from, name, to, to_name),
+        }
+    }
+
+    /// Lets two names change places.
+    pub(super) fn exchange(&mut self, from: u64, name: &[u8], to: u64, to_name: &[u8]) -> Result<(), Errno> {
+        let (one, other) = (self.find(from, name)?, self.find(to, to_name)?);
+        if one == other {
+            return Ok(());
+        }
+        let (one_moves, other_moves) = (self.is_directory(one), self.is_directory(other));
+        if one_moves && self.is_within(to, one)? || other_moves && self.is_within(from, other)? {
+            return Err(Errno::INVAL);
+        }
+        // The names stay, and cost what they did.
+        self.keep_attributes(one);
+        self.keep_attributes(other);
+        self.set_entry(from, name, other)?;
+        self.set_entry(to, to_name, one)?;
+        for (is_directory, inode, before, after) in
+            [(one_moves, one, from, to), (other_moves, other, to, from)]
+        {
+            self.touch_inode(inode)?;
+            if is_directory {
+                self.drop_subdirectory(before)?;
+                self.get_mut(after)?.links += 1;
+                self.entries_mut(inode)?.parent = after;
+            }
+        }
+        self.touch(from)?;
+        self.touch(to)
+    }
+
+    /// Makes an entry name another inode.
+    fn set_entry(&mut self, directory: u64, name: &[u8], inode: u64) -> Result<(), Errno> {
+        let entries = self.entries_mut(directory)?;
+        let entry = entries.by_name.get_mut(name).ok_or(Errno::NOENT)?;
+        entry.inode = inode;
+        if let Some((_, listed)) = entries.by_cookie.get_mut(&entry.cookie) {
+            *listed = inode;
+        }
+        Ok(())
+    }
+
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+
     /// Whether `inode` is `above` or below it; a file is below nothing.
     fn is_within(&self, inode: u64, above: u64) -> Result<bool, Errno> {
         let mut at = inode;
@@ -639,7 +700,7 @@ impl Tree {
 
     pub(super) fn set_times(&mut self, inode: u64, times: NewTimes) -> Result<(), Errno> {
         self.keep_attributes(inode);
-        let now = self.clock.realtime();
+        let now = self.now();
         let inode = self.get_mut(inode)?;
         inode.accessed = times.accessed.unwrap_or(inode.accessed);
         inode.modified = times.modified.unwrap_or(inode.modified);

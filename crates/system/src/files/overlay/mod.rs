@@ -5,7 +5,9 @@ mod apply;
 mod compare;
 
 use super::memory::{LOWER_ROOT, MemoryTree, Origin, SeenDirectory, lock};
-use super::{Creation, Directory, File, FileType, HostDirectory, Metadata, OpenOptions, Opened, Quota};
+use super::{
+    Creation, Directory, File, FileType, HostDirectory, Metadata, OpenOptions, Opened, Quota, Timestamp,
+};
 use crate::clock::Clock;
 use crate::meter::Charge;
 use crate::pieces::work_for;
@@ -13,7 +15,6 @@ use crate::{Errno, Waiter};
 pub use apply::{ApplyError, Refusal};
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 /// The owner's end of an overlay: what [`Mount::overlay`](crate::Mount::overlay)
 /// gives beside the mount. It shows what the program has changed, and writes it.
@@ -185,10 +186,10 @@ pub struct Version {
     /// Bytes of its content.
     pub size: u64,
     /// When its content last changed.
-    pub modified: Duration,
+    pub modified: Timestamp,
     /// The target, if it is a symlink.
     pub target: Option<Vec<u8>>,
-    accessed: Duration,
+    accessed: Timestamp,
     source: Source,
 }
 
