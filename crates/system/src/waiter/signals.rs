@@ -16,7 +16,7 @@ pub type Sink = Box<dyn FnMut(Signal) -> bool + Send>;
 pub(super) struct Signals {
     /// How many calls of the guest are open.
     open: u32,
-    /// Signals on their way beside the calls, a bit a number.
+    /// Signals on their way beside the calls, a bit for each by the number of its interrupt.
     travelling: u64,
     /// Signals that go with an open call's answer, or the next one's.
     within: u64,
@@ -33,7 +33,7 @@ impl Signals {
     }
 
     pub(super) fn send(&mut self, signal: Signal) {
-        let bit = 1 << signal.number();
+        let bit = 1 << signal.interrupt();
         self.sent = true;
         // Under the lock, so that a call which comes now finds it on its way.
         if self.open == 0 && self.sink.as_mut().is_some_and(|sink| sink(signal)) {
