@@ -132,23 +132,39 @@ fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {
 fn argument(seen: &mut Observation<'_, '_>, parameter: Option<&Parameter>, index: usize) -> String {
     let value = seen.call.u64(index);
     let Some(parameter) = parameter else { return value.to_string() };
+    if let Some(shown) = parameter.kind.shown(value as u32) {
+        return shown;
+    }
+    let address = || if value == 0 { "NULL".to_owned() } else { format!("{value:#x}") };
     match parameter.kind {
         Kind::Path => {
             let length = seen.call.u32(index + 1).min(TEXT_BYTES);
-            text(seen, value as u32, length).unwrap_or_else(|| format!("{value:#x}"))
+            text(seen, value as u32, length).unwrap_or_else(address)
         }
-        Kind::Text => c_text(seen, value as u32).unwrap_or_else(|| format!("{value:#x}")),
-        Kind::Buffer | Kind::Buffers | Kind::Result | Kind::Pointer => format!("{value:#x}"),
+        Kind::Text => c_text(seen, value as u32).unwrap_or_else(address),
+        Kind::TimePointer => time(seen, value as u32).unwrap_or_else(address),
+        Kind::Buffer | Kind::Buffers | Kind::Result | Kind::Pointer => address(),
         Kind::Flags => format!("{value:#x}"),
         Kind::Permissions => format!("{value:#o}"),
-        Kind::Descriptor | Kind::Signed => {
+        Kind::Size | Kind::Unsigned | Kind::Time => value.to_string(),
+        // A descriptor, a number with a sign, or one that has no name.
+        _ => {
             // A 32-bit value has zeros above.
             let signed =
                 if value <= u64::from(u32::MAX) { i64::from(value as u32 as i32) } else { value as i64 };
             signed.to_string()
         }
-        Kind::Size | Kind::Unsigned | Kind::Time => value.to_string(),
     }
+}
+
+/// A time of 64 bits, as the structure of C that it is.
+fn time(seen: &mut Observation<'_, '_>, address: u32) -> Option<String> {
+    let mut bytes = [0; 16];
+    seen.call.memory.read(address, &mut bytes).ok().filter(|()| address != 0)?;
+    let (seconds, rest) = bytes.split_first_chunk()?;
+    // Above the 32 bits of the nanoseconds is what happened to be there.
+    let nanoseconds = i32::from_le_bytes(*rest.first_chunk()?);
+    Some(format!("{{tv_sec={}, tv_nsec={nanoseconds}}}", i64::from_le_bytes(*seconds)))
 }
 
 fn text(seen: &mut Observation<'_, '_>, address: u32, length: u32) -> Option<String> {
@@ -158,6 +174,9 @@ fn text(seen: &mut Observation<'_, '_>, address: u32, length: u32) -> Option<Str
 }
 
 fn c_text(seen: &mut Observation<'_, '_>, address: u32) -> Option<String> {
+    if address == 0 {
+        return None;
+    }
     let rest = seen.call.memory.size().checked_sub(u64::from(address))?;
     let mut bytes = vec![0; rest.min(u64::from(TEXT_BYTES)) as usize];
     seen.call.memory.read(address, &mut bytes).ok()?;

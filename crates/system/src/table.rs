@@ -1,6 +1,7 @@
 //! The table of calls: one row a call, from which come the dispatch, the views,
 //! what a trace prints and the documentation.
 
+pub(crate) use crate::kind::Kind;
 use crate::{Answer, Call, Errno, Fault, MemoryError, Permission, Stop, System};
 use bellglass_wire::{Signature, ValueType, View};
 use std::collections::HashMap;
@@ -34,37 +35,6 @@ pub enum Support {
     /// It fails in this way unless the policy grants the permission. The row's note
     /// says what is not there without it.
     Needs(Permission, Errno),
-}
-
-/// What a parameter means: for a trace, and for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A file descriptor.
-    Descriptor,
-    /// The address of a path, whose length is the next parameter.
-    Path,
-    /// The address of a C string.
-    Text,
-    /// The address of a buffer, whose length is the next parameter.
-    Buffer,
-    /// The address of an array of buffers, whose count is the next parameter.
-    Buffers,
-    /// The address where the call puts a result.
-    Result,
-    /// Any other address.
-    Pointer,
-    /// A length or a count.
-    Size,
-    /// Bits.
-    Flags,
-    /// Permission bits, shown in octal.
-    Permissions,
-    /// A number with a sign.
-    Signed,
-    /// A number without a sign.
-    Unsigned,
-    /// A time in nanoseconds.
-    Time,
 }
 
 /// One parameter of a call.
