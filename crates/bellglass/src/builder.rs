@@ -333,7 +333,7 @@ impl SandboxBuilder {
         let guest = ThreadGuest::new(program, answers, time);
         let thread_control = guest.thread_control();
         waiter.connect(Box::new(move |signal| {
-            thread_control.interrupt(signal.number());
+            thread_control.interrupt(signal.interrupt());
             true
         }));
         Ok(Sandbox { policy, guest: Box::new(guest), waiter, image, start, limits, time_from, set_up })
@@ -353,7 +353,7 @@ impl SandboxBuilder {
     fn set_up(
         &mut self,
         waiter: &Waiter,
-        processor_time: impl Fn() -> Duration + Send + 'static,
+        processor_time: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Result<(System, Duration), Error> {
         let Self { image, limits, system, argument_zero, arguments, time_from, .. } = self;
         let files = shared::pack_of(image.files())
@@ -375,6 +375,10 @@ impl SandboxBuilder {
             .processor_time(processor_time);
         let system = match limits.output_bytes {
             Some(limit) => system.output_limit(limit),
+            None => system,
+        };
+        let system = match limits.processor_time {
+            Some(limit) => system.processor_limit(limit),
             None => system,
         };
         let begun = Instant::now();

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
     ArchiveError, BytesFile, Dentry, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles,
-    Held, MemoryTree, OpenDirectory, PackDirectory, Process, ProcessLink, Quota, Shows, compose, devices,
+    Held, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Shows, compose, devices,
 };
 use crate::host::{Host, SavedTerminal, Source as HostSource};
 use crate::information::{Information, Texts};
@@ -12,9 +12,11 @@ use crate::meter::{BESIDE_FILES, Meter};
 use crate::mount::Mount;
 use crate::object::Object;
 use crate::policy::{FileAccess, FileGrant, FileSource, Policy, Unsupported};
+use crate::process::{Limits, Process};
 use crate::random::Random;
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
 use crate::system::{Identity, Shortage, Sleeps, Streams, System};
+use crate::waiter::ProcessorTime;
 use crate::{Errno, Waiter, pieces};
 use bellglass_pack::Pack;
 use bellglass_wire::Signature;
@@ -108,7 +110,8 @@ pub struct SystemBuilder {
     mounts: Vec<Mount>,
     base: Option<Arc<Pack>>,
     host: Host,
-    processor_time: Option<Box<dyn Fn() -> Duration + Send>>,
+    processor_time: Option<ProcessorTime>,
+    processor_limit: Option<Duration>,
     identity: Identity,
     output_limit: Option<u64>,
     open_files: usize,
@@ -134,6 +137,7 @@ impl System {
             base: None,
             host: Host::native(),
             processor_time: None,
+            processor_limit: None,
             identity: Identity::default(),
             output_limit: None,
             open_files: 1024,
@@ -266,9 +270,16 @@ impl SystemBuilder {
     }
 
     /// How much processor time the guest has used; without it, the time since
-    /// the start.
-    pub fn processor_time(mut self, time: impl Fn() -> Duration + Send + 'static) -> Self {
-        self.processor_time = Some(Box::new(time));
+    /// the start. It is asked in any thread, and must not use the run's [`Waiter`].
+    pub fn processor_time(mut self, time: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.processor_time = Some(Arc::new(time));
+        self
+    }
+
+    /// The guest's limit of processor time, for `getrlimit` to tell. It is not enforced
+    /// here.
+    pub fn processor_limit(mut self, time: Duration) -> Self {
+        self.processor_limit = Some(time);
         self
     }
 
@@ -345,7 +356,7 @@ impl SystemBuilder {
         let environment: Vec<Vec<u8>> =
             policy.environment.iter().map(|(key, value)| [key.as_slice(), b"=", value].concat()).collect();
         check_strings(&self.arguments, &environment)?;
-        let process = Process::default();
+        let process = ProcessFiles::default();
         let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
         let meter = Arc::new(Meter::new(limit));
         let root = match self.set_up_for.take() {
@@ -382,7 +393,10 @@ impl SystemBuilder {
             opened.map_err(no_memory)?;
         }
         let clock = Arc::clone(&self.host.clock);
-        let processor_time = self.processor_time.unwrap_or_else(|| Box::new(move || clock.monotonic()));
+        let processor_time = self.processor_time.unwrap_or_else(|| Arc::new(move || clock.monotonic()));
+        let seconds = self.processor_limit.map(|limit| limit.as_secs().max(1));
+        let limits = Limits::new(self.memory_limit, descriptors.limit(), seconds);
+        let process = Process::new(&self.identity, limits);
         Ok(System {
             arguments: self.arguments,
             environment,
@@ -392,6 +406,7 @@ impl SystemBuilder {
             host: self.host,
             processor_time,
             identity: self.identity,
+            process,
             umask: 0o022,
             standing: None,
             working_directory,
@@ -410,7 +425,7 @@ impl SystemBuilder {
 
     /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
     /// small /etc, and the mounts over all that.
-    fn tree(&mut self, links: &Process, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
+    fn tree(&mut self, links: &ProcessFiles, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
         // Each tree has a device number of its own, from 1.
         let base: Arc<dyn Directory> = match self.base.take() {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),

@@ -1,7 +1,7 @@
 //! The table of open files.
 
 use crate::Errno;
-use crate::files::{Dentry, Process};
+use crate::files::{Dentry, ProcessFiles};
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Object, Position};
 use crate::rights::Rights;
@@ -135,14 +135,14 @@ pub(crate) struct Descriptors {
     /// All below are taken: so that it is not looked through at each opening.
     taken: usize,
     limit: usize,
-    process: Process,
+    process: ProcessFiles,
     /// For the places of the table.
     charge: Charge,
 }
 
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
-    pub(crate) fn new(limit: usize, process: Process, meter: &Arc<Meter>) -> Self {
+    pub(crate) fn new(limit: usize, process: ProcessFiles, meter: &Arc<Meter>) -> Self {
         Self { slots: Vec::new(), taken: 0, limit, process, charge: meter.nothing() }
     }
 
@@ -152,12 +152,17 @@ impl Descriptors {
     }
 
     /// What /proc shows of it.
-    pub(crate) fn process(&self) -> &Process {
+    pub(crate) fn process(&self) -> &ProcessFiles {
         &self.process
     }
 
     pub(crate) fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Has numbers be given up to another limit from now on; what is open above it stays.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// How many are open.
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_open_is_charged_until_it_is_closed() {
         let meter = meter();
-        let mut table = Descriptors::new(1 << 20, Process::default(), &meter);
+        let mut table = Descriptors::new(1 << 20, ProcessFiles::default(), &meter);
         let number = table.insert(null(&meter), 0).expect("it fits");
         let used = meter.used();
         assert!(used >= OPEN_BYTES + SLOT_BYTES);
@@ -275,7 +280,7 @@ mod tests {
     fn the_lowest_free_number_is_taken_up_to_the_limit() {
         let meter = meter();
         let null = || null(&meter);
-        let mut table = Descriptors::new(3, Process::default(), &meter);
+        let mut table = Descriptors::new(3, ProcessFiles::default(), &meter);
         for number in 0..3 {
             assert_eq!(table.insert(null(), 0), Ok(number));
         }

@@ -1,6 +1,6 @@
 //! Randomness: the host's, or a sequence that a seed decides.
 
-use crate::Errno;
+use crate::{Call, Errno, Fault, System};
 
 /// Where a guest's random bytes come from.
 pub trait Random: Send {
@@ -56,6 +56,36 @@ impl Random for SeededRandom {
         }
         Ok(())
     }
+}
+
+/// Fills all of the guest's memory from `address` on.
+///
+/// # Errors
+/// EFAULT if it has not so much, EIO if there are no random bytes to be had; a
+/// [`Stop`](crate::Stop) when the run must end.
+pub(crate) fn fill(
+    system: &mut System,
+    call: &mut Call<'_>,
+    mut address: u32,
+    length: u32,
+) -> Result<(), Fault> {
+    if u64::from(address) + u64::from(length) > call.memory.size() {
+        return Err(Errno::FAULT.into());
+    }
+    // BOUND: the guest chooses the length; it is filled in steps of this size.
+    let mut bytes = [0; 16 << 10];
+    let mut left = length as usize;
+    while left > 0 {
+        call.waiter.go_on()?;
+        let part = left.min(bytes.len());
+        let part = &mut bytes[..part];
+        system.host.random.fill(part)?;
+        call.memory.write(address, part)?;
+        left -= part.len();
+        // It may wrap only after the last byte of a memory of 4 GiB.
+        address = address.wrapping_add(part.len() as u32);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@ use crate::descriptors::Descriptors;
 use crate::files::{Dentry, Device, Jump, Last, OpenOptions, Opened, Resolved, walk};
 use crate::host::{Host, SavedTerminal};
 use crate::information::Texts;
+use crate::linux::NullIsNothing;
 use crate::meter::Meter;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
+use crate::process::{Process, Resource};
 use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, TerminalBothWays};
-use crate::table::{self, Ending, Row, Support};
-use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
+use crate::table::{self, Ending, Family, Row, Support};
+use crate::waiter::ProcessorTime;
+use crate::{Answer, Call, Errno, Fault, LimitKind, Signal, Stop, pieces};
 use bellglass_wire::Signature;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +26,9 @@ pub struct System {
     pub(crate) root: Arc<Dentry>,
     pub(crate) streams: Streams,
     pub(crate) host: Host,
-    pub(crate) processor_time: Box<dyn Fn() -> Duration + Send>,
+    pub(crate) processor_time: ProcessorTime,
     pub(crate) identity: Identity,
+    pub(crate) process: Process,
     pub(crate) umask: u32,
     /// Where the program stands; not looked for before it is asked for.
     pub(crate) standing: Option<Arc<Dentry>>,
@@ -129,6 +133,15 @@ impl Identity {
     // BOUND: /proc describes each in some 80 bytes.
     pub const PROCESSORS: u32 = 4096;
 
+    /// What the kernel calls itself; programs compare its numbers with those of Linux.
+    pub(crate) const RELEASE: &str = "6.1.0-bellglass";
+
+    /// Which build of the kernel it is.
+    pub(crate) const VERSION: &str = concat!("#1 Bellglass ", env!("CARGO_PKG_VERSION"));
+
+    /// What the processor is.
+    pub(crate) const MACHINE: &str = "wasm32";
+
     pub(crate) fn processors(&self) -> u32 {
         self.processors.clamp(1, Self::PROCESSORS)
     }
@@ -183,7 +196,7 @@ impl System {
                 Err(self.lacks(permission, errno))
             }
             Support::Full | Support::Partial | Support::Needs(..) => {
-                let (result, stop) = pieces::work_for(call.waiter, || (row.handler)(self, call));
+                let (result, stop) = pieces::work_for(call.waiter, || self.handle(row, call));
                 // Whatever became of the call, the run must end.
                 stop.map_or(result, |stop| Err(stop.into()))
             }
@@ -195,6 +208,15 @@ impl System {
             _ => {}
         }
         table::settle(call.signature, result)
+    }
+
+    fn handle(&mut self, row: &Row, call: &mut Call<'_>) -> Result<Answer, Fault> {
+        if row.family != Family::Linux {
+            return (row.handler)(self, call);
+        }
+        let Call { signature, arguments, ref mut memory, waiter, meter } = *call;
+        let mut memory = NullIsNothing(&mut **memory);
+        (row.handler)(self, &mut Call { signature, arguments, memory: &mut memory, waiter, meter })
     }
 
     /// What the run may do.
@@ -218,6 +240,20 @@ impl System {
     /// How many descriptors the guest has open.
     pub fn open_descriptors(&self) -> usize {
         self.descriptors.open()
+    }
+
+    /// Up to where a file may be written to or grown that would reach `end` from `start` on.
+    /// If that is nowhere, the program gets SIGXFSZ, and EFBIG.
+    pub(crate) fn allowed_end(&self, call: &Call<'_>, start: u64, end: u64) -> Result<u64, Errno> {
+        let [limit, _] = self.process.limits.of(Resource::FileSize);
+        if end <= limit {
+            return Ok(end);
+        }
+        if start >= limit {
+            call.waiter.signal(Signal::FILE_SIZE_LIMIT);
+            return Err(Errno::FBIG);
+        }
+        Ok(limit)
     }
 
     fn is_device(&self, descriptor: u32) -> bool {

@@ -1,6 +1,6 @@
 //! Mounts: a directory with entries of its own over the directory of a tree.
 
-use super::process::{Process, ProcessLink};
+use super::process::{ProcessFiles, ProcessLink};
 use super::{
     Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions,
     Opened, Space, Timestamp, refuse_new,
@@ -24,7 +24,7 @@ pub(crate) enum Graft {
     /// A symlink to this.
     Symlink(Vec<u8>),
     /// A link to what the process has open.
-    Process(Process, ProcessLink),
+    Process(ProcessFiles, ProcessLink),
 }
 
 /// Hands out the inode numbers of directories and links that no tree has.
@@ -94,7 +94,7 @@ enum Grafted {
     /// With its inode number.
     Symlink(Vec<u8>, u64),
     /// With its inode number.
-    Process(Process, ProcessLink, u64),
+    Process(ProcessFiles, ProcessLink, u64),
 }
 
 struct Composite {

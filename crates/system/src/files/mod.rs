@@ -46,7 +46,7 @@ pub(crate) use object::OpenDirectory;
 pub use overlay::{ApplyError, Change, ChangeKind, Changes, Overlay, Refusal, Version};
 pub use pack::PackDirectory;
 pub use process::Jump;
-pub(crate) use process::{DescriptorDirectory, Process, ProcessLink, Shows};
+pub(crate) use process::{DescriptorDirectory, ProcessFiles, ProcessLink, Shows};
 pub use quota::Quota;
 pub use single::BytesFile;
 pub use timestamp::Timestamp;

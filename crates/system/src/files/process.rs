@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// descriptors and by who changes the working directory. It holds none of that, for the
 /// tree has it, and what is open holds the tree.
 #[derive(Clone, Default)]
-pub(crate) struct Process {
+pub(crate) struct ProcessFiles {
     state: Arc<Mutex<State>>,
 }
 
@@ -24,7 +24,7 @@ struct State {
     root: Weak<Dentry>,
 }
 
-impl Process {
+impl ProcessFiles {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +124,7 @@ impl Jump {
 
 /// A directory with a name for each descriptor of the process.
 pub(crate) struct DescriptorDirectory {
-    process: Process,
+    process: ProcessFiles,
     shows: Shows,
     device: u64,
 }
@@ -143,7 +143,7 @@ pub(crate) enum Shows {
 const INODES: [(u64, u64); 2] = [(20, 1 << 32), (21, 2 << 32)];
 
 impl DescriptorDirectory {
-    pub(crate) fn new(process: Process, shows: Shows, device: u64) -> Self {
+    pub(crate) fn new(process: ProcessFiles, shows: Shows, device: u64) -> Self {
         Self { process, shows, device }
     }
 

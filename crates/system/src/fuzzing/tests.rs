@@ -1,7 +1,7 @@
 //! The inputs that a fuzzer would be long in finding: each is one of its seeds, too.
 //! `BLESS=1` writes them.
 
-use super::calls::{TEXTS, texts};
+use super::calls::{TEXTS, code, texts};
 use super::{archive, calls, changes};
 use crate::rows;
 use crate::tests::empty_blocks;
@@ -27,8 +27,8 @@ impl Script {
     }
 
     fn call(mut self, name: &str, arguments: &[u64]) -> Self {
-        let row = rows().position(|row| row.name() == name).expect("a row of this name");
-        self.0.push(u8::try_from(row).expect("fewer rows than a byte tells apart"));
+        let row = rows().find(|row| row.name() == name).expect("a row of this name");
+        self.0.extend(code(row));
         for argument in arguments {
             self.0.push(0xff);
             self.0.extend(argument.to_be_bytes());
@@ -70,6 +70,15 @@ fn seeds(target: &str) -> PathBuf {
 }
 
 const READING: u64 = !(1 << 6);
+
+#[test]
+fn each_row_has_a_code_of_its_own() {
+    let mut codes = std::collections::HashMap::new();
+    for row in rows() {
+        let other = codes.insert(code(row), row.signature);
+        assert_eq!(other, None, "the same as that of {}", row.signature);
+    }
+}
 
 #[test]
 fn a_large_file_that_is_cut_short_above() {

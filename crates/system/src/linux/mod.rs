@@ -6,7 +6,10 @@
 //! argument is two, the low half first. What the guest's library answers by itself (memory,
 //! signal masks and handlers, futexes) is not here: `guests/port/calls.txt` says which.
 
+mod memory;
 mod start;
+
+pub(crate) use memory::NullIsNothing;
 
 use crate::table::Row;
 use crate::{Answer, Call, Errno, Fault, System};

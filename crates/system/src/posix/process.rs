@@ -2,11 +2,12 @@
 
 use super::{layout, ok, same_or, unsigned};
 use crate::wait::wait_for_ever;
-use crate::waiter::Timer;
-use crate::{Answer, Call, Errno, Fault, Permission, Programs, Signal, System, Waiter};
+use crate::waiter::{AlarmClock, Basis, Setting};
+use crate::{Answer, Call, Errno, Fault, Permission, Programs, Signal, System};
 use std::time::Duration;
 
 const SIGNALS: u32 = 64;
+const REAL_TIME_SIGNALS: u8 = 32;
 
 /// To oneself: 0 asks and is answered, SIGKILL ends the run, and what else there
 /// is arrives before the call returns. ESRCH for a process that there is not.
@@ -40,12 +41,12 @@ fn signal_self(call: &Call<'_>, signal: u32) -> Result<Answer, Fault> {
         Some(Signal::KILL) => Ok(Answer::Exit(128 + i32::from(Signal::KILL.number()))),
         // To stop for another process to continue it would be to stop for ever.
         Some(Signal::STOP) => Err(Errno::PERM.into()),
-        Some(signal) => {
+        Some(signal) if signal.number() < REAL_TIME_SIGNALS => {
             call.waiter.signal(signal);
             ok(0)
         }
         // 0, and real-time signals, for which no one can have a handler.
-        None => ok(0),
+        Some(_) | None => ok(0),
     }
 }
 
@@ -66,23 +67,23 @@ pub(super) fn system(system: &mut System, call: &mut Call<'_>) -> Result<Answer,
 
 /// Sets the alarm clock, and tells how many seconds were left of the one before.
 pub(super) fn alarm(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let seconds = u64::from(call.u32(0));
-    let timer = timer_in(call.waiter, Duration::from_secs(seconds), Duration::ZERO);
-    let (left, _) = left_of(call.waiter, call.waiter.set_timer(timer));
+    let left = Duration::from_secs(u64::from(call.u32(0)));
+    let setting = Setting { left, interval: Duration::ZERO };
+    let before = call.waiter.set_alarm(AlarmClock::Real, Basis::Time, setting);
     // A part of a second is told as one, for 0 would mean that none was set.
-    unsigned(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
+    unsigned(u32::try_from(before.left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
 }
 
 const REAL_TIME: u32 = 0;
 
 /// Timers of processor time never run.
 pub(super) fn getitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let timer = match call.u32(0) {
-        REAL_TIME => call.waiter.timer(),
-        1 | 2 => None,
+    let setting = match call.u32(0) {
+        REAL_TIME => call.waiter.alarm(AlarmClock::Real),
+        1 | 2 => Setting::default(),
         _ => return Err(Errno::INVAL.into()),
     };
-    write_timer(call, 1, timer)?;
+    write_setting(call, 1, setting)?;
     ok(0)
 }
 
@@ -98,31 +99,19 @@ pub(super) fn setitimer(_system: &mut System, call: &mut Call<'_>) -> Result<Ans
         (Ok(_), Ok(part @ 0..1_000_000)) => Ok(Duration::new(seconds, part * 1000)),
         _ => Err(Errno::INVAL),
     };
-    let timer = timer_in(call.waiter, time(first, first_part)?, time(interval, interval_part)?);
+    let setting = Setting { left: time(first, first_part)?, interval: time(interval, interval_part)? };
     if call.u32(2) != 0 {
-        let before = call.waiter.timer();
-        write_timer(call, 2, before)?;
+        let before = call.waiter.alarm(AlarmClock::Real);
+        write_setting(call, 2, before)?;
     }
-    call.waiter.set_timer(timer);
+    call.waiter.set_alarm(AlarmClock::Real, Basis::Time, setting);
     ok(0)
 }
 
-/// Nothing for zero, which stops a timer, and for a time too far to be told.
-fn timer_in(waiter: &Waiter, time: Duration, interval: Duration) -> Option<Timer> {
-    let at = waiter.now().checked_add(time).filter(|_| !time.is_zero())?;
-    Some(Timer { at, interval })
-}
-
-fn left_of(waiter: &Waiter, timer: Option<Timer>) -> (Duration, Duration) {
-    timer.map_or_else(Default::default, |timer| {
-        // One that is due is not over yet.
-        let left = timer.at.saturating_duration_since(waiter.now()).max(Duration::from_micros(1));
-        (left, timer.interval)
-    })
-}
-
-fn write_timer(call: &mut Call<'_>, argument: usize, timer: Option<Timer>) -> Result<(), Fault> {
-    let (left, interval) = left_of(call.waiter, timer);
+fn write_setting(call: &mut Call<'_>, argument: usize, setting: Setting) -> Result<(), Fault> {
+    // One that is due is not over yet.
+    let least = if setting.left.is_zero() { Duration::ZERO } else { Duration::from_micros(1) };
+    let (left, interval) = (setting.left.max(least), setting.interval);
     let part = |time: Duration| u64::from(time.subsec_micros());
     let bytes = layout::TIMER.bytes([interval.as_secs(), part(interval), left.as_secs(), part(left)]);
     Ok(call.memory.write(call.u32(argument), &bytes)?)

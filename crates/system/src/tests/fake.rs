@@ -65,11 +65,17 @@ impl FakeGuest {
         Self { system, memory: FakeMemory { bytes: vec![0; 4 << 20] }, waiter, signals: 0, next: 4096 }
     }
 
-    /// Makes the call `name`: that of a module of Linux if no other has it.
+    /// Makes the call `name`: of the module before its dot, or of WASI or the old libc where
+    /// there is none, or else of Linux.
     pub(crate) fn call(&mut self, name: &str, arguments: &[u64]) -> Result<Answer, Ending> {
-        let mut rows: Vec<&Row> = crate::rows().filter(|row| row.name() == name).collect();
-        rows.sort_by_key(|row| row.family == Family::Linux);
-        self.call_row(rows.first().expect("a row of this name"), arguments)
+        let (module, plain) = name.split_once('.').map_or((None, name), |(module, name)| (Some(module), name));
+        let is_of = |row: &&Row| match module {
+            Some(module) => row.signature.starts_with(&format!("{module}.")),
+            None => row.family != Family::Linux,
+        };
+        let named = || crate::rows().filter(|row| row.name() == plain);
+        let row = named().find(is_of).or_else(|| named().next()).expect("a row of this name");
+        self.call_row(row, arguments)
     }
 
     /// Makes the call `name` of a module whose name begins so.
@@ -78,11 +84,10 @@ impl FakeGuest {
         self.call_row(crate::rows().find(is_it).expect("a row of this name"), arguments)
     }
 
-    /// Makes the call of a row.
+    /// Makes the call of `row`.
     pub(crate) fn call_row(&mut self, row: &Row, arguments: &[u64]) -> Result<Answer, Ending> {
-        let name = row.name();
         let signature: Signature = row.signature.parse().expect("a signature");
-        assert_eq!(signature.parameters.len(), arguments.len(), "{name}");
+        assert_eq!(signature.parameters.len(), arguments.len(), "{}", row.signature);
         let meter = Arc::clone(self.system.meter());
         let (memory, waiter) = (&mut self.memory, &self.waiter);
         let mut call = Call { signature: &signature, arguments, memory, waiter, meter: &meter };
@@ -91,6 +96,23 @@ impl FakeGuest {
         // This guest takes a signal as soon as it goes on.
         (_, self.signals) = self.waiter.close_call();
         answer
+    }
+
+    /// Makes a call of Linux, which returns a number or an errno, negated. An argument
+    /// below 0 is the 32-bit word.
+    pub(crate) fn linux(&mut self, name: &str, arguments: &[i64]) -> Result<u32, Errno> {
+        let words: Vec<u64> = arguments.iter().map(|word| u64::from(*word as u32)).collect();
+        let path = if name.contains('.') { name.to_owned() } else { format!("linux.{name}") };
+        match self.call(&path, &words).expect("the run goes on") {
+            Answer::Return { results, errno: None } => {
+                let value = results[0] as u32 as i32;
+                match u16::try_from(value.wrapping_neg()).ok().and_then(Errno::from_number) {
+                    Some(errno) => Err(errno),
+                    None => Ok(value as u32),
+                }
+            }
+            other => panic!("{name}: {other:?}"),
+        }
     }
 
     /// Makes a WASI call, which returns an errno: EINTR if the run was to end in it.

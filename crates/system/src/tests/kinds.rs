@@ -1,7 +1,7 @@
 //! What each kind of thing behind a descriptor answers to each call that not all have.
 
 use super::fake::{FakeGuest, RESULT, guest};
-use crate::{Answer, Errno, Family};
+use crate::{Answer, Errno};
 
 const R: u64 = RESULT as u64;
 
@@ -40,9 +40,8 @@ const CALLS: [(&str, &[u64]); 29] = [
 ];
 
 fn answer(guest: &mut FakeGuest, name: &str, descriptor: u64, rest: &[u64]) -> String {
-    let row = crate::rows()
-        .find(|row| row.name() == name && row.family != Family::Linux)
-        .expect("a row of this name");
+    let is_it = |row: &&crate::Row| row.name() == name && row.family != crate::Family::Linux;
+    let row = crate::rows().find(is_it).expect("a row of this name");
     let mut arguments = [&[descriptor], rest].concat();
     arguments.resize(row.parameters.len(), 0);
     let errno = match guest.call_row(row, &arguments) {

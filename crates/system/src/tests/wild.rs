@@ -81,7 +81,7 @@ proptest! {
             let row = index.get(&rows);
             // What waits must not wait long.
             guest.waiter = Waiter::new(Some(Instant::now() + Duration::from_millis(1))).expect("a waiter");
-            match guest.call(row.name(), &arguments[..row.parameters.len()]) {
+            match guest.call_row(row, &arguments[..row.parameters.len()]) {
                 Ok(Answer::Return { .. } | Answer::Exit(_)) | Err(Ending::Stop(_)) => {}
                 Ok(Answer::Later(_)) => prop_assert!(false, "the system answers at once"),
                 Err(Ending::Lost) => prop_assert!(false, "the memory was never lost"),

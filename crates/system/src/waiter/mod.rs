@@ -14,7 +14,7 @@ mod timers;
 pub use cancel::Look;
 pub use signals::Sink;
 pub use timers::Schedule;
-pub(crate) use timers::Timer;
+pub(crate) use timers::{AlarmClock, Basis, Expiry, MOST_TIMERS, ProcessorTime, Setting};
 
 use crate::host::{Host, Poller, Ready, Source};
 use crate::object::Interest;
@@ -23,7 +23,7 @@ use cancel::Cancel;
 use signals::Signals;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use timers::{Fired, Timers};
+use timers::{Computing, Fired, Timers};
 
 /// How long a pause is at most before it is asked whether the run goes on.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -202,13 +202,21 @@ impl Waiter {
     pub fn open_call_with(&self, arrived: impl FnOnce() -> u64, untaken: bool) {
         let mut state = self.state();
         let arrived = arrived();
+        if !state.signals.is_open() {
+            state.timers.set_computing(|| self.now(), Computing::No);
+        }
         state.signals.open_call(arrived, untaken);
     }
 
     /// The call ends. Gives the signals that are still on their way, and those that
-    /// go with its answer, a bit a number.
+    /// go with its answer: a bit for each, by [`Signal::interrupt`].
     pub fn close_call(&self) -> (u64, u64) {
-        self.state().signals.close_call()
+        let mut state = self.state();
+        let signals = state.signals.close_call();
+        if !state.signals.is_open() {
+            state.timers.set_computing(|| self.now(), Computing::Yes);
+        }
+        signals
     }
 
     /// Whether the guest has yet to take a signal.
@@ -235,16 +243,67 @@ impl Waiter {
         }
     }
 
-    /// Sets the guest's alarm clock, and gives what was set before.
-    pub(crate) fn set_timer(&self, timer: Option<Timer>) -> Option<Timer> {
+    /// What the guest's timers do and say, once those are fired that are due.
+    fn timers<T>(&self, act: impl FnOnce(&mut Timers, Instant, Computing) -> T) -> T {
         let mut state = self.state();
         self.fire(&mut state);
-        state.timers.set_timer(timer)
+        let computing = if state.signals.is_open() { Computing::No } else { Computing::Yes };
+        act(&mut state.timers, self.now(), computing)
     }
 
-    /// The guest's alarm clock.
-    pub(crate) fn timer(&self) -> Option<Timer> {
-        self.state().timers.timer()
+    /// Sets an alarm clock of the guest's, and gives what was set before.
+    pub(crate) fn set_alarm(&self, clock: AlarmClock, basis: Basis, setting: Setting) -> Setting {
+        self.timers(|timers, now, computing| {
+            let before = timers.alarm_setting(clock, now);
+            timers.set_alarm(clock, basis, setting, now, computing);
+            before
+        })
+    }
+
+    /// How an alarm clock of the guest's is set.
+    pub(crate) fn alarm(&self, clock: AlarmClock) -> Setting {
+        self.timers(|timers, now, _| timers.alarm_setting(clock, now))
+    }
+
+    /// Makes a timer, which is not set; EAGAIN if there are too many. Without a value of the
+    /// maker's its number goes with its signal.
+    pub(crate) fn create_timer(
+        &self,
+        basis: Basis,
+        signal: Option<Signal>,
+        value: Option<u32>,
+    ) -> Result<u32, Errno> {
+        self.timers(|timers, _, _| timers.create(basis, signal, value))
+    }
+
+    /// EINVAL if there is no such timer.
+    pub(crate) fn delete_timer(&self, timer: u32) -> Result<(), Errno> {
+        self.timers(|timers, _, _| if timers.delete(timer) { Ok(()) } else { Err(Errno::INVAL) })
+    }
+
+    /// Sets a timer, and gives what was set before; EINVAL if there is none.
+    pub(crate) fn set_timer(&self, timer: u32, setting: Setting) -> Result<Setting, Errno> {
+        self.timers(|timers, now, computing| {
+            let before = timers.setting(timer, now)?;
+            timers.set(timer, setting, now, computing)?;
+            Ok(before)
+        })
+    }
+
+    /// How a timer is set; EINVAL if there is none.
+    pub(crate) fn timer(&self, timer: u32) -> Result<Setting, Errno> {
+        self.timers(|timers, now, _| timers.setting(timer, now))
+    }
+
+    /// How often a timer had expired beside that of which its signal was taken last; EINVAL
+    /// if there is none.
+    pub(crate) fn timer_overrun(&self, timer: u32) -> Result<u32, Errno> {
+        self.timers(|timers, _, _| timers.overrun(timer))
+    }
+
+    /// The guest takes a signal: what of its timers has sent it, if one has.
+    pub(crate) fn take_expiry(&self, signal: Signal) -> Option<Expiry> {
+        self.timers(|timers, now, computing| timers.take(signal, now, computing))
     }
 
     /// Whether work for the run may go on, signals or not. It is cheap enough to be
@@ -410,13 +469,15 @@ mod tests {
     fn a_timer_that_is_due_interrupts_and_then_is_quiet_until_the_next_time() {
         let waiter = waiter();
         let interval = Duration::from_millis(20);
-        waiter.set_timer(Some(Timer { at: Instant::now(), interval }));
+        let set = |left| waiter.set_alarm(AlarmClock::Real, Basis::Time, Setting { left, interval });
+        set(Duration::from_nanos(1));
         assert_eq!(waiter.check(), Err(Woken::Interrupted));
         assert_eq!(waiter.close_call(), (0, 1 << 14));
         assert_eq!(waiter.check(), Ok(()));
         std::thread::sleep(interval);
         assert_eq!(waiter.check(), Err(Woken::Interrupted));
-        assert_eq!((waiter.close_call(), waiter.set_timer(None).is_some()), ((0, 1 << 14), true));
+        assert_eq!((waiter.close_call(), set(Duration::ZERO).interval), ((0, 1 << 14), interval));
+        assert_eq!(waiter.alarm(AlarmClock::Real), Setting::default());
     }
 
     #[test]

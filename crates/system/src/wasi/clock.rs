@@ -2,6 +2,7 @@
 
 use super::done;
 use crate::clock::nanoseconds;
+use crate::random::fill;
 use crate::{Answer, Call, Errno, Fault, System};
 use std::time::Duration;
 
@@ -47,22 +48,6 @@ pub(super) fn clock_time_get(system: &mut System, call: &mut Call<'_>) -> Result
 
 /// Fills the whole buffer, however large: the document allows no less.
 pub(super) fn random_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let (mut address, length) = (call.u32(0), call.u32(1));
-    if u64::from(address) + u64::from(length) > call.memory.size() {
-        return Err(Errno::FAULT.into());
-    }
-    // BOUND: the guest chooses the length; it is filled in steps of this size.
-    let mut bytes = [0; 16 << 10];
-    let mut left = length as usize;
-    while left > 0 {
-        call.waiter.go_on()?;
-        let part = left.min(bytes.len());
-        let part = &mut bytes[..part];
-        system.host.random.fill(part)?;
-        call.memory.write(address, part)?;
-        left -= part.len();
-        // It may wrap only after the last byte of a memory of 4 GiB.
-        address = address.wrapping_add(part.len() as u32);
-    }
+    fill(system, call, call.u32(0), call.u32(1))?;
     done()
 }

@@ -6,6 +6,7 @@ use crate::clock::Sleep;
 use crate::host::{Ready, Source};
 use crate::object::Interest;
 use crate::rights::Rights;
+use crate::sleep::sleep;
 use crate::wait::{Doubt, Listener, Readiness, wait_for_any};
 use crate::{Answer, Call, Errno, Fault, System};
 use std::time::{Duration, Instant};
@@ -225,23 +226,4 @@ fn wait_on_host(
 
 fn since(call: &Call<'_>, start: Instant) -> Duration {
     call.waiter.now().saturating_duration_since(start)
-}
-
-/// Sleeps, within the limits on that, and says how long it was by the guest's
-/// clock.
-fn sleep(system: &mut System, call: &Call<'_>, wanted: Duration) -> Result<Duration, Fault> {
-    let start = call.waiter.now();
-    let allowed = system.sleeps.allow(wanted)?;
-    let result = match system.host.clock.sleep(allowed) {
-        Sleep::Over => Ok(Vec::new()),
-        // A time too far to be told is for ever.
-        Sleep::Wait => wait_for_any(call.waiter, &[], &[], start.checked_add(allowed)),
-    };
-    // What was cut short counts as it was; what was allowed in part, as wanted.
-    let slept = if result.is_ok() { wanted } else { since(call, start) };
-    match result {
-        Err(Fault::Stop(stop)) => return Err(stop.into()),
-        _ => system.sleeps.spend(slept)?,
-    }
-    result.map(|_| wanted.max(since(call, start)))
 }
