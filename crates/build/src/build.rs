@@ -192,7 +192,7 @@ fn check_speakable(cache: &Path) -> Result<(), BuildError> {
     }
 }
 
-fn downloads<'a>(cache: &Path, progress: &'a dyn Progress) -> Result<Downloads<'a>, BuildError> {
+pub(crate) fn downloads<'a>(cache: &Path, progress: &'a dyn Progress) -> Result<Downloads<'a>, BuildError> {
     Ok(Downloads {
         folder: make_folder(&cache.join("downloads"))?,
         mirrors: Mirrors::of_this_machine(),

@@ -4,17 +4,18 @@
 use crate::build::unpacked_toolchain;
 use crate::error::BuildError;
 use crate::guests::Guests;
+use crate::port;
 use crate::progress::Progress;
 use crate::recipe::{RecipeError, Toolchain};
 use crate::stamp::toolchain_digest;
-use bellglass_driver::{Kit, library_without, make_library};
+use bellglass_driver::{Kit, Libc, Object, library_without, make_library, make_objects};
 use bellglass_fork::FileSizeSignal;
 use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, make_folder, trusted_folder};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Raise this when what is made here changes otherwise than by its parts.
-const KIT_VERSION: u32 = 3;
+const KIT_VERSION: u32 = 4;
 
 /// The toolchain's file in the folder of guests.
 const TOOLCHAIN: &str = "toolchain.toml";
@@ -48,7 +49,8 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
     let toolchain = Toolchain::parse(&guests.text(file).map_err(unreadable)?, file)?;
     let toolchain_digest = toolchain_digest(&toolchain);
     let sysroot = guests.digest(Path::new("sysroot")).map_err(unreadable)?;
-    let digest = digest_of_bytes(format!("{KIT_VERSION} {toolchain_digest} {sysroot}").as_bytes());
+    let port = guests.digest(Path::new(port::FOLDER)).map_err(unreadable)?;
+    let digest = digest_of_bytes(format!("{KIT_VERSION} {toolchain_digest} {sysroot} {port}").as_bytes());
 
     let folder = cache.join("kits").join(digest.short());
     let unpacked = cache.join("toolchains").join(toolchain_digest.short());
@@ -68,7 +70,7 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
     if !folder.is_dir() {
         let staging = tempfile::Builder::new().prefix(".incoming-").tempdir_in(parent);
         let staging = staging.map_err(BuildError::io("make a folder in", parent))?;
-        make(&guests, &Kit::new(&unpacked, staging.path()), staging.path(), &cache)?;
+        make(&guests, &Kit::new(&unpacked, staging.path()), staging.path(), &cache, progress)?;
         fs::rename(staging.path(), &folder).map_err(BuildError::io("make", &folder))?;
     }
     Ok(Kit::new(unpacked, trusted_folder(&folder)?))
@@ -76,7 +78,13 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
 
 /// Makes all of a kit but its toolchain in `folder`. What it has of the toolchain
 /// it finds from where it lies itself, so that a cache can be moved.
-fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), BuildError> {
+fn make(
+    guests: &Guests,
+    kit: &Kit,
+    folder: &Path,
+    cache: &Path,
+    progress: &dyn Progress,
+) -> Result<(), BuildError> {
     let io = |action, path: &Path| BuildError::io(action, path.to_owned());
     let source = folder.join("source");
     guests.copy(Path::new("sysroot"), &source).map_err(io("write", &source))?;
@@ -87,12 +95,13 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), B
     // clang looks for its run-time library under the name of the target; the
     // package has it under an older name.
     let (resources, packaged) = (kit.resources(), kit.packaged_resources());
-    let library = resources.join("lib/wasm32-unknown-wasip1");
-    fs::create_dir_all(&library).map_err(io("make", &library))?;
-    let links = [
-        (packaged.join("include"), resources.join("include")),
-        (packaged.join("lib/wasi/libclang_rt.builtins-wasm32.a"), library.join("libclang_rt.builtins.a")),
-    ];
+    let mut links = vec![(packaged.join("include"), resources.join("include"))];
+    for target in ["wasm32-unknown-wasip1", "wasm32-unknown-unknown"] {
+        let library = resources.join("lib").join(target);
+        fs::create_dir_all(&library).map_err(io("make", &library))?;
+        let at = library.join("libclang_rt.builtins.a");
+        links.push((packaged.join("lib/wasi/libclang_rt.builtins-wasm32.a"), at));
+    }
     for (to, at) in links {
         link(&relative(&to, &at, cache), &at).map_err(io("make", &at))?;
     }
@@ -110,11 +119,20 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), B
     // What it writes of the names of files must not tell where it was made.
     let here = format!("-ffile-prefix-map={}=/usr/src/bellglass", folder.display());
     let flags: Vec<&str> = LIBRARY_FLAGS.into_iter().chain([here.as_str()]).collect();
-    if make_library(kit, &sources, &flags, &objects, &archive)? != 0 {
+    fs::create_dir_all(&objects).map_err(io("make", &objects))?;
+    let made: Vec<Object> = sources
+        .into_iter()
+        .map(|source| Object {
+            output: objects.join(source.file_stem().unwrap_or_default()).with_extension("o"),
+            source,
+        })
+        .collect();
+    let members: Vec<PathBuf> = made.iter().map(|object| object.output.clone()).collect();
+    if make_objects(kit, Libc::Wasi, &made, &flags)? != 0 || make_library(kit, &members, &archive)? != 0 {
         return Err(BuildError::Sysroot);
     }
     for name in EMPTY_LIBRARIES {
-        if make_library(kit, &[], &[], &objects, &libraries.join(format!("lib{name}.a")))? != 0 {
+        if make_library(kit, &[], &libraries.join(format!("lib{name}.a")))? != 0 {
             return Err(BuildError::Sysroot);
         }
     }
@@ -122,7 +140,9 @@ fn make(guests: &Guests, kit: &Kit, folder: &Path, cache: &Path) -> Result<(), B
     if library_without(kit, &kit.c_libraries().join(signals), member, &libraries.join(signals))? != 0 {
         return Err(BuildError::Sysroot);
     }
-    for used in [source, objects] {
+    let staging = folder.join("port");
+    port::make(guests, kit, &staging, cache, progress)?;
+    for used in [source, objects, staging] {
         fs::remove_dir_all(&used).map_err(io("remove", &used))?;
     }
     Ok(())

@@ -32,6 +32,7 @@ mod guests;
 mod http;
 mod kit;
 mod module;
+mod port;
 mod programs;
 mod progress;
 mod recipe;

@@ -1,7 +1,7 @@
 //! A compiler's command line, read.
 
 use crate::options::{self, LinkerMeaning, Meaning};
-use crate::{DriverError, response};
+use crate::{DriverError, Libc, response};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -13,6 +13,9 @@ const KEEP_ROOTS: &str = "--keep-roots";
 /// Our own option: a program that has a way to do without threads finds none. It
 /// should stand on every line, of compiler and linker.
 const WITHOUT_THREADS: &str = "--without-threads";
+
+/// Our own options: which C library a program is made with.
+const LIBCS: [(&str, Libc); 2] = [("--libc=linux", Libc::Linux), ("--libc=wasi", Libc::Wasi)];
 
 /// What is asked of the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,12 @@ pub(crate) struct CommandLine {
     pub(crate) keeps_roots: bool,
     /// There are no functions for threads, not even those that fail.
     pub(crate) without_threads: bool,
+    /// The C library.
+    pub(crate) libc: Libc,
+    /// The language is the standard's, without what compilers add to it.
+    pub(crate) is_strict: bool,
+    /// It is asked which machine programs are for.
+    pub(crate) asks_machine: bool,
 }
 
 impl CommandLine {
@@ -76,6 +85,9 @@ struct Reader {
     has_stack_size: bool,
     keeps_roots: bool,
     without_threads: bool,
+    libc: Option<Libc>,
+    is_strict: bool,
+    asks_machine: bool,
 }
 
 impl Reader {
@@ -95,6 +107,15 @@ impl Reader {
             self.without_threads = true;
             return Ok(());
         }
+        if let Some((_, libc)) = LIBCS.iter().find(|(option, _)| *option == text) {
+            self.libc = Some(*libc);
+            return Ok(());
+        }
+        if let Some(language) = text.strip_prefix("-std=") {
+            self.is_strict = !language.starts_with("gnu");
+        }
+        self.is_strict |= text == "-ansi";
+        self.asks_machine |= text == "-dumpmachine";
         if let Some(linker) = text.strip_prefix("-Wl,") {
             for word in linker.split(',') {
                 self.linker_word(word);
@@ -210,6 +231,9 @@ impl Reader {
             has_stack_size: self.has_stack_size,
             keeps_roots: self.keeps_roots,
             without_threads: self.without_threads,
+            libc: self.libc.unwrap_or(Libc::Linux),
+            is_strict: self.is_strict,
+            asks_machine: self.asks_machine,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `cc` and `c++`.
 
 use crate::command_line::{CommandLine, Task};
-use crate::kit::{TARGET, code_of, status};
-use crate::{DriverError, Kit, Tool, linked, shared};
+use crate::kit::{code_of, status};
+use crate::{DriverError, Kit, Libc, Tool, linked, shared};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,21 @@ const STACK_BYTES: u32 = 8 << 20;
 /// Bytes of arguments beyond which they go through a file.
 const LINE_BYTES: usize = 128 << 10;
 
-/// What every program is linked with, after its own objects.
+/// What `-dumpmachine` answers for Linux.
+const MACHINE: &str = "wasm32-unknown-linux-musl";
+
+/// What a program that sees Linux knows it by, and the two names that only programs
+/// know that do not keep to the standard's.
+const DEFINITIONS: [&str; 5] = [
+    "-D__linux__=1",
+    "-D__linux=1",
+    "-D__unix__=1",
+    "-D__unix=1",
+    "-D__bellglass__=1",
+];
+const LOOSE_DEFINITIONS: [&str; 2] = ["-Dlinux=1", "-Dunix=1"];
+
+/// What every program for WASI is linked with, after its own objects.
 const LIBRARIES: [&str; 3] = ["-lbellglass", "-lsetjmp", "-lwasi-emulated-signal"];
 
 /// The same, and what goes before a program's own words, where a program may ask
@@ -46,9 +60,21 @@ pub(crate) fn run(
     launcher: &Path,
 ) -> Result<u8, DriverError> {
     let line = CommandLine::read(arguments)?;
-    let mut command = clang(tool, kit);
-    if !line.without_threads {
-        command.arg(THREADS_DEFINITION);
+    // The library of C++ is made for WASI's C library.
+    let libc = if tool == Tool::Cxx { Libc::Wasi } else { line.libc };
+    let mut command = clang(tool, kit, libc);
+    match libc {
+        Libc::Linux if line.asks_machine => {
+            println!("{MACHINE}");
+            return Ok(0);
+        }
+        Libc::Linux if !line.is_strict => {
+            command.args(LOOSE_DEFINITIONS);
+        }
+        Libc::Wasi if !line.without_threads => {
+            command.arg(THREADS_DEFINITION);
+        }
+        _ => {}
     }
     match line.task {
         Task::Answer | Task::Compile => {
@@ -78,9 +104,9 @@ pub(crate) fn run(
         Task::Link => {
             let output = line.output.clone().unwrap_or_else(|| PathBuf::from("a.out"));
             let mut words = line.words;
-            words.extend(link_words(kit, line.without_libraries, line.has_stack_size));
-            if !line.without_libraries && !line.without_threads {
-                words.push(THREADS_LIBRARY.into());
+            words.extend(link_words(line.without_libraries, line.has_stack_size));
+            if libc == Libc::Wasi {
+                words.extend(wasi_link_words(kit, line.without_libraries, line.without_threads));
             }
             linked::make(&output, launcher, line.keeps_roots, |temporary| {
                 // A -l finds what -shared has made, under the name that it has.
@@ -92,12 +118,9 @@ pub(crate) fn run(
 }
 
 /// The words that follow a program's own at a link.
-fn link_words(kit: &Kit, without_libraries: bool, has_stack_size: bool) -> Vec<OsString> {
+fn link_words(without_libraries: bool, has_stack_size: bool) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut linker = |word: OsString| words.extend(["-Xlinker".into(), word]);
-    let mut allow = OsString::from("--allow-undefined-file=");
-    allow.push(kit.delegated());
-    linker(allow);
     // The stack lies below the data, so that an overflow traps instead of
     // overwriting it.
     linker("--stack-first".into());
@@ -109,6 +132,16 @@ fn link_words(kit: &Kit, without_libraries: bool, has_stack_size: bool) -> Vec<O
         let option = if without_libraries { "--export-if-defined" } else { "--export" };
         linker(format!("{option}={export}").into());
     }
+    words
+}
+
+/// The same, of a program for WASI alone.
+fn wasi_link_words(kit: &Kit, without_libraries: bool, without_threads: bool) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
+    let mut linker = |word: OsString| words.extend(["-Xlinker".into(), word]);
+    let mut allow = OsString::from("--allow-undefined-file=");
+    allow.push(kit.delegated());
+    linker(allow);
     if !without_libraries {
         for function in WRAPPED {
             linker(format!("--wrap={function}").into());
@@ -117,27 +150,38 @@ fn link_words(kit: &Kit, without_libraries: bool, has_stack_size: bool) -> Vec<O
         folder.push(kit.lib());
         words.push(folder);
         words.extend(LIBRARIES.map(OsString::from));
+        if !without_threads {
+            words.push(THREADS_LIBRARY.into());
+        }
     }
     words
 }
 
 /// The compiler with all that makes its output a guest.
-pub(crate) fn clang(tool: Tool, kit: &Kit) -> Command {
+pub(crate) fn clang(tool: Tool, kit: &Kit, libc: Libc) -> Command {
     let mut command = kit.command(if tool == Tool::Cxx { "clang++" } else { "clang" });
     let path = |option: &str, path: PathBuf| {
         let mut word = OsString::from(option);
         word.push(path);
         word
     };
-    command.arg(format!("--target={TARGET}"));
-    command.arg(path("--sysroot=", kit.c_library()));
+    command.arg(format!("--target={}", libc.target()));
     command.arg("-resource-dir").arg(kit.resources());
     command.arg(path("-fuse-ld=", kit.program("wasm-ld")));
-    command.arg("-isystem").arg(kit.include());
-    command.args(["-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS"]);
     command.args(["-Wno-unused-command-line-argument", "-mllvm", "-wasm-enable-sjlj"]);
-    // What the sysroot offers is a POSIX system, which the target's name denies.
-    command.arg("-D__unix__=1");
+    match libc {
+        Libc::Linux => {
+            command.arg(path("--sysroot=", kit.sysroot())).args(DEFINITIONS);
+            // The C library tells of a function's errors by no errno.
+            command.arg("-fno-math-errno");
+        }
+        Libc::Wasi => {
+            command.arg(path("--sysroot=", kit.c_library())).arg("-isystem").arg(kit.include());
+            command.args(["-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS"]);
+            // What the sysroot offers is a POSIX system, which the target's name denies.
+            command.arg("-D__unix__=1");
+        }
+    }
     // The C++ library is made without exceptions: a program that throws one is told
     // so where it does, and not by the linker.
     command.arg("-fno-exceptions");

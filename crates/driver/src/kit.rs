@@ -5,8 +5,25 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// The target, as clang names it.
-pub(crate) const TARGET: &str = "wasm32-wasip1";
+/// Which C library a program is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Libc {
+    /// The one whose programs see Linux.
+    Linux,
+    /// The one whose programs see WASI, and our functions beside it.
+    Wasi,
+}
+
+impl Libc {
+    /// The target, as clang names it. It has none for Linux on this machine, so that
+    /// the compiler driver says what is else of Linux.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Linux => "wasm32-unknown-unknown",
+            Self::Wasi => "wasm32-wasip1",
+        }
+    }
+}
 
 /// Wherever the pinned packages have LLVM's programs.
 const LLVM: &str = "usr/lib/llvm-19";
@@ -20,8 +37,9 @@ pub struct Kit {
 
 impl Kit {
     /// `toolchain` is the folder into which the packages are unpacked; `sysroot`
-    /// has `include/`, `delegated.txt`, `lib/` and `clang/`, the compiler's own
-    /// headers and library.
+    /// has `linux/`, the headers and libraries of programs that see Linux, and
+    /// `clang/`, the compiler's own; and, for WASI, `include/`, `delegated.txt` and
+    /// `lib/`.
     pub fn new(toolchain: impl Into<PathBuf>, sysroot: impl Into<PathBuf>) -> Self {
         Self { toolchain: toolchain.into(), sysroot: sysroot.into() }
     }
@@ -46,14 +64,19 @@ impl Kit {
         self.sysroot.join("clang")
     }
 
-    /// The folder with the C library's headers and libraries.
+    /// Headers and libraries of programs that see Linux: `include/` and `lib/`.
+    pub fn sysroot(&self) -> PathBuf {
+        self.sysroot.join("linux")
+    }
+
+    /// The folder with the headers and libraries of WASI's C library.
     pub(crate) fn c_library(&self) -> PathBuf {
         self.toolchain.join("usr")
     }
 
-    /// The C library's own libraries.
+    /// The libraries of WASI's C library.
     pub fn c_libraries(&self) -> PathBuf {
-        self.c_library().join("lib").join(TARGET)
+        self.c_library().join("lib").join(Libc::Wasi.target())
     }
 
     /// The compiler's resources as the packages have them.

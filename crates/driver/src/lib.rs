@@ -32,8 +32,8 @@ mod shared;
 pub use error::DriverError;
 pub use exceptions::{TranslateError, translate};
 pub use interrupts::{InterruptsError, look_in_loops};
-pub use kit::Kit;
-pub use library::{library_without, make_library};
+pub use kit::{Kit, Libc};
+pub use library::{Object, library_without, make_library, make_objects};
 pub use roots::{RootsError, keep_roots};
 
 use std::ffi::OsString;

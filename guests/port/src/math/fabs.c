@@ -1,0 +1,4 @@
+/* An instruction. */
+#include <math.h>
+
+double fabs(double x) { return __builtin_fabs(x); }

@@ -1,0 +1,4 @@
+/* An instruction. */
+#include <math.h>
+
+float fabsf(float x) { return __builtin_fabsf(x); }

@@ -1,0 +1,1 @@
+/* Nothing: longjmp is in setjmp.c. */
