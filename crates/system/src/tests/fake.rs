@@ -98,23 +98,6 @@ impl FakeGuest {
         answer
     }
 
-    /// Makes a call of Linux, which returns a number or an errno, negated. An argument
-    /// below 0 is the 32-bit word.
-    pub(crate) fn linux(&mut self, name: &str, arguments: &[i64]) -> Result<u32, Errno> {
-        let words: Vec<u64> = arguments.iter().map(|word| u64::from(*word as u32)).collect();
-        let path = if name.contains('.') { name.to_owned() } else { format!("linux.{name}") };
-        match self.call(&path, &words).expect("the run goes on") {
-            Answer::Return { results, errno: None } => {
-                let value = results[0] as u32 as i32;
-                match u16::try_from(value.wrapping_neg()).ok().and_then(Errno::from_number) {
-                    Some(errno) => Err(errno),
-                    None => Ok(value as u32),
-                }
-            }
-            other => panic!("{name}: {other:?}"),
-        }
-    }
-
     /// Makes a WASI call, which returns an errno: EINTR if the run was to end in it.
     pub(crate) fn wasi(&mut self, name: &str, arguments: &[u64]) -> Result<(), Errno> {
         match self.call_of("wasi_", name, arguments) {

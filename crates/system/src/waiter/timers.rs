@@ -493,7 +493,7 @@ mod tests {
         timers.warn(start, Signal::TERMINATE);
         assert!(!timers.has_warned());
         assert_eq!(timers.fire(start, &mut signals), Fired::Yes);
-        assert_eq!((signals.close_call(), timers.has_warned()), ((0, 1 << 15), Computing::Yes));
+        assert_eq!((signals.close_call(), timers.has_warned()), ((0, 1 << 15), true));
         assert_eq!(timers.fire(start, &mut signals), Fired::No);
     }
 
