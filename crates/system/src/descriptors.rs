@@ -5,17 +5,31 @@ use crate::files::{Dentry, ProcessFiles};
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Object, Position};
 use crate::rights::Rights;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Flags of an open file, as WASI numbers them.
+/// Flags of an open file, as Linux numbers them (`asm-generic/fcntl.h`).
 pub(crate) mod flags {
-    pub(crate) const APPEND: u16 = 1;
-    pub(crate) const DSYNC: u16 = 2;
-    pub(crate) const NONBLOCK: u16 = 4;
-    pub(crate) const RSYNC: u16 = 8;
-    pub(crate) const SYNC: u16 = 16;
-    /// All that there are: append, dsync, nonblock, rsync, sync.
-    pub(crate) const ALL: u16 = 31;
+    /// How it was opened: for reading, for writing, or both.
+    pub(crate) const WRITE_ONLY: u32 = 1;
+    pub(crate) const READ_WRITE: u32 = 2;
+    pub(crate) const ACCESS: u32 = 3;
+    /// Those that say what opening does, and are forgotten then.
+    pub(crate) const OPENING: u32 = 0o1700 | CLOSE_ON_EXEC;
+    pub(crate) const APPEND: u32 = 0o2000;
+    pub(crate) const NONBLOCK: u32 = 0o4000;
+    pub(crate) const DSYNC: u32 = 0o1_0000;
+    pub(crate) const DIRECT: u32 = 0o4_0000;
+    /// Its size may be more than 32 bits can tell.
+    pub(crate) const LARGE: u32 = 0o10_0000;
+    pub(crate) const NO_ACCESS_TIME: u32 = 0o100_0000;
+    pub(crate) const CLOSE_ON_EXEC: u32 = 0o200_0000;
+    /// Linux's O_SYNC is this and [`DSYNC`].
+    pub(crate) const SYNC: u32 = 0o400_0000;
+    /// Only what it is and where, not what it holds.
+    pub(crate) const PATH: u32 = 0o1000_0000;
+    /// WASI's own, in a bit that Linux does not use: Linux has it do what SYNC does.
+    pub(crate) const RSYNC: u32 = 1 << 30;
 }
 
 /// Bytes that an open file is charged with: it, its number, and what its tree makes
@@ -34,6 +48,10 @@ pub(crate) struct Description {
     pub position: Option<Position>,
     pub readable: bool,
     pub writable: bool,
+    /// See [`flags`]; of those that tell how it was opened, none.
+    flags: AtomicU32,
+    /// How often it was read or written in order: see `epoll`.
+    turns: AtomicU64,
     state: Mutex<OpenState>,
     _charge: Charge,
 }
@@ -41,10 +59,11 @@ pub(crate) struct Description {
 /// What of an open file changes.
 #[derive(Default)]
 pub(crate) struct OpenState {
-    /// Where the next read or write starts.
+    /// Where the next read or write starts; of a directory, the cookie that it is read
+    /// from.
     pub position: u64,
-    /// See [`flags`].
-    pub flags: u16,
+    /// Who is told of it by a signal: a process, or a group below 0. No signal is sent.
+    pub owner: i32,
 }
 
 impl Description {
@@ -59,7 +78,7 @@ impl Description {
         object: Arc<dyn Object>,
         readable: bool,
         writable: bool,
-        flags: u16,
+        flags: u32,
         charge: Charge,
     ) -> Result<Arc<Self>, Errno> {
         Self::named(object, None, readable, writable, flags, charge)
@@ -71,22 +90,75 @@ impl Description {
         path: Option<Arc<Dentry>>,
         readable: bool,
         writable: bool,
-        flags: u16,
+        flags: u32,
         mut charge: Charge,
     ) -> Result<Arc<Self>, Errno> {
         charge.grow(object.kept_bytes())?;
-        let state = Mutex::new(OpenState { position: 0, flags });
         let position = object.position().ok();
-        Ok(Arc::new(Self { object, path, position, readable, writable, state, _charge: charge }))
+        Ok(Arc::new(Self {
+            object,
+            path,
+            position,
+            readable,
+            writable,
+            flags: AtomicU32::new(flags & !(flags::ACCESS | flags::OPENING)),
+            turns: AtomicU64::new(0),
+            state: Mutex::default(),
+            _charge: charge,
+        }))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, OpenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its [`flags`], without how it was opened.
+    pub(crate) fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// Changes those of its flags that are in `which`.
+    pub(crate) fn set_flags(&self, which: u32, new: u32) {
+        let change = |old| Some(old & !which | new & which);
+        // The closure never refuses.
+        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+    }
+
+    /// Its flags as Linux tells them, with how it was opened.
+    pub(crate) fn all_flags(&self) -> u32 {
+        let access = match (self.readable, self.writable) {
+            (true, true) => flags::READ_WRITE,
+            (false, true) => flags::WRITE_ONLY,
+            (true, false) => 0,
+            (false, false) if self.is_path() => 0,
+            (false, false) => flags::ACCESS,
+        };
+        self.flags() & !flags::RSYNC | access
+    }
+
+    /// Whether it can be read or written at an offset.
+    pub(crate) fn has_offsets(&self) -> bool {
+        matches!(self.position, Some(Position::Kept | Position::Ignored))
+    }
+
+    /// Whether it was opened to say what it is and where, and no more.
+    pub(crate) fn is_path(&self) -> bool {
+        self.flags() & flags::PATH != 0
+    }
+
     /// Whether reads and writes wait.
     pub(crate) fn blocking(&self) -> Blocking {
-        if self.state().flags & flags::NONBLOCK == 0 { Blocking::Wait } else { Blocking::DoNotWait }
+        Blocking::unless(self.flags() & flags::NONBLOCK != 0)
+    }
+
+    /// It was read or written in order.
+    pub(crate) fn took_turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was read or written in order.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 }
 
@@ -94,6 +166,9 @@ impl Description {
 #[derive(Clone)]
 pub(crate) struct Descriptor {
     pub description: Arc<Description>,
+    /// FD_CLOEXEC: a program that takes this one's place does not get it.
+    pub close_on_exec: bool,
+    /// What WASI lets one do with it, and with what is opened from it.
     pub rights: Rights,
     pub inheriting: Rights,
 }
@@ -109,7 +184,13 @@ impl Descriptor {
             rights &= !Rights::FD_WRITE.0;
         }
         let inheriting = description.object.inheriting();
-        Self { description, rights: Rights(rights), inheriting }
+        Self { description, close_on_exec: false, rights: Rights(rights), inheriting }
+    }
+
+    /// The same with FD_CLOEXEC, if `flags` say so.
+    pub(crate) fn with_flags(mut self, flags: u32) -> Self {
+        self.close_on_exec = flags & flags::CLOSE_ON_EXEC != 0;
+        self
     }
 
     /// The open file, if it may be read; EBADF, or what the object says in its place.
@@ -138,12 +219,23 @@ pub(crate) struct Descriptors {
     process: ProcessFiles,
     /// For the places of the table.
     charge: Charge,
+    /// How many things had a number of their own: see [`serial`](Self::serial).
+    serials: u64,
 }
+
+/// Where the numbers begin of what lies in no tree, beyond those of descriptors.
+const SERIALS: u64 = 1 << 32;
 
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
     pub(crate) fn new(limit: usize, process: ProcessFiles, meter: &Arc<Meter>) -> Self {
-        Self { slots: Vec::new(), taken: 0, limit, process, charge: meter.nothing() }
+        Self { slots: Vec::new(), taken: 0, limit, process, charge: meter.nothing(), serials: 0 }
+    }
+
+    /// A number that no other thing has: for a pipe, a socket, a file without a name.
+    pub(crate) fn serial(&mut self) -> u64 {
+        self.serials = self.serials.wrapping_add(1);
+        SERIALS.wrapping_add(self.serials)
     }
 
     /// How many are open.
@@ -176,6 +268,30 @@ impl Descriptors {
 
     pub(crate) fn get_mut(&mut self, number: u32) -> Result<&mut Descriptor, Errno> {
         self.slots.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::BADF)
+    }
+
+    /// The open file of this number; EBADF, also for one that was opened as a path only.
+    pub(crate) fn file(&self, number: u32) -> Result<&Arc<Description>, Errno> {
+        let description = &self.get(number)?.description;
+        if description.is_path() { Err(Errno::BADF) } else { Ok(description) }
+    }
+
+    /// The open file of this number; EBADF if it was not opened for reading.
+    pub(crate) fn to_read(&self, number: u32) -> Result<&Arc<Description>, Errno> {
+        Some(&self.get(number)?.description).filter(|file| file.readable).ok_or(Errno::BADF)
+    }
+
+    /// The open file of this number; EBADF if it was not opened for writing.
+    pub(crate) fn to_write(&self, number: u32) -> Result<&Arc<Description>, Errno> {
+        Some(&self.get(number)?.description).filter(|file| file.writable).ok_or(Errno::BADF)
+    }
+
+    /// The numbers from `first` to `last` that are open.
+    pub(crate) fn numbers(&self, first: u32, last: u32) -> impl Iterator<Item = u32> {
+        let end = self.slots.len().min((last as usize).saturating_add(1));
+        let open = |number: &usize| self.is_taken(*number);
+        // The table has fewer places than there are numbers.
+        (first as usize..end).filter(open).map(|number| number as u32)
     }
 
     /// Gives `descriptor` the lowest free number, of those from `least` on.

@@ -7,12 +7,14 @@
 //! It is `pub`, in a module that is not, because [`File`](crate::files::File) builds on
 //! it: a file is an object without an allocation of its own.
 
-use crate::files::{Dentry, Directory, FileType, Metadata, NewTimes, Space, Timestamp, Unopened};
+use crate::files::{Dentry, Directory, FileType, Metadata, NewTimes, Seals, Space, Timestamp, Unopened};
 use crate::host::{Action, SavedTerminal, Settings};
+use crate::pipe::PipeEnd;
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault, Waiter};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The device number of what lies in no tree: pipes and streams.
@@ -28,11 +30,16 @@ pub trait Object: Send + Sync {
         Ok(FileType::CharacterDevice)
     }
 
+    /// The number that no other thing has, of what lies in no tree.
+    fn serial(&self) -> Option<u64> {
+        None
+    }
+
     /// What stat tells of it, under the descriptor `number`.
     fn metadata(&self, number: u32) -> Result<Metadata, Errno> {
         Ok(Metadata {
             device: STREAMS_DEVICE,
-            inode: u64::from(number) + 1,
+            inode: self.serial().unwrap_or(u64::from(number) + 1),
             file_type: self.file_type()?,
             links: 1,
             size: 0,
@@ -119,6 +126,23 @@ pub trait Object: Send + Sync {
         Err(Errno::NODEV)
     }
 
+    /// Makes sure that it has room for that stretch, and leaves its size as it is.
+    fn reserve(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// Makes that stretch read as zeros, as far as the file reaches, and gives back its
+    /// room where it can.
+    fn punch(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// The first stretch at `offset` or beyond that holds data: see
+    /// [`File::next_data`](crate::files::File::next_data).
+    fn next_data(&self, _offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        Err(Errno::INVAL)
+    }
+
     /// What polling finds, for one who stands at `position`.
     fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno>;
 
@@ -159,6 +183,16 @@ pub trait Object: Send + Sync {
         Err(Errno::NOTSOCK)
     }
 
+    /// The end of a pipe that it is; EBADF.
+    fn pipe(&self) -> Result<&PipeEnd, Errno> {
+        Err(Errno::BADF)
+    }
+
+    /// What may not be done with it any more; EINVAL for what cannot be sealed.
+    fn seals(&self) -> Result<&Seals, Errno> {
+        Err(Errno::INVAL)
+    }
+
     /// The terminal that it is; ENOTTY.
     fn terminal(&self) -> Result<&dyn Terminal, Errno> {
         Err(Errno::NOTTY)
@@ -176,6 +210,9 @@ pub enum Position {
     /// Where reading the entries of a directory goes on: what was told with the one before,
     /// or 0. It is kept, and says nothing about bytes.
     Entries,
+    /// One can seek, which does nothing, and not read or write at an offset: an event
+    /// counter.
+    Nowhere,
 }
 
 /// What a caller wants to do, and polls for.
@@ -195,9 +232,18 @@ pub enum Blocking {
     DoNotWait,
 }
 
+impl Blocking {
+    /// It waits unless it was asked not to.
+    pub(crate) fn unless(asked_not_to: bool) -> Self {
+        if asked_not_to { Self::DoNotWait } else { Self::Wait }
+    }
+}
+
 /// How a read or write is carried out.
 pub struct Transfer<'a> {
     pub blocking: Blocking,
+    /// The flags of the open file, in Linux's numbers.
+    pub flags: u32,
     pub waiter: &'a Waiter,
     /// For what gives random bytes.
     pub random: &'a mut dyn Random,

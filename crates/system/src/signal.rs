@@ -26,14 +26,14 @@ impl Signal {
     pub const INTERRUPT: Self = Self(2);
     /// What nothing can catch.
     pub const KILL: Self = Self(9);
+    /// A write where nobody reads any more.
+    pub const PIPE: Self = Self(13);
     /// An alarm clock.
     pub const ALARM: Self = Self(14);
     /// What stops a process until another continues it.
     pub const STOP: Self = Self(19);
     /// A request to end.
     pub const TERMINATE: Self = Self(15);
-    /// What nobody reads any more was written to.
-    pub const PIPE: Self = Self(13);
     /// A limit of processor time was met.
     pub const PROCESSOR_LIMIT: Self = Self(24);
     /// A limit of a file's size was met.

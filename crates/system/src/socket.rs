@@ -3,28 +3,34 @@
 use crate::files::FileType;
 use crate::meter::Meter;
 use crate::object::{Blocking, Interest, Object, Socket, Taking, Transfer, Ways};
-use crate::pipe::{CAPACITY, PipeReader, PipeWriter, pipe};
+use crate::pipe::{CAPACITY, PipeEnd, pipe};
 use crate::rights::Rights;
-use crate::streams::or_wait;
-use crate::wait::Readiness;
+use crate::wait::{Readiness, retry};
 use crate::{Errno, Fault, Waiter};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// wasi-libc's numbers of the family of local sockets, and of the kind of streams.
 pub(crate) const UNIX: u32 = 3;
 pub(crate) const STREAM: u32 = 6;
 
-/// One of the two ends: a pipe each way.
+/// One of the two ends: a pipe each way, until it is shut down.
 pub(crate) struct PairedSocket {
-    incoming: PipeReader,
-    outgoing: PipeWriter,
+    incoming: Mutex<Option<PipeEnd>>,
+    outgoing: Mutex<Option<PipeEnd>>,
 }
 
 /// Both ends of a new pair; ENOMEM if the guest may have no more kept for it.
 pub(crate) fn pair(meter: &Arc<Meter>) -> Result<[PairedSocket; 2], Errno> {
-    let ((one_in, other_out), (other_in, one_out)) = (pipe(meter)?, pipe(meter)?);
-    let end = |incoming, outgoing| PairedSocket { incoming, outgoing };
+    let ([one_in, other_out], [other_in, one_out]) = (pipe(meter, 0)?, pipe(meter, 0)?);
+    let end = |incoming, outgoing| PairedSocket {
+        incoming: Mutex::new(Some(incoming)),
+        outgoing: Mutex::new(Some(outgoing)),
+    };
     Ok([end(one_in, one_out), end(other_in, other_out)])
+}
+
+fn lock(end: &Mutex<Option<PipeEnd>>) -> MutexGuard<'_, Option<PipeEnd>> {
+    end.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Object for PairedSocket {
@@ -45,10 +51,9 @@ impl Object for PairedSocket {
     }
 
     fn readiness(&self, interest: Interest, _position: u64) -> Result<Readiness, Errno> {
-        Ok(match interest {
-            Interest::Read => self.incoming.readable(),
-            Interest::Write => self.outgoing.writable(),
-        })
+        let end = if interest == Interest::Read { &self.incoming } else { &self.outgoing };
+        let shut = Readiness::Now { bytes: 0, hangup: true };
+        Ok(lock(end).as_ref().map_or(shut, |end| end.look(interest)))
     }
 
     fn socket(&self) -> Result<&dyn Socket, Errno> {
@@ -64,19 +69,22 @@ impl Socket for PairedSocket {
         blocking: Blocking,
         waiter: &Waiter,
     ) -> Result<usize, Fault> {
-        or_wait(self.incoming.try_read(into, taking), blocking, waiter)
+        let read = || lock(&self.incoming).as_ref().map_or(Ok(0), |end| end.try_read(into, taking));
+        retry(blocking, Interest::Read, waiter, read, |interest| self.readiness(interest, 0))
     }
 
     fn send(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
-        or_wait(self.outgoing.try_write(from), blocking, waiter)
+        let outgoing = || lock(&self.outgoing);
+        let write = || outgoing().as_ref().map_or(Err(Errno::PIPE), |end| end.try_write(from, false));
+        retry(blocking, Interest::Write, waiter, write, |interest| self.readiness(interest, 0))
     }
 
     fn shut_down(&self, ways: Ways) -> Result<(), Errno> {
         if ways != Ways::Sending {
-            self.incoming.close();
+            *lock(&self.incoming) = None;
         }
         if ways != Ways::Receiving {
-            self.outgoing.close();
+            *lock(&self.outgoing) = None;
         }
         Ok(())
     }

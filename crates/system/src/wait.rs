@@ -36,6 +36,8 @@ pub struct WaitQueue(Arc<Queue>);
 struct Queue {
     /// How often it was woken.
     turn: AtomicU64,
+    /// Whether only the guest itself wakes it.
+    is_within: bool,
     // BOUND: each wait of each run is in it once for each of its subscriptions, which
     // poll bounds, and only as long as it waits.
     waiting: Mutex<Vec<Waiter>>,
@@ -47,10 +49,21 @@ impl WaitQueue {
         Self::default()
     }
 
+    /// A queue of something that nobody but the guest itself changes: to wait for that is
+    /// to sleep.
+    pub(crate) fn within() -> Self {
+        Self(Arc::new(Queue { is_within: true, ..Queue::default() }))
+    }
+
+    /// How often it was woken.
+    pub(crate) fn turn(&self) -> u64 {
+        self.0.turn.load(Ordering::SeqCst)
+    }
+
     /// What waits for the next [`wake`](Self::wake). It is made *before* one looks at the
     /// state of the object, so that no change is missed in between.
     pub fn listen(&self) -> Listener {
-        Listener { queue: Arc::clone(&self.0), turn: self.0.turn.load(Ordering::SeqCst) }
+        Listener { queue: Arc::clone(&self.0), turn: self.turn() }
     }
 
     /// Wakes all that wait, once the state of the object has changed.
@@ -72,6 +85,11 @@ pub struct Listener {
 impl Listener {
     pub(crate) fn is_woken(&self) -> bool {
         self.queue.turn.load(Ordering::SeqCst) != self.turn
+    }
+
+    /// Whether only the guest itself wakes it.
+    pub(crate) fn is_within(&self) -> bool {
+        self.queue.is_within
     }
 
     fn enter(&self, waiter: &Waiter) -> Entered<'_> {

@@ -412,6 +412,16 @@ impl File for GuardedFile {
         self.inner.allocate(offset, length)
     }
 
+    fn reserve(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.granted.to_write()?;
+        self.inner.reserve(offset, length)
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.granted.to_write()?;
+        self.inner.punch(offset, length)
+    }
+
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.granted.to_write()?;
         self.inner.set_times(times)

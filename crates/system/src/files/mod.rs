@@ -25,6 +25,7 @@ mod process;
 mod quota;
 mod single;
 mod timestamp;
+mod unnamed;
 mod unopened;
 mod walk;
 
@@ -50,6 +51,8 @@ pub(crate) use process::{DescriptorDirectory, ProcessFiles, ProcessLink, Shows};
 pub use quota::Quota;
 pub use single::BytesFile;
 pub use timestamp::Timestamp;
+pub use unnamed::Seals;
+pub(crate) use unnamed::{UnnamedFile, seal};
 pub use unopened::Unopened;
 pub(crate) use walk::{Bounds, Last, LastName, Place, Resolved, Walk, check_name, walk, walk_to_parent};
 
@@ -512,6 +515,23 @@ pub trait File: Any + Send + Sync + IntoObject {
     fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
         let end = offset.checked_add(length).ok_or(Errno::FBIG)?;
         if end > self.metadata()?.size { self.set_size(end) } else { Ok(()) }
+    }
+
+    /// Makes sure that it has room for `length` bytes from `offset` on, and leaves its size
+    /// as it is; ENOTSUP where that cannot be promised.
+    fn reserve(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// Makes `length` bytes from `offset` on read as zeros, as far as the file reaches, and
+    /// gives back their room; ENOTSUP where there are no holes.
+    fn punch(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// What may not be done with it any more, of a file that can be sealed.
+    fn seals(&self) -> Option<&Seals> {
+        None
     }
 
     /// Changes its times.

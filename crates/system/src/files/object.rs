@@ -1,10 +1,11 @@
 //! Files and directories as open descriptors hold them.
 
-use super::{Dentry, Directory, File, FileType, Metadata, NewTimes, Space};
+use super::{Dentry, Directory, File, FileType, Metadata, NewTimes, Seals, Space};
 use crate::object::{Inode, Interest, Object, Position, Transfer};
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Gives a file as the object that it is: the same allocation, called directly.
@@ -58,6 +59,22 @@ impl<F: File> Object for F {
 
     fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
         File::allocate(self, offset, length)
+    }
+
+    fn reserve(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        File::reserve(self, offset, length)
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        File::punch(self, offset, length)
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
+        File::next_data(self, offset)
+    }
+
+    fn seals(&self) -> Result<&Seals, Errno> {
+        File::seals(self).ok_or(Errno::INVAL)
     }
 
     fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno> {
@@ -132,12 +149,16 @@ impl Object for OpenDirectory {
         Ok(Arc::new(Self::new(Arc::clone(&self.dentry))?))
     }
 
+    fn unreadable(&self) -> Errno {
+        Errno::ISDIR
+    }
+
     fn read(&self, _into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
         Err(Errno::ISDIR.into())
     }
 
-    fn unreadable(&self) -> Errno {
-        Errno::ISDIR
+    fn allocate(&self, _offset: u64, _length: u64) -> Result<(), Errno> {
+        Err(Errno::ISDIR)
     }
 
     /// What WASI does not let one do with a directory, Linux does only to go on reading it

@@ -100,6 +100,38 @@ impl Pages {
         Ok(digest.finalize().into())
     }
 
+    /// Makes what lies from `offset` up to `end` a hole, as far as the size reaches.
+    ///
+    /// # Errors
+    /// As [`go_on`](crate::go_on): it is one in part then.
+    pub(crate) fn punch(&mut self, offset: u64, end: u64) -> Result<(), Errno> {
+        // What a page has beyond the size is zeros already.
+        let end = if end < self.size { end } else { self.size.next_multiple_of(PAGE) };
+        let (first, last) = (offset.div_ceil(PAGE), end / PAGE);
+        let mut clear = |page: u64, part: Range<u64>| {
+            if let Some(bytes) = self.pages.get_mut(&page) {
+                bytes[part.start as usize..part.end as usize].fill(0);
+            }
+        };
+        if offset >= end {
+            return Ok(());
+        }
+        if first > last {
+            clear(last, offset % PAGE..end % PAGE);
+            return Ok(());
+        }
+        if !offset.is_multiple_of(PAGE) {
+            clear(first - 1, offset % PAGE..PAGE);
+        }
+        clear(last, 0..end % PAGE);
+        let mut steps = Steps::default();
+        while let Some(page) = self.pages.range(first..last).next().map(|(page, _)| *page) {
+            steps.step()?;
+            self.pages.remove(&page);
+        }
+        Ok(())
+    }
+
     /// Cuts or grows to `size`; growing adds a hole.
     ///
     /// # Errors
@@ -174,6 +206,32 @@ mod tests {
         pages.set_size((1 << 40) + 1).expect("cut");
         assert_eq!(pages.next_data(4 * PAGE), Some(1 << 40..(1 << 40) + 1));
         assert_eq!(pages.next_data((1 << 40) + 1), None);
+    }
+
+    #[test]
+    fn a_hole_is_punched_to_the_byte() {
+        for (offset, end) in [
+            (0, 3 * PAGE),
+            (5, 10),
+            (5, PAGE),
+            (PAGE, 2 * PAGE),
+            (PAGE - 1, 2 * PAGE + 1),
+            (9, 1 << 40),
+            (7, 7),
+        ] {
+            let mut pages = Pages::default();
+            let size = 3 * PAGE_BYTES - 100;
+            pages.write_at(0, &vec![7; size], 9);
+            pages.punch(offset, end).expect("punched");
+            let mut bytes = vec![1; size + 1];
+            assert_eq!(pages.read_at(0, &mut bytes), size);
+            for (at, byte) in (0..).zip(&bytes[..size]) {
+                assert_eq!(*byte == 0, (offset..end).contains(&at), "{offset} {end}: {at}");
+            }
+            let whole =
+                (0..3).filter(|page| offset <= page * PAGE && end >= ((page + 1) * PAGE).min(size as u64));
+            assert_eq!(pages.count(), 3 - whole.count() as u64, "{offset} {end}");
+        }
     }
 
     #[test]

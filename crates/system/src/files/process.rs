@@ -167,10 +167,7 @@ impl DescriptorDirectory {
     }
 
     fn text(&self, number: u32, description: &Description) -> Result<String, Errno> {
-        let (position, flags) = {
-            let state = description.state();
-            (state.position, state.flags)
-        };
+        let (position, flags) = (description.state().position, description.flags());
         let inode = description.object.metadata(number)?.inode;
         Ok(format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t0\nino:\t{inode}\n"))
     }

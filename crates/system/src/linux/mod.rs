@@ -6,6 +6,10 @@
 //! argument is two, the low half first. What the guest's library answers by itself (memory,
 //! signal masks and handlers, futexes) is not here: `guests/port/calls.txt` says which.
 
+mod copy;
+mod data;
+mod descriptor;
+mod lock;
 mod memory;
 mod start;
 
@@ -13,6 +17,7 @@ pub(crate) use memory::NullIsNothing;
 
 use crate::table::Row;
 use crate::{Answer, Call, Errno, Fault, System};
+use bellglass_wire::View;
 
 /// The rows of one subject: name, parameters, views, support, note, handler.
 macro_rules! calls {
@@ -43,7 +48,32 @@ use {calls, letter};
 
 /// All rows, subject by subject.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    [start::ROWS].into_iter().flatten()
+    [start::ROWS, data::ROWS, descriptor::ROWS, copy::ROWS].into_iter().flatten()
+}
+
+/// The bytes at one argument, as many as the next says.
+const fn bytes(pointer: u8) -> View {
+    View::Bytes { pointer, length: pointer + 1, scale: 1 }
+}
+
+/// The array of buffers at one argument, without what the buffers hold.
+const fn pairs(pointer: u8) -> View {
+    View::Bytes { pointer, length: pointer + 1, scale: 8 }
+}
+
+/// The array of buffers at one argument, and what the buffers hold.
+const fn buffers(pointer: u8) -> View {
+    View::Iovec { pointer, count: pointer + 1 }
+}
+
+/// The structure of `size` bytes at one argument.
+const fn structure(pointer: u8, size: u32) -> View {
+    View::Fixed { pointer, size }
+}
+
+/// A 64-bit argument, of which the low half is argument `index`.
+fn wide(call: &Call<'_>, index: usize) -> i64 {
+    (u64::from(call.u32(index)) | u64::from(call.u32(index + 1)) << 32).cast_signed()
 }
 
 /// What a call that has a number to tell returns.

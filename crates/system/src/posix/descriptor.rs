@@ -34,14 +34,17 @@ pub(super) fn pipe(system: &mut System, call: &mut Call<'_>) -> Result<Answer, F
 }
 
 pub(super) fn pipe2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    match u16::try_from(call.u32(1)) {
-        Ok(set) if set & !flags::NONBLOCK == 0 => add_pipe(system, call, set),
+    /// wasi-libc's O_NONBLOCK.
+    const NONBLOCK: u32 = 4;
+    match call.u32(1) {
+        0 => add_pipe(system, call, 0),
+        NONBLOCK => add_pipe(system, call, flags::NONBLOCK),
         _ => Err(Errno::INVAL.into()),
     }
 }
 
-fn add_pipe(system: &mut System, call: &mut Call<'_>, flags: u16) -> Result<Answer, Fault> {
-    let (reader, writer) = make_pipe(&system.meter)?;
+fn add_pipe(system: &mut System, call: &mut Call<'_>, flags: u32) -> Result<Answer, Fault> {
+    let [reader, writer] = make_pipe(&system.meter, system.descriptors.serial())?;
     let charge = || Description::charge(&system.meter);
     let reader = Description::new(Arc::new(reader), true, false, flags, charge()?)?;
     let writer = Description::new(Arc::new(writer), false, true, flags, charge()?)?;

@@ -46,6 +46,18 @@ impl Memory for FakeMemory {
     }
 }
 
+/// The row of the call `name`: of the module before its dot, or of whichever has it, of
+/// Linux's only if no other has.
+pub(crate) fn row(name: &str) -> &'static Row {
+    if name.contains('.') {
+        let path = format!("{name}(");
+        return crate::rows().find(|row| row.signature.starts_with(&path)).expect("a row of this name");
+    }
+    let find =
+        |of_linux| crate::rows().find(|row| row.name() == name && (row.family == Family::Linux) == of_linux);
+    find(false).or_else(|| find(true)).expect("a row of this name")
+}
+
 /// A guest that makes the calls that a test wants.
 pub(crate) struct FakeGuest {
     pub system: System,
@@ -65,26 +77,18 @@ impl FakeGuest {
         Self { system, memory: FakeMemory { bytes: vec![0; 4 << 20] }, waiter, signals: 0, next: 4096 }
     }
 
-    /// Makes the call `name`: of the module before its dot, or of WASI or the old libc where
-    /// there is none, or else of Linux.
+    /// Makes the call `name`: see [`row`].
     pub(crate) fn call(&mut self, name: &str, arguments: &[u64]) -> Result<Answer, Ending> {
-        let (module, plain) = name.split_once('.').map_or((None, name), |(module, name)| (Some(module), name));
-        let is_of = |row: &&Row| match module {
-            Some(module) => row.signature.starts_with(&format!("{module}.")),
-            None => row.family != Family::Linux,
-        };
-        let named = || crate::rows().filter(|row| row.name() == plain);
-        let row = named().find(is_of).or_else(|| named().next()).expect("a row of this name");
-        self.call_row(row, arguments)
+        self.call_row(row(name), arguments)
     }
 
-    /// Makes the call `name` of a module whose name begins so.
     fn call_of(&mut self, module: &str, name: &str, arguments: &[u64]) -> Result<Answer, Ending> {
-        let is_it = |row: &&Row| row.name() == name && row.signature.starts_with(module);
-        self.call_row(crate::rows().find(is_it).expect("a row of this name"), arguments)
+        let path = format!("{module}.{name}(");
+        let row = crate::rows().find(|row| row.signature.starts_with(&path));
+        self.call_row(row.unwrap_or_else(|| panic!("no row is {path}")), arguments)
     }
 
-    /// Makes the call of `row`.
+    /// Makes the call of this row.
     pub(crate) fn call_row(&mut self, row: &Row, arguments: &[u64]) -> Result<Answer, Ending> {
         let signature: Signature = row.signature.parse().expect("a signature");
         assert_eq!(signature.parameters.len(), arguments.len(), "{}", row.signature);
@@ -98,9 +102,24 @@ impl FakeGuest {
         answer
     }
 
+    /// Makes a call of Linux, which returns a number, or an errno as one below 0: EINTR if
+    /// the run was to end in it.
+    pub(crate) fn linux(&mut self, name: &str, arguments: &[u64]) -> Result<u32, Errno> {
+        match self.call_of("linux", name, arguments) {
+            Ok(Answer::Return { results, errno: None }) => match results[0] as u32 as i32 {
+                value @ 0.. => Ok(value.unsigned_abs()),
+                errno => {
+                    Err(Errno::from_number(errno.unsigned_abs() as u16).expect("a number that there is"))
+                }
+            },
+            Err(Ending::Stop(_)) => Err(Errno::INTR),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
     /// Makes a WASI call, which returns an errno: EINTR if the run was to end in it.
     pub(crate) fn wasi(&mut self, name: &str, arguments: &[u64]) -> Result<(), Errno> {
-        match self.call_of("wasi_", name, arguments) {
+        match self.call_of("wasi_snapshot_preview1", name, arguments) {
             Ok(Answer::Return { results, errno: None }) => match Errno::from_wasi(results[0] as u16) {
                 None => Ok(()),
                 Some(errno) => Err(errno),
@@ -112,23 +131,13 @@ impl FakeGuest {
 
     /// Makes a libc call, which returns a number or sets errno.
     pub(crate) fn libc(&mut self, name: &str, arguments: &[u64]) -> Result<i64, Errno> {
-        match self.call_of("env.", name, arguments).expect("the run goes on") {
+        match self.call_of("env", name, arguments).expect("the run goes on") {
             Answer::Return { errno: Some(errno), .. } => Err(errno),
             Answer::Return { results, errno: None } => {
                 Ok(results.first().map_or(0, |value| i64::from(*value as u32 as i32)))
             }
             other => panic!("{name}: {other:?}"),
         }
-    }
-
-    /// Makes a call of Linux, which returns a number or an errno, negated.
-    pub(crate) fn linux(&mut self, name: &str, arguments: &[u64]) -> Result<u32, Errno> {
-        let word = match self.call_of("linux.", name, arguments).expect("the run goes on") {
-            Answer::Return { results, errno: None } => results[0] as u32,
-            other => panic!("{name}: {other:?}"),
-        };
-        let errno = u16::try_from(0u32.wrapping_sub(word)).ok().filter(|number| (1..4096).contains(number));
-        errno.map_or(Ok(word), |number| Err(Errno::from_number(number).expect("a number of Linux")))
     }
 
     /// Puts bytes into memory and returns their address and length.

@@ -14,6 +14,8 @@ mod host;
 mod kinds;
 mod libc;
 mod linux;
+#[cfg(target_os = "linux")]
+mod linux_data;
 mod mounts;
 mod overlay;
 mod own_streams;
@@ -47,6 +49,7 @@ fn every_row_is_met_by_a_test() {
         include_str!("descriptors.rs"),
         include_str!("fake.rs"),
         include_str!("libc.rs"),
+        include_str!("linux_data.rs"),
         include_str!("paths.rs"),
         include_str!("polling.rs"),
         include_str!("streams.rs"),

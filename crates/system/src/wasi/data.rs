@@ -16,7 +16,8 @@ pub(super) fn fd_read(system: &mut System, call: &mut Call<'_>) -> Result<Answer
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let count = streams::read(description, &mut bytes, &mut *system.host.random, call.waiter)?;
+    let random = &mut *system.host.random;
+    let count = streams::read(description, description.flags(), &mut bytes, random, call.waiter)?;
     finish_read(call, &buffers, &bytes[..count], 3)
 }
 
@@ -49,7 +50,8 @@ pub(super) fn fd_write(system: &mut System, call: &mut Call<'_>) -> Result<Answe
     let description = system.descriptors.get(call.u32(0))?.with(Rights::FD_WRITE)?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = streams::write(description, &bytes, &mut *system.host.random, call.waiter)?;
+    let random = &mut *system.host.random;
+    let count = streams::write(description, description.flags(), &bytes, random, call.waiter)?;
     call.write_u32(call.u32(3), count as u32)?;
     done()
 }
@@ -61,7 +63,7 @@ pub(super) fn fd_pwrite(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let offset = offset(call.u64(3))?;
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = streams::write_at(description, offset, &bytes)?;
+    let count = streams::write_at(description, description.flags(), offset, &bytes)?;
     call.write_u32(call.u32(4), count as u32)?;
     done()
 }
@@ -97,7 +99,7 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
     };
     let size = match kind {
         Position::Kept => description.object.inode()?.metadata()?.size,
-        Position::Ignored | Position::Entries => 0,
+        Position::Ignored | Position::Nowhere | Position::Entries => 0,
     };
     let mut state = description.state();
     let start = match call.u32(2) {
@@ -107,7 +109,7 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
         _ => return Err(Errno::INVAL.into()),
     };
     let position = match kind {
-        Position::Ignored | Position::Entries => 0,
+        Position::Ignored | Position::Nowhere | Position::Entries => 0,
         Position::Kept => {
             let position = start.checked_add_signed(call.i64(1)).ok_or(Errno::INVAL)?;
             i64::try_from(position).map_err(|_| Errno::OVERFLOW)?;

@@ -20,7 +20,7 @@ pub(super) fn fd_fdstat_get(system: &mut System, call: &mut Call<'_>) -> Result<
     let descriptor = system.descriptors.get(call.u32(0))?;
     let description = &descriptor.description;
     let mut bytes = vec![description.object.file_type()?.wasi(), 0];
-    bytes.extend(description.state().flags.to_le_bytes());
+    bytes.extend(to_wasi(description.flags()).to_le_bytes());
     bytes.extend([0; 4]);
     bytes.extend(descriptor.rights.0.to_le_bytes());
     bytes.extend(descriptor.inheriting.0.to_le_bytes());
@@ -30,9 +30,29 @@ pub(super) fn fd_fdstat_get(system: &mut System, call: &mut Call<'_>) -> Result<
 
 pub(super) fn fd_fdstat_set_flags(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
-    let new = u16::try_from(call.u32(1)).ok().filter(|new| new & !flags::ALL == 0).ok_or(Errno::INVAL)?;
-    descriptor.with(Rights::FD_FDSTAT_SET_FLAGS)?.state().flags = new;
+    let new = from_wasi(call.u32(1))?;
+    descriptor.with(Rights::FD_FDSTAT_SET_FLAGS)?.set_flags(from_wasi(ALL)?, new);
     done()
+}
+
+/// WASI's flags of an open file, each with Linux's: append, dsync, nonblock, rsync, sync.
+const FLAGS: [(u16, u32); 5] =
+    [(1, flags::APPEND), (2, flags::DSYNC), (4, flags::NONBLOCK), (8, flags::RSYNC), (16, flags::SYNC)];
+
+/// All of them.
+const ALL: u32 = 31;
+
+/// EINVAL for one that there is not.
+pub(super) fn from_wasi(flags: u32) -> Result<u32, Errno> {
+    if flags & !ALL != 0 {
+        return Err(Errno::INVAL);
+    }
+    let has = |flag: u16| flags & u32::from(flag) != 0;
+    Ok(FLAGS.iter().filter(|(flag, _)| has(*flag)).fold(0, |all, (_, linux)| all | linux))
+}
+
+fn to_wasi(flags: u32) -> u16 {
+    FLAGS.iter().filter(|(_, linux)| flags & linux != 0).fold(0, |all, (flag, _)| all | flag)
 }
 
 /// Rights can only be given up: ENOTCAPABLE otherwise.

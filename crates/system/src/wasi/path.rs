@@ -1,5 +1,6 @@
 //! Calls on paths.
 
+use super::descriptor::from_wasi;
 use super::done;
 use super::stat::{last, metadata_at, new_times, write_filestat};
 use crate::descriptors::{Description, Descriptor, flags};
@@ -115,7 +116,7 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let (flags, fd_flags) = (call.u32(4), call.u32(7));
     let (lookup, permissions) = lookup_and_permissions(call.u32(1));
     let follow = last(lookup)?;
-    let fd_flags = u16::try_from(fd_flags).ok().filter(|set| set & !flags::ALL == 0).ok_or(Errno::INVAL)?;
+    let fd_flags = from_wasi(fd_flags)?;
     if flags > 15 || flags & (oflags::CREAT | oflags::DIRECTORY) == oflags::CREAT | oflags::DIRECTORY {
         return Err(Errno::INVAL.into());
     }
@@ -167,11 +168,8 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let (object, path) = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
     let description = Description::named(object, path, options.read, options.write, fd_flags, charge)?;
     let full = Descriptor::full(description);
-    let descriptor = Descriptor {
-        rights: full.rights.and(rights),
-        inheriting: full.inheriting.and(inheriting),
-        description: full.description,
-    };
+    let descriptor =
+        Descriptor { rights: full.rights.and(rights), inheriting: full.inheriting.and(inheriting), ..full };
     let address = call.u32(8);
     if u64::from(address) + 4 > call.memory.size() {
         return Err(Errno::FAULT.into());

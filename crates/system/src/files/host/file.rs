@@ -17,6 +17,14 @@ pub(super) struct OpenFile {
     pub(super) _permit: Permit,
 }
 
+impl OpenFile {
+    fn allocate_by(&self, flags: FallocateFlags, offset: u64, length: u64) -> Result<(), Errno> {
+        self.mount.writable()?;
+        let file = self.file.try_clone()?;
+        Ok(pieces::aside(move || rustix::fs::fallocate(file, flags, offset, length))??)
+    }
+}
+
 impl File for OpenFile {
     fn metadata(&self) -> Result<Metadata, Errno> {
         Ok(self.mount.metadata(&rustix::fs::fstat(&self.file)?))
@@ -41,10 +49,17 @@ impl File for OpenFile {
     }
 
     fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
-        self.mount.writable()?;
-        let file = self.file.try_clone()?;
-        let work = move || rustix::fs::fallocate(file, FallocateFlags::empty(), offset, length);
-        Ok(pieces::aside(work)??)
+        self.allocate_by(FallocateFlags::empty(), offset, length)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn reserve(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.allocate_by(FallocateFlags::KEEP_SIZE, offset, length)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.allocate_by(FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length)
     }
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {

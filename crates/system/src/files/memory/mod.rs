@@ -322,6 +322,17 @@ impl File for MemoryFile {
         tree.set_size(self.0.inode, end)
     }
 
+    fn reserve(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        let end = offset.checked_add(length).ok_or(Errno::FBIG)?;
+        let mut tree = self.0.lock();
+        let size = tree.metadata(self.0.inode)?.size;
+        if end <= size || tree.has_room(end - size.max(offset)) { Ok(()) } else { Err(Errno::NOSPC) }
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
+        self.0.lock().punch(self.0.inode, offset, length)
+    }
+
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.0.lock().set_times(self.0.inode, times)
     }

@@ -669,6 +669,17 @@ impl Tree {
         self.touch(inode)
     }
 
+    pub(super) fn punch(&mut self, inode: u64, offset: u64, length: u64) -> Result<(), Errno> {
+        self.copy_up(inode, u64::MAX)?;
+        let pages = self.pages_mut(inode)?;
+        let before = pages.count();
+        let done = pages.punch(offset, offset.saturating_add(length));
+        let freed = before.saturating_sub(pages.count());
+        self.quota.refund(freed * PAGE_BYTES as u64);
+        done?;
+        self.touch(inode)
+    }
+
     pub(super) fn pages_mut(&mut self, inode: u64) -> Result<&mut Pages, Errno> {
         match &mut self.get_mut(inode)?.content {
             Content::File(pages) => Ok(pages),
