@@ -3,6 +3,7 @@
 
 use crate::files::{BytesFile, Device, File};
 use crate::meter::Charge;
+use crate::process::NAME_BYTES;
 use crate::{Errno, FileAccess, FileGrant, FileSource, System};
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
@@ -172,8 +173,7 @@ fn machine(system: &System, information: Information) -> String {
         }
         Information::FileSystems => "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\toverlay\n".to_owned(),
         Information::Load => {
-            let up = system.host.clock.monotonic().as_secs_f64();
-            let load = if up > 0.0 { ((system.processor_time)().as_secs_f64() / up).min(1.0) } else { 0.0 };
+            let load = load(system);
             format!("{load:.2} {load:.2} {load:.2} 1/1 {}\n", system.identity.process)
         }
         Information::Memory => memory(system),
@@ -208,11 +208,27 @@ fn terminated(strings: &[Vec<u8>]) -> Vec<u8> {
     strings.iter().flat_map(|string| string.iter().copied().chain([0])).collect()
 }
 
-/// The last name of the first argument, as long as Linux keeps it.
-fn name(system: &System) -> Vec<u8> {
+/// The name that the program has given itself, or the last one of its first argument, as
+/// long as Linux keeps it.
+pub(crate) fn name(system: &System) -> Vec<u8> {
+    if let Some(name) = &system.process.name {
+        return name.clone();
+    }
     let path = system.arguments.first().map(Vec::as_slice).unwrap_or_default();
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    name.get(..15).unwrap_or(name).to_vec()
+    name.get(..NAME_BYTES).unwrap_or(name).to_vec()
+}
+
+/// How busy the machine was since it was started, from 0 to 1.
+pub(crate) fn load(system: &System) -> f64 {
+    let up = system.host.clock.monotonic().as_secs_f64();
+    if up > 0.0 { ((system.processor_time)().as_secs_f64() / up).min(1.0) } else { 0.0 }
+}
+
+/// Bytes of the machine's memory, and of those how many are free.
+pub(crate) fn memory_bytes(system: &System) -> (u64, u64) {
+    let total = system.memory_limit.unwrap_or(ADDRESSABLE);
+    (total, total.saturating_sub(system.memory_bytes))
 }
 
 fn ticks(time: Duration) -> u128 {
@@ -259,8 +275,8 @@ fn process_numbers(system: &System) -> String {
 }
 
 fn memory(system: &System) -> String {
-    let total = system.memory_limit.unwrap_or(ADDRESSABLE) / 1024;
-    let free = total.saturating_sub(system.memory_bytes / 1024);
+    let (total, free) = memory_bytes(system);
+    let (total, free) = (total / 1024, free / 1024);
     let mut text = String::new();
     for (name, kibibytes) in [
         ("MemTotal", total),
@@ -285,20 +301,11 @@ fn memory(system: &System) -> String {
 
 fn limits(system: &System) -> String {
     let told = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
-    let rows = [
-        ("Max cpu time", None, "seconds"),
-        ("Max file size", None, "bytes"),
-        ("Max data size", system.memory_limit, "bytes"),
-        ("Max core file size", Some(0), "bytes"),
-        ("Max processes", Some(1), "processes"),
-        ("Max open files", Some(system.descriptors.limit() as u64), "files"),
-        ("Max address space", system.memory_limit, "bytes"),
-    ];
     let mut text = format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
-    for (name, limit, unit) in rows {
-        let limit = told(limit);
+    for (name, limits, unit) in system.process.limits.lines() {
+        let [soft, hard] = limits.map(told);
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:<25} {limit:<20} {limit:<20} {unit:<10}");
+        let _ = writeln!(text, "{name:<25} {soft:<20} {hard:<20} {unit:<10}");
     }
     text
 }

@@ -225,9 +225,7 @@ impl Kind {
     fn names(self) -> Option<Names> {
         use Names::{Bits, Both, Number};
         Some(match self {
-            Self::OpenFlags => {
-                Both(ACCESS, &[(0, "O_RDONLY"), (1, "O_WRONLY"), (2, "O_RDWR")], OPEN)
-            }
+            Self::OpenFlags => Both(ACCESS, &[(0, "O_RDONLY"), (1, "O_WRONLY"), (2, "O_RDWR")], OPEN),
             Self::DescriptorFlags => Bits("0", DESCRIPTOR),
             Self::AtFlags => Bits(
                 "0",
@@ -370,7 +368,8 @@ mod tests {
         ] {
             assert_eq!(kind.shown(value).as_deref(), Some(shown));
         }
-        for (kind, value) in [(Kind::AtDescriptor, 3), (Kind::Signal, 0), (Kind::Clock, 10), (Kind::Size, 1)] {
+        for (kind, value) in [(Kind::AtDescriptor, 3), (Kind::Signal, 0), (Kind::Clock, 10), (Kind::Size, 1)]
+        {
             assert_eq!(kind.shown(value), None);
         }
     }

@@ -171,6 +171,13 @@ impl Limits {
         self.0[resource as usize]
     }
 
+    /// All of them as /proc tells them: the name, what holds, up to what it may be raised, if
+    /// there is a limit, and the unit.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&'static str, [Option<u64>; 2], &'static str)> {
+        let told = |limit| Some(limit).filter(|limit| *limit != INFINITY);
+        NAMES.into_iter().zip(self.0).map(move |((name, unit), both)| (name, both.map(told), unit))
+    }
+
     /// EINVAL for more than it may be raised to, EPERM for a greater such limit than before.
     pub(crate) fn set(&mut self, resource: Resource, wanted: [u64; 2]) -> Result<(), Errno> {
         let [current, most] = wanted;
@@ -185,6 +192,26 @@ impl Limits {
         Ok(())
     }
 }
+
+/// How /proc calls the limits, and what each is told in.
+const NAMES: [(&str, &str); 16] = [
+    ("Max cpu time", "seconds"),
+    ("Max file size", "bytes"),
+    ("Max data size", "bytes"),
+    ("Max stack size", "bytes"),
+    ("Max core file size", "bytes"),
+    ("Max resident set", "bytes"),
+    ("Max processes", "processes"),
+    ("Max open files", "files"),
+    ("Max locked memory", "bytes"),
+    ("Max address space", "bytes"),
+    ("Max file locks", "locks"),
+    ("Max pending signals", "signals"),
+    ("Max msgqueue size", "bytes"),
+    ("Max nice priority", ""),
+    ("Max realtime priority", ""),
+    ("Max realtime timeout", "us"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -210,7 +237,10 @@ mod tests {
     fn a_process_runs_on_the_first_processor_that_it_may() {
         let identity = Identity { processors: 40, ..Identity::default() };
         let mut process = Process::new(&identity, Limits::new(None, 1, None));
-        assert_eq!((process.affinity.as_slice(), process.processor()), (&[255, 255, 255, 255, 255, 0, 0, 0][..], 0));
+        assert_eq!(
+            (process.affinity.as_slice(), process.processor()),
+            (&[255, 255, 255, 255, 255, 0, 0, 0][..], 0)
+        );
         process.affinity = vec![0, 0, 0, 0, 16, 0, 0, 0];
         assert_eq!(process.processor(), 36);
     }

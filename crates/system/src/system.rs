@@ -242,6 +242,7 @@ impl System {
         self.descriptors.open()
     }
 
+    #[allow(dead_code, reason = "the calls of Linux that write and grow files are to ask it")]
     /// Up to where a file may be written to or grown that would reach `end` from `start` on.
     /// If that is nowhere, the program gets SIGXFSZ, and EFBIG.
     pub(crate) fn allowed_end(&self, call: &Call<'_>, start: u64, end: u64) -> Result<u64, Errno> {

@@ -117,9 +117,10 @@ impl Source<'_> {
 /// What a row is called in an input: three bytes that stay what they are when rows come and
 /// go, the FNV-1a hash of its signature.
 pub(super) fn code(row: &Row) -> [u8; 3] {
-    let hash = row.signature.bytes().fold(0x811c_9dc5u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = row
+        .signature
+        .bytes()
+        .fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let [first, second, third, fourth] = hash.to_be_bytes();
     [first ^ fourth, second, third]
 }

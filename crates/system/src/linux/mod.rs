@@ -10,8 +10,16 @@ mod copy;
 mod data;
 mod descriptor;
 mod lock;
+mod identity;
 mod memory;
+mod process;
+mod refused;
+mod resource;
+mod schedule;
+mod signal;
 mod start;
+mod time;
+mod timer;
 
 pub(crate) use memory::NullIsNothing;
 
@@ -48,7 +56,23 @@ use {calls, letter};
 
 /// All rows, subject by subject.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    [start::ROWS, data::ROWS, descriptor::ROWS, copy::ROWS].into_iter().flatten()
+    [
+        start::ROWS,
+        copy::ROWS,
+        data::ROWS,
+        descriptor::ROWS,
+        identity::ROWS,
+        process::ROWS,
+        refused::ROWS,
+        resource::ROWS,
+        schedule::ROWS,
+        signal::ROWS,
+        time::ROWS,
+        timer::ROWS,
+        timer::OWN_ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The bytes at one argument, as many as the next says.

@@ -4,7 +4,9 @@
 use super::empty_blocks;
 use super::fake::{FakeGuest, RESULT};
 use crate::files::{ApplyError, MemoryTree, Quota};
-use crate::{Access, Answer, Ending, FixedClock, Kind, LimitKind, Mount, Row, Stop, Support, System, Waiter, rows};
+use crate::{
+    Access, Answer, Ending, FixedClock, Kind, LimitKind, Mount, Row, Stop, Support, System, Waiter, rows,
+};
 use bellglass_wire::{Signature, ValueType};
 use std::io::Write;
 use std::os::unix::fs::symlink;

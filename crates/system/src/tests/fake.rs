@@ -90,8 +90,9 @@ impl FakeGuest {
 
     /// Makes the call of this row.
     pub(crate) fn call_row(&mut self, row: &Row, arguments: &[u64]) -> Result<Answer, Ending> {
+        let name = row.name();
         let signature: Signature = row.signature.parse().expect("a signature");
-        assert_eq!(signature.parameters.len(), arguments.len(), "{}", row.signature);
+        assert_eq!(signature.parameters.len(), arguments.len(), "{name}");
         let meter = Arc::clone(self.system.meter());
         let (memory, waiter) = (&mut self.memory, &self.waiter);
         let mut call = Call { signature: &signature, arguments, memory, waiter, meter: &meter };

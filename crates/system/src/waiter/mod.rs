@@ -269,11 +269,17 @@ impl Waiter {
     /// maker's its number goes with its signal.
     pub(crate) fn create_timer(
         &self,
+        clock: i32,
         basis: Basis,
         signal: Option<Signal>,
         value: Option<u32>,
     ) -> Result<u32, Errno> {
-        self.timers(|timers, _, _| timers.create(basis, signal, value))
+        self.timers(|timers, _, _| timers.create(clock, basis, signal, value))
+    }
+
+    /// What the maker of a timer calls its clock; EINVAL if there is no such timer.
+    pub(crate) fn timer_clock(&self, timer: u32) -> Result<i32, Errno> {
+        self.state().timers.clock(timer)
     }
 
     /// EINVAL if there is no such timer.

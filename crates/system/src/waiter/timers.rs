@@ -105,6 +105,8 @@ struct Alarm {
 
 /// A timer that the program has made.
 struct Timer {
+    /// What its maker calls its clock.
+    clock: i32,
     notice: Notice,
     basis: Basis,
     alarm: Option<Alarm>,
@@ -165,7 +167,9 @@ impl Alarm {
         self.look = match self.basis {
             // A time too far to be told never comes.
             Basis::Time => now.checked_add(left),
-            Basis::Processor(_) if computing == Computing::Yes => now.checked_add(left.max(SHORTEST_INTERVAL)),
+            Basis::Processor(_) if computing == Computing::Yes => {
+                now.checked_add(left.max(SHORTEST_INTERVAL))
+            }
             Basis::Processor(_) => None,
         };
     }
@@ -272,6 +276,7 @@ impl Timers {
     /// signal says, if the maker does not, is this number.
     pub(super) fn create(
         &mut self,
+        clock: i32,
         basis: Basis,
         signal: Option<Signal>,
         value: Option<u32>,
@@ -282,7 +287,7 @@ impl Timers {
             return Err(Errno::AGAIN);
         };
         let notice = Notice { signal, value: value.unwrap_or(number) };
-        self.timers.insert(number, Timer { notice, basis, alarm: None, pending: None, overrun: 0 });
+        self.timers.insert(number, Timer { clock, notice, basis, alarm: None, pending: None, overrun: 0 });
         Ok(number)
     }
 
@@ -293,8 +298,9 @@ impl Timers {
         was
     }
 
-    pub(super) fn has(&self, timer: u32) -> bool {
-        self.timers.contains_key(&timer)
+    /// EINVAL if there is none.
+    pub(super) fn clock(&self, timer: u32) -> Result<i32, Errno> {
+        self.timers.get(&timer).map(|timer| timer.clock).ok_or(Errno::INVAL)
     }
 
     /// EINVAL if there is none.
@@ -473,7 +479,10 @@ mod tests {
         assert_eq!(timers.alarm_setting(AlarmClock::Real, first + INTERVAL / 2).left, INTERVAL / 2);
         assert_eq!(timers.fire(first + INTERVAL, &mut signals), Fired::Yes);
         set(&mut timers, start, Setting::default());
-        assert_eq!((timers.next(), timers.alarm_setting(AlarmClock::Real, first)), (None, Setting::default()));
+        assert_eq!(
+            (timers.next(), timers.alarm_setting(AlarmClock::Real, first)),
+            (None, Setting::default())
+        );
     }
 
     #[test]
@@ -526,7 +535,7 @@ mod tests {
         let (mut timers, mut signals) = (Timers::default(), Signals::default());
         let start = Instant::now();
         let at = |turns: u32| start + INTERVAL * turns;
-        let number = timers.create(Basis::Time, Some(Signal::TERMINATE), Some(77)).expect("there is room");
+        let number = timers.create(1, Basis::Time, Some(Signal::TERMINATE), Some(77)).expect("there is room");
         timers.set(number, EACH, start, Computing::No).expect("it is there");
         assert_eq!(timers.fire(at(1), &mut signals), Fired::Yes);
         assert_eq!((timers.fire(at(4), &mut signals), timers.next()), (Fired::No, None));
@@ -547,7 +556,7 @@ mod tests {
         let start = Instant::now();
         let once = |turns| Setting { left: INTERVAL * turns, interval: Duration::ZERO };
         for (number, turns) in [(0, 2), (1, 1)] {
-            assert_eq!(timers.create(Basis::Time, Some(Signal::TERMINATE), None), Ok(number));
+            assert_eq!(timers.create(1, Basis::Time, Some(Signal::TERMINATE), None), Ok(number));
             timers.set(number, once(turns), start, Computing::No).expect("it is there");
         }
         for turns in [1, 2] {
@@ -563,7 +572,7 @@ mod tests {
     fn a_timer_without_a_signal_only_tells_its_time() {
         let (mut timers, mut signals) = (Timers::default(), Signals::default());
         let start = Instant::now();
-        assert_eq!(timers.create(Basis::Time, None, None), Ok(0));
+        assert_eq!(timers.create(1, Basis::Time, None, None), Ok(0));
         timers.set(0, EACH, start, Computing::No).expect("it is there");
         assert_eq!((timers.next(), timers.fire(start + INTERVAL, &mut signals)), (None, Fired::No));
         let left = |turns: u32, quarters| {
@@ -579,11 +588,11 @@ mod tests {
     fn there_are_no_more_timers_than_there_may_be() {
         let mut timers = Timers::default();
         for number in 0..MOST_TIMERS as u32 {
-            assert_eq!(timers.create(Basis::Time, None, None), Ok(number));
+            assert_eq!(timers.create(1, Basis::Time, None, None), Ok(number));
         }
-        assert_eq!(timers.create(Basis::Time, None, None), Err(Errno::AGAIN));
+        assert_eq!(timers.create(1, Basis::Time, None, None), Err(Errno::AGAIN));
         assert!(timers.delete(7));
-        assert_eq!(timers.create(Basis::Time, None, None), Ok(7));
+        assert_eq!(timers.create(1, Basis::Time, None, None), Ok(7));
         let never = Setting { left: Duration::MAX, interval: Duration::MAX };
         timers.set(7, never, Instant::now(), Computing::Yes).expect("it is there");
         assert_eq!(timers.set(999, never, Instant::now(), Computing::Yes), Err(Errno::INVAL));

@@ -1,0 +1,146 @@
+//! The table of calls against the list of those that a guest's C library makes.
+
+use crate::{Family, rows};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Calls that have no row yet.
+const PENDING: &[&str] = &[
+    // Files and directories.
+    "chdir",
+    "faccessat",
+    "faccessat2",
+    "fchdir",
+    "fchmod",
+    "fchmodat",
+    "fchmodat2",
+    "fchown",
+    "fchownat",
+    "fgetxattr",
+    "flistxattr",
+    "fremovexattr",
+    "fsetxattr",
+    "fstatfs64",
+    "getcwd",
+    "getdents64",
+    "getxattr",
+    "lgetxattr",
+    "linkat",
+    "listxattr",
+    "llistxattr",
+    "lremovexattr",
+    "lsetxattr",
+    "mkdirat",
+    "mknodat",
+    "openat",
+    "openat2",
+    "readlinkat",
+    "removexattr",
+    "renameat2",
+    "setxattr",
+    "statfs64",
+    "statx",
+    "symlinkat",
+    "truncate64",
+    "umask",
+    "unlinkat",
+    "utimensat_time64",
+    // Data.
+    "_llseek",
+    "accept",
+    "accept4",
+    "bind",
+    "close",
+    "connect",
+    "copy_file_range",
+    "dup",
+    "dup3",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "eventfd2",
+    "fadvise64_64",
+    "fallocate",
+    "fcntl64",
+    "fdatasync",
+    "fsync",
+    "ftruncate64",
+    "getpeername",
+    "getsockname",
+    "getsockopt",
+    "listen",
+    "memfd_create",
+    "pipe2",
+    "ppoll_time64",
+    "pread64",
+    "preadv",
+    "preadv2",
+    "pselect6_time64",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "read",
+    "readahead",
+    "readv",
+    "recvfrom",
+    "recvmmsg_time64",
+    "recvmsg",
+    "sendfile64",
+    "sendmmsg",
+    "sendmsg",
+    "sendto",
+    "setsockopt",
+    "shutdown",
+    "signalfd4",
+    "socket",
+    "socketpair",
+    "splice",
+    "sync",
+    "sync_file_range",
+    "syncfs",
+    "tee",
+    "timerfd_create",
+    "timerfd_gettime64",
+    "timerfd_settime64",
+    "vmsplice",
+    "write",
+    "writev",
+    // Locks and terminals.
+    "flock",
+    "ioctl",
+];
+
+/// Each call of the list that leaves the guest, with how many arguments it has.
+fn listed() -> BTreeMap<String, usize> {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../../guests/port/calls.txt");
+    let list = std::fs::read_to_string(list).expect("the list is in the repository");
+    let mut calls = BTreeMap::new();
+    for line in list.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty()) {
+        let [_, name, count, manner] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("four words are wanted: {line}");
+        };
+        if manner != "guest" {
+            calls.insert(name.to_owned(), count.parse().expect("a count"));
+        }
+    }
+    calls
+}
+
+#[test]
+fn each_call_that_a_c_library_makes_has_a_row_and_each_row_is_such_a_call() {
+    let rows: BTreeMap<String, usize> = rows()
+        .filter(|row| row.family == Family::Linux && row.signature.starts_with("linux."))
+        .map(|row| (row.name().to_owned(), row.parameters.len()))
+        .collect();
+    let listed = listed();
+    assert!(listed.len() > 250, "only {} calls are in the list", listed.len());
+    let pending: BTreeSet<&str> = PENDING.iter().copied().collect();
+    let missing: Vec<&String> =
+        listed.keys().filter(|name| !rows.contains_key(*name) && !pending.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "no row answers these: {missing:?}");
+    for (name, count) in &rows {
+        assert_eq!(listed.get(name), Some(count), "{name}, by the list and by its row");
+    }
+    let unknown: Vec<&&str> = PENDING.iter().filter(|name| !listed.contains_key(**name)).collect();
+    assert!(unknown.is_empty(), "these are no calls of the list: {unknown:?}");
+}
