@@ -249,7 +249,8 @@ fn timers_of_the_programs_own() {
     let past = setting(&mut guest, 0, 1);
     assert_eq!(guest.linux("timer_settime64", &[2, 1, past, 0]), Ok(0));
     std::thread::sleep(Duration::from_millis(1));
-    assert_eq!((guest.linux("timer_delete", &[timer]), guest.signals), (Ok(0), 1 << 14));
+    assert_eq!(guest.linux("timer_delete", &[timer]), Ok(0));
+    assert!(guest.signals & 1 << 14 != 0);
     assert_eq!(guest.linux("timer_delete", &[timer]), Err(Errno::INVAL));
     assert_eq!(guest.call("timer_signal", &[14, R]), Ok(Answer::i32(1)));
     assert_eq!((guest.get_u32(RESULT + 12), guest.get_u32(RESULT + 20)), (2, 2));
