@@ -12,6 +12,8 @@ pub(crate) mod empty_blocks;
 mod growth;
 mod guard;
 mod host;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod kinds;
 mod libc;
 mod linux;
