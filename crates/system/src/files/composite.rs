@@ -322,6 +322,10 @@ impl Directory for Composite {
         self.base.as_ref().is_some_and(|base| base.checks_permissions())
     }
 
+    fn is_read_only(&self) -> bool {
+        self.base.as_ref().is_none_or(|base| base.is_read_only())
+    }
+
     fn innermost(&self) -> Option<&dyn Directory> {
         let base = self.base.as_deref()?;
         Some(base.innermost().unwrap_or(base))

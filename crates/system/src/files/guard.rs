@@ -333,6 +333,10 @@ impl Directory for GuardedDirectory {
         self.inner.checks_permissions()
     }
 
+    fn is_read_only(&self) -> bool {
+        self.inner.is_read_only()
+    }
+
     fn is_taken(&self, name: &[u8]) -> bool {
         self.inner.is_taken(name)
     }

@@ -24,6 +24,7 @@ mod pages;
 mod process;
 mod quota;
 mod single;
+mod target;
 mod timestamp;
 mod unnamed;
 mod unopened;
@@ -453,6 +454,11 @@ pub trait Directory: Any + Send + Sync {
     /// calls look at them, as the program's user owns all files.
     fn checks_permissions(&self) -> bool {
         false
+    }
+
+    /// Whether nothing in it can be changed, because the tree is only shown.
+    fn is_read_only(&self) -> bool {
+        self.space().is_ok_and(|space| space.read_only)
     }
 
     /// The directory of the underlying tree, where this one only stands before

@@ -5,9 +5,8 @@
 
 use super::dentry::Dentry;
 use super::walk::Place;
-use super::{Found, Jump};
+use super::Found;
 use crate::Errno;
-use crate::object::Inode;
 use std::sync::Arc;
 
 /// What a rename does with the new name.
@@ -88,10 +87,4 @@ pub(crate) fn rename(
         moved.rename(&parent, to_name);
     }
     Ok(())
-}
-
-/// What a link of /proc leads to has in its tree; EPERM for what lies in none.
-pub(crate) fn inode(jump: &Jump) -> Result<&dyn Inode, Errno> {
-    let (_, description) = jump.open().ok_or(Errno::PERM)?;
-    description.object.inode().map_err(|_| Errno::PERM)
 }

@@ -86,6 +86,11 @@ enum To {
 }
 
 impl Jump {
+    /// To what is open under this number.
+    pub(crate) fn to_descriptor(number: u32, description: Arc<Description>) -> Self {
+        Self(To::Open(number, description))
+    }
+
     /// The directory to which it leads, if it is one.
     pub(crate) fn directory(&self) -> Option<&Arc<Dentry>> {
         match &self.0 {

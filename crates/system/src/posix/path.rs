@@ -5,7 +5,7 @@
 //! should hand over absolute ones, or a descriptor and the rest.
 
 use super::{layout, ok, same_or, unsigned};
-use crate::files::{Dentry, Last, Resolved, Space, names, walk};
+use crate::files::{Dentry, Last, Resolved, Space, walk};
 use crate::{Answer, Call, Errno, Fault, System};
 use std::sync::Arc;
 
@@ -39,21 +39,11 @@ fn resolve(
     // An absolute path does not look at the descriptor, which may then be any.
     let root = &system.root;
     let start = if path.starts_with(b"/") { Arc::clone(root) } else { start(system, descriptor)? };
-    match walk(root, &start, &path, last)? {
-        Resolved::Missing { .. } => Err(Errno::NOENT.into()),
-        resolved => Ok(resolved),
-    }
+    Ok(walk(root, &start, &path, last)?.there()?)
 }
 
 fn set_permissions(resolved: &Resolved, permissions: u32) -> Result<Answer, Fault> {
-    match resolved {
-        Resolved::Directory { place } => place.directory().set_permissions(permissions)?,
-        // As Linux has it.
-        Resolved::Entry { symlink: Some(_), .. } => return Err(Errno::NOTSUP.into()),
-        Resolved::Entry { parent, name, .. } => parent.directory().set_permissions_of(name, permissions)?,
-        Resolved::Open(jump) => names::inode(jump)?.set_permissions(permissions)?,
-        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
-    }
+    resolved.set_permissions(permissions)?;
     ok(0)
 }
 
@@ -126,11 +116,7 @@ pub(super) fn syncfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer,
 }
 
 pub(super) fn statvfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let space = match resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Follow)? {
-        Resolved::Directory { place } | Resolved::Entry { parent: place, .. } => place.directory().space()?,
-        Resolved::Open(jump) => names::inode(&jump)?.space()?,
-        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
-    };
+    let space = resolve(system, call, WORKING_DIRECTORY, call.u32(0), Last::Follow)?.space()?;
     write_space(call, &space)
 }
 

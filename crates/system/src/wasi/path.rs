@@ -2,7 +2,7 @@
 
 use super::descriptor::from_wasi;
 use super::done;
-use super::stat::{last, metadata_at, new_times, write_filestat};
+use super::stat::{last, new_times, write_filestat};
 use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
     Creation, Dentry, Last, LastName, OpenDirectory, OpenOptions, Resolved, check_name, names, walk,
@@ -42,7 +42,7 @@ pub(super) fn path_filestat_get(system: &mut System, call: &mut Call<'_>) -> Res
     let path = call.path(2, 3)?;
     let start = directory(system, call, 0, Rights::PATH_FILESTAT_GET)?;
     let resolved = walk(&system.root, start, &path, last(call.u32(1))?)?;
-    let metadata = metadata_at(&resolved)?;
+    let metadata = resolved.metadata()?;
     write_filestat(call, call.u32(4), &metadata)?;
     done()
 }
@@ -51,12 +51,7 @@ pub(super) fn path_filestat_set_times(system: &mut System, call: &mut Call<'_>) 
     let times = new_times(system, call.u64(4), call.u64(5), call.u32(6))?;
     let path = call.path(2, 3)?;
     let start = directory(system, call, 0, Rights::PATH_FILESTAT_SET_TIMES)?;
-    match walk(&system.root, start, &path, last(call.u32(1))?)? {
-        Resolved::Directory { place } => place.directory().set_times(times)?,
-        Resolved::Entry { parent, name, .. } => parent.directory().set_times_of(&name, times)?,
-        Resolved::Open(jump) => names::inode(&jump)?.set_times(times)?,
-        Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
-    }
+    walk(&system.root, start, &path, last(call.u32(1))?)?.set_times(times)?;
     done()
 }
 

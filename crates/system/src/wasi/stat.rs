@@ -2,7 +2,7 @@
 
 use super::done;
 use crate::clock::nanoseconds;
-use crate::files::{FileType, Metadata, NewTimes, Timestamp};
+use crate::files::{Metadata, NewTimes, Timestamp};
 use crate::object::Position;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
@@ -87,27 +87,5 @@ pub(super) fn last(lookup_flags: u32) -> Result<crate::files::Last, Errno> {
         0 => Ok(crate::files::Last::Keep),
         1 => Ok(crate::files::Last::Follow),
         _ => Err(Errno::INVAL),
-    }
-}
-
-/// The metadata of what a path leads to.
-pub(super) fn metadata_at(resolved: &crate::files::Resolved) -> Result<Metadata, Errno> {
-    use crate::files::Resolved;
-    match resolved {
-        Resolved::Directory { place } => place.directory().metadata(),
-        Resolved::Entry { parent, name, symlink } => {
-            let metadata = parent.directory().metadata_of(name)?;
-            // The entry may have changed since the walk saw it, but a directory
-            // or a symlink must not be passed off as what was asked for.
-            match (symlink, metadata.file_type) {
-                (None, FileType::SymbolicLink) => Err(Errno::LOOP),
-                _ => Ok(metadata),
-            }
-        }
-        Resolved::Open(jump) => {
-            let (number, description) = jump.open().ok_or(Errno::NOENT)?;
-            description.object.metadata(number)
-        }
-        Resolved::Missing { .. } => Err(Errno::NOENT),
     }
 }

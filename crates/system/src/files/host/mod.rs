@@ -312,6 +312,10 @@ impl Directory for HostDirectory {
         true
     }
 
+    fn is_read_only(&self) -> bool {
+        self.node.mount.access == Access::ReadOnly
+    }
+
     fn keeps_holes(&self) -> Result<bool, Errno> {
         holes::keeps_holes(self.node.open()?)
     }
