@@ -130,7 +130,13 @@ pub(crate) fn make(
     }
 
     let mut folders = vec![port.join(MACHINE), own, musl.join("src/include"), musl.join("src/internal")];
-    folders.extend([port.join("src/kernel"), port.join("src"), include, musl.join(ANY_MACHINE), musl.clone()]);
+    folders.extend([
+        port.join("src/kernel"),
+        port.join("src"),
+        include,
+        musl.join(ANY_MACHINE),
+        musl.clone(),
+    ]);
     let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
     flags.extend(folders.iter().map(|folder| format!("-I{}", folder.display())));
     // What it writes of the names of files must not tell where it was made.

@@ -19,13 +19,8 @@ const MACHINE: &str = "wasm32-unknown-linux-musl";
 
 /// What a program that sees Linux knows it by, and the two names that only programs
 /// know that do not keep to the standard's.
-const DEFINITIONS: [&str; 5] = [
-    "-D__linux__=1",
-    "-D__linux=1",
-    "-D__unix__=1",
-    "-D__unix=1",
-    "-D__bellglass__=1",
-];
+const DEFINITIONS: [&str; 5] =
+    ["-D__linux__=1", "-D__linux=1", "-D__unix__=1", "-D__unix=1", "-D__bellglass__=1"];
 const LOOSE_DEFINITIONS: [&str; 2] = ["-Dlinux=1", "-Dunix=1"];
 
 /// What every program for WASI is linked with, after its own objects.

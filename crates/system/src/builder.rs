@@ -4,7 +4,8 @@ use crate::clock::Clock;
 use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
     ArchiveError, BytesFile, Dentry, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles,
-    Held, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Shows, compose, devices,
+    Held, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Shows, Timestamp,
+    compose, devices,
 };
 use crate::host::{Host, SavedTerminal, Source as HostSource};
 use crate::information::{Information, Texts};
@@ -409,6 +410,7 @@ impl SystemBuilder {
             process,
             umask: 0o022,
             standing: None,
+            is_linux: false,
             working_directory,
             terminal: SavedTerminal::default(),
             memory_limit: self.memory_limit,
@@ -436,6 +438,8 @@ impl SystemBuilder {
         let files = self.file_count.saturating_add(own);
         let quota = Arc::new(Quota::metered(self.file_bytes, files, Arc::clone(meter)));
         let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.host.clock)).root();
+        // The time of all that the run brings along.
+        let made = Timestamp::from(self.host.clock.realtime());
         let mut grafts = BTreeMap::new();
         let home = self.identity.home.clone();
         for (path, permissions) in [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755)] {
@@ -450,7 +454,7 @@ impl SystemBuilder {
         }
         put(&mut grafts, b"/proc/mounts", Graft::Symlink(b"self/mounts".to_vec()))?;
         for (name, shows) in [("fd", Shows::Links), ("fdinfo", Shows::Texts)] {
-            let descriptors = Arc::new(DescriptorDirectory::new(links.clone(), shows, 3));
+            let descriptors = Arc::new(DescriptorDirectory::new(links.clone(), shows, 3, made));
             let graft = Graft::Tree(descriptors, BTreeMap::new());
             put(&mut grafts, format!("/proc/{process}/{name}").as_bytes(), graft)?;
         }
@@ -460,7 +464,7 @@ impl SystemBuilder {
         }
         // Their inode numbers begin where those of what `compose` makes do not reach.
         for ((name, text), inode) in self.etc().into_iter().zip(1 << 20..) {
-            let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode));
+            let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode).at(made));
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
         }
         let held = Held { handles: Handles::new(), meter: Arc::clone(meter) };
@@ -468,7 +472,7 @@ impl SystemBuilder {
             let (guest, graft) = mount.open(device, &held, &quota, &self.host.clock)?;
             put(&mut grafts, &guest, graft)?;
         }
-        compose(base, &grafts, 3).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
+        compose(base, &grafts, 3, made).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
     }
 
     /// The files in /etc that programs read, saying what is so.

@@ -4,7 +4,7 @@ use crate::builder::SystemError;
 use crate::clock::Clock;
 use crate::files::{
     ArchiveDirectory, BytesFile, Directory, Graft, Guard, GuardedDirectory, Held, HostDirectory, HostFile,
-    KernelFileSystem, KernelFiles, Overlay, Quota, Wanted, kernel_file_system, open_host,
+    KernelFileSystem, KernelFiles, Overlay, Quota, Timestamp, Wanted, kernel_file_system, open_host,
 };
 use crate::policy::{FileAccess, FileGrant, FileSource, KernelAccess};
 use crate::{Access, Errno};
@@ -265,7 +265,10 @@ impl Opening<'_> {
                     .map_err(|reason| SystemError::Archive { path, reason })?;
                 Graft::Tree(Arc::new(root), BTreeMap::new())
             }
-            Source::Bytes(bytes) => Graft::File(Arc::new(BytesFile::new(bytes, self.device, 1))),
+            Source::Bytes(bytes) => {
+                let made = Timestamp::from(self.clock.realtime());
+                Graft::File(Arc::new(BytesFile::new(bytes, self.device, 1).at(made)))
+            }
             Source::Tree(root) => Graft::Tree(root, BTreeMap::new()),
             Source::Overlay(below, overlay) => {
                 let below = match *below {

@@ -7,7 +7,7 @@
 //! It is `pub`, in a module that is not, because [`File`](crate::files::File) builds on
 //! it: a file is an object without an allocation of its own.
 
-use crate::files::{Dentry, Directory, FileType, Metadata, NewTimes, Seals, Space, Timestamp, Unopened};
+use crate::files::{Dentry, Directory, File, FileType, Metadata, NewTimes, Seals, Space, Unopened};
 use crate::host::{Action, SavedTerminal, Settings};
 use crate::pipe::PipeEnd;
 use crate::random::Random;
@@ -37,17 +37,9 @@ pub trait Object: Send + Sync {
 
     /// What stat tells of it, under the descriptor `number`.
     fn metadata(&self, number: u32) -> Result<Metadata, Errno> {
-        Ok(Metadata {
-            device: STREAMS_DEVICE,
-            inode: self.serial().unwrap_or(u64::from(number) + 1),
-            file_type: self.file_type()?,
-            links: 1,
-            size: 0,
-            permissions: 0o600,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
-        })
+        let inode = self.serial().unwrap_or(u64::from(number) + 1);
+        let metadata = Metadata::read_only(STREAMS_DEVICE, inode, self.file_type()?, 0);
+        Ok(Metadata { permissions: 0o600, ..metadata })
     }
 
     /// What can be done with it at all.
@@ -258,6 +250,10 @@ pub trait Inode {
     fn synchronize(&self) -> Result<(), Errno>;
     /// How much its tree holds.
     fn space(&self) -> Result<Space, Errno>;
+    /// The file that it is, if it is one.
+    fn file(&self) -> Option<&dyn File> {
+        None
+    }
 }
 
 /// Whether a read of a pipe or socket also takes the bytes.

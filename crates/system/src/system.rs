@@ -1,7 +1,7 @@
 //! The virtual machine of one run.
 
 use crate::descriptors::Descriptors;
-use crate::files::{Dentry, Device, Jump, Last, OpenOptions, Opened, Resolved, walk};
+use crate::files::{Creation, Dentry, Device, Jump, Last, OpenOptions, Opened, Resolved, walk};
 use crate::host::{Host, SavedTerminal};
 use crate::information::Texts;
 use crate::linux::NullIsNothing;
@@ -12,6 +12,7 @@ use crate::process::{Process, Resource};
 use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, TerminalBothWays};
 use crate::table::{self, Ending, Family, Row, Support};
 use crate::waiter::ProcessorTime;
+use crate::wasi::PREOPENED;
 use crate::{Answer, Call, Errno, Fault, LimitKind, Signal, Stop, pieces};
 use bellglass_wire::Signature;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct System {
     pub(crate) umask: u32,
     /// Where the program stands; not looked for before it is asked for.
     pub(crate) standing: Option<Arc<Dentry>>,
+    /// Whether the program has begun as one of Linux.
+    pub(crate) is_linux: bool,
     /// Where it started, as its owner said.
     pub(crate) working_directory: Vec<u8>,
     pub(crate) terminal: SavedTerminal,
@@ -296,6 +299,33 @@ impl System {
     pub(crate) fn stand(&mut self, standing: Arc<Dentry>) {
         self.descriptors.process().stand(&standing, &self.root);
         self.standing = Some(standing);
+    }
+
+    /// Opens a file that a path led to, to write to it.
+    pub(crate) fn open_to_write(&self, found: &Resolved) -> Result<Arc<dyn Object>, Errno> {
+        let options = OpenOptions {
+            read: false,
+            write: true,
+            creation: Creation::Existing,
+            truncate: false,
+            permissions: 0,
+        };
+        match found {
+            Resolved::Directory { .. } => Err(Errno::ISDIR),
+            Resolved::Entry { parent, name, .. } => self.object(parent.directory().open(name, &options)?),
+            Resolved::Open(jump) => Ok(self.reopen(jump, &options)?.0),
+            Resolved::Missing { .. } => Err(Errno::NOENT),
+        }
+    }
+
+    /// Begins as a program of Linux: it has the three standard streams and nothing else
+    /// open, and stands where its owner said.
+    pub(crate) fn begin_as_linux(&mut self) {
+        if !std::mem::replace(&mut self.is_linux, true) {
+            // What WASI calls preopened; its number is free for what is opened next.
+            let _ = self.descriptors.close(PREOPENED);
+            self.standing();
+        }
     }
 
     /// Opens once more what a link of /proc leads to, which is no directory: the object,

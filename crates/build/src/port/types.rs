@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn each_type_is_defined_once() {
-        let text = header("#define _Addr long\nTYPEDEF unsigned _Addr size_t;\nSTRUCT iovec { void *base; };\n");
+        let text =
+            header("#define _Addr long\nTYPEDEF unsigned _Addr size_t;\nSTRUCT iovec { void *base; };\n");
         let expected = "#define _Addr long\n\
             #if defined(__NEED_size_t) && !defined(__DEFINED_size_t)\ntypedef unsigned _Addr size_t;\n#define __DEFINED_size_t\n#endif\n\n\
             #if defined(__NEED_struct_iovec) && !defined(__DEFINED_struct_iovec)\nstruct iovec { void *base; };\n#define __DEFINED_struct_iovec\n#endif\n\n";

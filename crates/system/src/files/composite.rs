@@ -30,6 +30,7 @@ pub(crate) enum Graft {
 /// Hands out the inode numbers of directories and links that no tree has.
 pub(crate) struct Numbers {
     device: u64,
+    made: Timestamp,
     next: u64,
 }
 
@@ -39,9 +40,10 @@ pub(crate) fn compose(
     base: Arc<dyn Directory>,
     grafts: &BTreeMap<Vec<u8>, Graft>,
     device: u64,
+    made: Timestamp,
 ) -> Result<Arc<dyn Directory>, Errno> {
     // The devices have the numbers below.
-    let mut numbers = Numbers { device, next: 100 };
+    let mut numbers = Numbers { device, made, next: 100 };
     numbers.compose(Some(base), grafts)
 }
 
@@ -83,7 +85,8 @@ impl Numbers {
             entries.insert(name.clone(), entry);
         }
         self.next += 1;
-        Ok(Arc::new(Composite { base, entries: Arc::new(entries), device: self.device, inode: self.next }))
+        let (device, made, inode) = (self.device, self.made, self.next);
+        Ok(Arc::new(Composite { base, made, entries: Arc::new(entries), device, inode }))
     }
 }
 
@@ -99,6 +102,8 @@ enum Grafted {
 
 struct Composite {
     base: Option<Arc<dyn Directory>>,
+    /// When the run began: the time of what is the run's own.
+    made: Timestamp,
     entries: Arc<BTreeMap<Vec<u8>, Grafted>>,
     device: u64,
     inode: u64,
@@ -118,17 +123,8 @@ impl Composite {
 
     /// The metadata of a directory that no tree has.
     fn own_metadata(&self) -> Metadata {
-        Metadata {
-            device: self.device,
-            inode: self.inode,
-            file_type: FileType::Directory,
-            links: 2,
-            size: 4096,
-            permissions: 0o755,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
-        }
+        let metadata = Metadata::read_only(self.device, self.inode, FileType::Directory, 4096);
+        Metadata { links: 2, permissions: 0o755, ..metadata }.at(self.made)
     }
 
     fn link_metadata(&self, inode: u64, size: u64) -> Metadata {
@@ -140,7 +136,7 @@ impl Composite {
         match entry {
             Grafted::Directory(directory) => directory.metadata(),
             Grafted::File(file) => file.metadata(),
-            Grafted::Device(device) => Ok(device.metadata(self.device)),
+            Grafted::Device(device) => Ok(device.metadata(self.device).at(self.made)),
             Grafted::Symlink(target, inode) => Ok(self.link_metadata(*inode, target.len() as u64)),
             Grafted::Process(_, _, inode) => Ok(self.link_metadata(*inode, 0)),
         }

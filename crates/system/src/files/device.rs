@@ -2,7 +2,7 @@
 //! content.
 
 use super::composite::Graft;
-use super::{FileType, Metadata, Timestamp};
+use super::{FileType, Metadata};
 use crate::information::Information;
 use crate::object::{Interest, Object, Position, Transfer};
 use crate::rights::Rights;
@@ -44,23 +44,27 @@ impl Device {
         }
     }
 
+    /// Its major and minor number, as Linux numbers devices.
+    fn numbers(self) -> (u32, u32) {
+        match self {
+            Self::Null => (1, 3),
+            Self::Zero => (1, 5),
+            Self::Full => (1, 7),
+            Self::Random => (1, 9),
+            Self::Terminal => (5, 0),
+            // What they are turns out when they are opened.
+            Self::Standard(_) | Self::Information(_) => (0, 0),
+        }
+    }
+
     /// What stat tells of it.
     pub(crate) fn metadata(self, device: u64) -> Metadata {
         let (file_type, permissions) = match self {
             Self::Information(_) => (FileType::RegularFile, 0o444),
             _ => (FileType::CharacterDevice, 0o666),
         };
-        Metadata {
-            device,
-            inode: self.inode(),
-            file_type,
-            links: 1,
-            size: 0,
-            permissions,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
-        }
+        let metadata = Metadata::read_only(device, self.inode(), file_type, 0);
+        Metadata { permissions, device_numbers: self.numbers(), ..metadata }
     }
 }
 

@@ -145,6 +145,12 @@ pub struct Metadata {
     pub modified: Timestamp,
     /// When anything of it last changed.
     pub changed: Timestamp,
+    /// When it was made, where that is known.
+    pub created: Option<Timestamp>,
+    /// Bytes of room that it takes: fewer than its size where it has holes.
+    pub allocated: u64,
+    /// Of a device, its major and minor number.
+    pub device_numbers: (u32, u32),
 }
 
 impl Metadata {
@@ -153,8 +159,33 @@ impl Metadata {
     pub fn read_only(device: u64, inode: u64, file_type: FileType, size: u64) -> Self {
         let permissions = if file_type == FileType::Directory { 0o555 } else { 0o444 };
         let (accessed, modified, changed) = (Timestamp::EPOCH, Timestamp::EPOCH, Timestamp::EPOCH);
-        Self { device, inode, file_type, links: 1, size, permissions, accessed, modified, changed }
+        let (created, allocated, device_numbers) = (None, whole_blocks(size), (0, 0));
+        Self {
+            device,
+            inode,
+            file_type,
+            links: 1,
+            size,
+            permissions,
+            accessed,
+            modified,
+            changed,
+            created,
+            allocated,
+            device_numbers,
+        }
     }
+
+    /// The same with this time for all that it tells.
+    pub fn at(self, time: Timestamp) -> Self {
+        let created = self.created.map(|_| time);
+        Self { accessed: time, modified: time, changed: time, created, ..self }
+    }
+}
+
+/// Bytes of the blocks of 4096 that so many bytes fill.
+pub(crate) fn whole_blocks(size: u64) -> u64 {
+    size.checked_next_multiple_of(4096).unwrap_or(size)
 }
 
 /// New times for a file; `None` leaves one as it is.
@@ -230,6 +261,9 @@ pub struct Space {
     pub free_files: u64,
     /// Whether it can not be written to at all.
     pub read_only: bool,
+    /// What kind of file system it is, as `statfs` tells it: a number of Linux's
+    /// `magic.h`, or 0.
+    pub kind: u32,
 }
 
 /// One entry of a directory, as reading it shows.
@@ -385,6 +419,19 @@ pub trait Directory: Any + Send + Sync {
     /// if `to` is of another tree.
     fn rename(&self, _name: &[u8], _to: &dyn Directory, _to_name: &[u8]) -> Result<(), Errno> {
         Err(Errno::ROFS)
+    }
+
+    /// Makes a file without a name, which is gone when it is closed unless
+    /// [`link_file`](Self::link_file) gives it one before; never, if it is to stay
+    /// `unlinkable`.
+    fn create_unnamed(&self, _options: &OpenOptions, _unlinkable: bool) -> Result<Arc<dyn File>, Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// Gives an open file of the same tree a name in this directory: EEXIST, EXDEV if it is
+    /// of another tree, ENOENT if it has none any more and may get none.
+    fn link_file(&self, _file: &dyn File, name: &[u8]) -> Result<(), Errno> {
+        refuse_new(self.lookup(name)).and(Err(Errno::XDEV))
     }
 
     /// Renames, and replaces nothing: EEXIST if the new name is taken, whoever took

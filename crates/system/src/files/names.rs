@@ -3,9 +3,9 @@
 //! Whoever takes a name away or renames it goes through here: a directory of the tree does
 //! not know what is held of it.
 
+use super::Found;
 use super::dentry::Dentry;
 use super::walk::Place;
-use super::Found;
 use crate::Errno;
 use std::sync::Arc;
 

@@ -110,6 +110,10 @@ impl<F: File> Inode for F {
     fn space(&self) -> Result<Space, Errno> {
         File::space(self)
     }
+
+    fn file(&self) -> Option<&dyn File> {
+        Some(self)
+    }
 }
 
 /// An open directory.

@@ -2,6 +2,7 @@
 
 use super::{
     Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, Space, Timestamp,
+    whole_blocks,
 };
 use crate::Errno;
 use crate::files::Creation;
@@ -44,6 +45,9 @@ fn metadata_of(entry: &Entry<'_>, device: u64) -> Metadata {
         accessed: modified,
         modified,
         changed: modified,
+        created: None,
+        allocated: whole_blocks(size),
+        device_numbers: (0, 0),
     }
 }
 
@@ -127,9 +131,12 @@ impl Directory for PackDirectory {
     }
 }
 
+/// A read-only tree in one file is a squashfs to Linux.
+const SQUASHFS: u32 = 0x7371_7368;
+
 /// A pack is full: that its size is not nothing lets a program divide by it.
 fn space(pack: &Pack) -> Space {
-    Space { total: pack.size(), read_only: true, ..Space::default() }
+    Space { total: pack.size(), read_only: true, kind: SQUASHFS, ..Space::default() }
 }
 
 struct PackFile {

@@ -2,7 +2,9 @@
 //! stands.
 
 use super::dentry::Dentry;
-use super::{BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened};
+use super::{
+    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, Timestamp,
+};
 use crate::Errno;
 use crate::descriptors::Description;
 use std::collections::BTreeMap;
@@ -132,6 +134,8 @@ pub(crate) struct DescriptorDirectory {
     process: ProcessFiles,
     shows: Shows,
     device: u64,
+    /// When the run began: the time of what is the run's own.
+    made: Timestamp,
 }
 
 /// What stands at each name.
@@ -148,8 +152,8 @@ pub(crate) enum Shows {
 const INODES: [(u64, u64); 2] = [(20, 1 << 32), (21, 2 << 32)];
 
 impl DescriptorDirectory {
-    pub(crate) fn new(process: ProcessFiles, shows: Shows, device: u64) -> Self {
-        Self { process, shows, device }
+    pub(crate) fn new(process: ProcessFiles, shows: Shows, device: u64, made: Timestamp) -> Self {
+        Self { process, shows, device, made }
     }
 
     fn inodes(&self) -> (u64, u64) {
@@ -181,7 +185,7 @@ impl DescriptorDirectory {
 impl Directory for DescriptorDirectory {
     fn metadata(&self) -> Result<Metadata, Errno> {
         let metadata = Metadata::read_only(self.device, self.inodes().0, FileType::Directory, 0);
-        Ok(Metadata { links: 2, permissions: 0o500, ..metadata })
+        Ok(Metadata { links: 2, permissions: 0o500, ..metadata }.at(self.made))
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
@@ -195,7 +199,7 @@ impl Directory for DescriptorDirectory {
     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
         let (number, description) = self.find(name)?;
         let inode = self.inodes().1 + u64::from(number);
-        let metadata = Metadata::read_only(self.device, inode, self.file_type(), 0);
+        let metadata = Metadata::read_only(self.device, inode, self.file_type(), 0).at(self.made);
         Ok(match self.shows {
             Shows::Links => {
                 let bits = |is_allowed, bits| if is_allowed { bits } else { 0 };
@@ -220,7 +224,7 @@ impl Directory for DescriptorDirectory {
             Shows::Texts => {
                 let text = self.text(number, &description)?.into_bytes();
                 let inode = self.inodes().1 + u64::from(number);
-                Ok(Opened::File(Arc::new(BytesFile::new(text, self.device, inode))))
+                Ok(Opened::File(Arc::new(BytesFile::new(text, self.device, inode).at(self.made))))
             }
         }
     }

@@ -17,18 +17,13 @@ impl BytesFile {
     /// A file with this content and these numbers.
     pub fn new(bytes: impl Into<Arc<[u8]>>, device: u64, inode: u64) -> Self {
         let bytes = bytes.into();
-        let metadata = Metadata {
-            device,
-            inode,
-            file_type: FileType::RegularFile,
-            links: 1,
-            size: bytes.len() as u64,
-            permissions: 0o444,
-            accessed: Timestamp::EPOCH,
-            modified: Timestamp::EPOCH,
-            changed: Timestamp::EPOCH,
-        };
+        let metadata = Metadata::read_only(device, inode, FileType::RegularFile, bytes.len() as u64);
         Self { bytes, metadata, _text: None }
+    }
+
+    /// The same file, of which all times are this one.
+    pub fn at(self, time: Timestamp) -> Self {
+        Self { metadata: self.metadata.at(time), ..self }
     }
 
     /// A file of which something else is told than what its content says.

@@ -66,7 +66,9 @@ impl Resolved {
     pub(crate) fn space(&self) -> Result<Space, Errno> {
         match self {
             Self::Directory { place } | Self::Entry { parent: place, .. } => place.directory().space(),
-            Self::Open(jump) => Self::inode(jump).map_or_else(|_| Ok(Space::default()), |inode| inode.space()),
+            Self::Open(jump) => {
+                Self::inode(jump).map_or_else(|_| Ok(Space::default()), |inode| inode.space())
+            }
             Self::Missing { .. } => Err(Errno::NOENT),
         }
     }

@@ -132,16 +132,15 @@ impl UnnamedFile {
 impl File for UnnamedFile {
     fn metadata(&self) -> Result<Metadata, Errno> {
         let content = self.lock();
+        let size = content.pages.size();
+        let metadata = Metadata::read_only(self.device, self.inode, FileType::RegularFile, size);
         Ok(Metadata {
-            device: self.device,
-            inode: self.inode,
-            file_type: FileType::RegularFile,
             links: 0,
-            size: content.pages.size(),
             permissions: content.permissions,
             accessed: content.accessed,
             modified: content.modified,
             changed: content.changed,
+            ..metadata
         })
     }
 
@@ -223,8 +222,8 @@ impl File for UnnamedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use crate::FixedClock;
+    use std::time::Duration;
 
     fn file(meter: &Arc<Meter>, seals: u32) -> UnnamedFile {
         let clock = Arc::new(FixedClock::new(Duration::from_secs(1)));

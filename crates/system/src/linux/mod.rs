@@ -9,15 +9,19 @@
 mod copy;
 mod data;
 mod descriptor;
-mod lock;
+mod directory;
 mod identity;
+mod lock;
 mod memory;
+mod open;
+mod path;
 mod process;
 mod refused;
 mod resource;
 mod schedule;
 mod signal;
 mod start;
+mod stat;
 mod time;
 mod timer;
 
@@ -58,6 +62,10 @@ use {calls, letter};
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     [
         start::ROWS,
+        open::ROWS,
+        path::ROWS,
+        stat::ROWS,
+        directory::ROWS,
         copy::ROWS,
         data::ROWS,
         descriptor::ROWS,

@@ -22,6 +22,7 @@ const HEAD: usize = 7 * 4 + RANDOM;
 /// with its zero byte. Tells how many bytes that takes; if there are more than `size`, nothing
 /// is written.
 fn arguments(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
+    system.begin_as_linux();
     let texts = || system.arguments.iter().chain(&system.environment);
     let length = HEAD + texts().map(|text| text.len() + 1).sum::<usize>();
     let told = u32::try_from(length).map_err(|_| Errno::TOOBIG)?;

@@ -14,6 +14,8 @@ mod guard;
 mod host;
 #[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "linux")]
+mod kernel_paths;
 mod kinds;
 mod libc;
 mod linux;

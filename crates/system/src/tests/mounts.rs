@@ -279,6 +279,9 @@ impl crate::files::Directory for Letters {
             accessed: time,
             modified: time,
             changed: time,
+            created: None,
+            allocated: 0,
+            device_numbers: (0, 0),
         })
     }
 

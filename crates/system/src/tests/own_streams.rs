@@ -260,6 +260,9 @@ fn metadata(inode: u64, file_type: FileType) -> Metadata {
         accessed,
         modified,
         changed,
+        created: None,
+        allocated: 0,
+        device_numbers: (0, 0),
     }
 }
 

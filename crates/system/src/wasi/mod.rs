@@ -14,6 +14,7 @@ mod rows;
 mod socket;
 mod stat;
 
+pub(crate) use descriptor::PREOPENED;
 pub(crate) use rows::ROWS;
 
 use crate::{Answer, Fault};

@@ -16,7 +16,9 @@ mod unpack;
 mod zip;
 
 use super::handles::Held;
-use super::{Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened};
+use super::{
+    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, OpenOptions, Opened, whole_blocks,
+};
 use crate::Errno;
 use index::{Content, Index, Node};
 use std::fs;
@@ -166,6 +168,9 @@ fn metadata_of(archive: &Archive, number: usize, node: &Node) -> Metadata {
         accessed: node.modified,
         modified: node.modified,
         changed: node.modified,
+        created: None,
+        allocated: whole_blocks(size),
+        device_numbers: (0, 0),
     }
 }
 

@@ -18,7 +18,8 @@ mod within;
 
 use super::handles::{For, Held};
 use super::{
-    Creation, Directory, DirectoryEntry, FileType, Found, Metadata, NewTimes, OpenOptions, Opened, Space,
+    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
+    Space,
 };
 use crate::{Errno, pieces};
 use file::OpenFile;
@@ -283,6 +284,25 @@ impl Directory for HostDirectory {
 
     fn rename_new(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
         self.rename_by(step::rename_new, name, to, to_name)
+    }
+
+    fn create_unnamed(&self, options: &OpenOptions, unlinkable: bool) -> Result<Arc<dyn File>, Errno> {
+        self.node.mount.writable()?;
+        let permit = self.node.mount.handles.take(For::File)?;
+        let directory = self.node.open()?;
+        let mode = step::permission_bits(options.permissions);
+        let file = step::open_unnamed(directory.as_fd(), options.read, unlinkable, mode)?;
+        let mount = Arc::clone(&self.node.mount);
+        Ok(Arc::new(OpenFile { file: file.into(), mount, _permit: permit }))
+    }
+
+    fn link_file(&self, file: &dyn File, name: &[u8]) -> Result<(), Errno> {
+        let of_this_mount = (file as &dyn Any).downcast_ref::<OpenFile>();
+        let is_it = |file: &&OpenFile| Arc::ptr_eq(&file.mount, &self.node.mount);
+        let file = of_this_mount.filter(is_it).ok_or(Errno::XDEV)?;
+        let directory = self.node.open()?;
+        self.free(directory.as_fd(), name)?;
+        step::link_open(file.file.as_fd(), directory.as_fd(), name)
     }
 
     fn exchange(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {

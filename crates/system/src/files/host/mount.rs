@@ -13,6 +13,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+/// Whatever the host has: to the guest it is a file system that a program answers for.
+const FUSE: u32 = 0x6573_5546;
+
 pub(super) struct Mount {
     pub(super) access: Access,
     /// The device number that the guest sees.
@@ -47,10 +50,13 @@ impl Mount {
             #[allow(clippy::useless_conversion, reason = "the type differs between machines")]
             links: u64::from(stat.st_nlink),
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            permissions: stat.st_mode & 0o777,
+            permissions: stat.st_mode & 0o1777,
             accessed: time(stat.st_atime, stat.st_atime_nsec),
             modified: time(stat.st_mtime, stat.st_mtime_nsec),
             changed: time(stat.st_ctime, stat.st_ctime_nsec),
+            created: None,
+            allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
+            device_numbers: (0, 0),
         }
     }
 
@@ -80,7 +86,8 @@ impl Mount {
         let bytes = |blocks: u64| blocks.saturating_mul(host.f_frsize);
         if self.access == Access::ReadOnly {
             // What is free there is of no use to the guest, and not its business.
-            return Ok(Space { total: bytes(host.f_blocks), read_only: true, ..Space::default() });
+            let total = bytes(host.f_blocks);
+            return Ok(Space { total, read_only: true, kind: FUSE, ..Space::default() });
         }
         Ok(Space {
             total: bytes(host.f_blocks),
@@ -88,6 +95,7 @@ impl Mount {
             files: host.f_files,
             free_files: host.f_favail,
             read_only: false,
+            kind: FUSE,
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::holes;
 use crate::Errno;
 use crate::files::{File, FileType, Metadata, Timestamp};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::SystemTime;
 
 /// A file of the host, opened by the controller's user, read-only here.
@@ -38,6 +38,9 @@ impl File for HostFile {
             accessed: told(metadata.accessed()),
             modified: told(metadata.modified()),
             changed: told(metadata.modified()),
+            created: None,
+            allocated: metadata.blocks() * 512,
+            device_numbers: (0, 0),
         })
     }
 

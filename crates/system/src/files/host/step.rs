@@ -23,9 +23,10 @@ fn single(name: &[u8]) -> Result<&[u8], Errno> {
     }
 }
 
-/// Only the nine bits: no guest shall leave a set-user-ID program behind.
+/// Only the nine bits, and the one that keeps others from removing names: no guest shall
+/// leave a set-user-ID program behind.
 pub(super) fn permission_bits(permissions: u32) -> Mode {
-    Mode::from_raw_mode(permissions & 0o777)
+    Mode::from_raw_mode(permissions & 0o1777)
 }
 
 /// Opens `name`, whatever it is, but not what a symlink leads to.
@@ -132,6 +133,39 @@ pub(super) fn rename_new(
         Err(Host::INVAL | Host::NOSYS | Host::OPNOTSUPP) => Err(Errno::NOTSUP),
         other => Ok(other?),
     }
+}
+
+/// Makes a file without a name in the file system of a directory, which may get a name
+/// unless it is to stay `unlinkable`.
+#[cfg(target_os = "linux")]
+pub(super) fn open_unnamed(
+    directory: BorrowedFd<'_>,
+    read: bool,
+    unlinkable: bool,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    let access = if read { OFlags::RDWR } else { OFlags::WRONLY };
+    let mut flags = access | OFlags::TMPFILE | OFlags::CLOEXEC;
+    flags.set(OFlags::EXCL, unlinkable);
+    Ok(rustix::fs::openat(directory, ".", flags, mode)?)
+}
+
+/// See above; other systems have no such files.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn open_unnamed(
+    _directory: BorrowedFd<'_>,
+    _read: bool,
+    _unlinkable: bool,
+    _mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOTSUP)
+}
+
+/// Gives an open file a name; ENOENT if it has none any more and may get none.
+pub(super) fn link_open(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    let name = single(name)?;
+    let (own, number) = named(file).ok_or(Errno::NOENT)?;
+    Ok(rustix::fs::linkat(own, number, directory, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Lets two names change places; EINVAL where the file system cannot do that at once.

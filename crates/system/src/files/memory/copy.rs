@@ -91,8 +91,8 @@ impl Tree {
         let (own, origin) = (below.own_attributes, below.origin.clone());
         let same = identity(&below.metadata) == identity(&metadata);
         below.metadata = metadata;
-        if let Content::Lower { size, .. } = &mut found.content {
-            *size = metadata.size;
+        if let Content::Lower { size, allocated, .. } = &mut found.content {
+            (*size, *allocated) = (metadata.size, metadata.allocated);
         }
         if !own {
             found.take_attributes(&metadata);

@@ -238,6 +238,17 @@ impl Directory for MemoryDirectory {
         self.0.lock().rename(self.0.inode, name, to, to_name)
     }
 
+    fn create_unnamed(&self, options: &OpenOptions, unlinkable: bool) -> Result<Arc<dyn File>, Errno> {
+        let inode = self.0.lock().create_unnamed(self.0.inode, options.permissions, unlinkable)?;
+        Ok(Arc::new(MemoryFile(Handle::held(&self.0.tree, inode))))
+    }
+
+    fn link_file(&self, file: &dyn File, name: &[u8]) -> Result<(), Errno> {
+        let of_this_tree = (file as &dyn Any).downcast_ref::<MemoryFile>();
+        let file = of_this_tree.filter(|file| Arc::ptr_eq(&file.0.tree, &self.0.tree)).ok_or(Errno::XDEV)?;
+        self.0.lock().link(file.0.inode, self.0.inode, name)
+    }
+
     fn rename_new(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
         let to = self.same_tree(to)?;
         self.0.lock().rename_new(self.0.inode, name, to, to_name)

@@ -30,6 +30,10 @@ const SEEN_BYTES: u64 = 1152;
 /// [`DIRECTORY_BYTES`]; and its part of the table of directories.
 const SEEN_DIRECTORY_BYTES: u64 = 2816;
 
+/// What statfs tells of a tree in memory, and of one that lies over another.
+const TMPFS: u32 = 0x0102_1994;
+const OVERLAY: u32 = 0x794c_7630;
+
 /// Names of one file; Linux's limit for ext4.
 const LINKS: u64 = 65_000;
 
@@ -60,10 +64,14 @@ pub(in crate::files) struct Inode {
     pub(super) links: u64,
     /// Objects outside the tree that hold it; with no links either it is freed.
     pub(super) handles: u64,
+    /// Whether it was made without a name and may get one.
+    linkable: bool,
     pub permissions: u32,
     accessed: Timestamp,
     pub modified: Timestamp,
     changed: Timestamp,
+    /// Of what came from a lower tree, as that knows it.
+    created: Option<Timestamp>,
     /// What it is charged with, beside the pages of its content.
     pub(super) cost: u64,
     /// What it was in the lower tree, if it came from there.
@@ -92,6 +100,7 @@ pub(in crate::files) enum Content {
     /// anybody has it open.
     Lower {
         size: u64,
+        allocated: u64,
         open: Option<Arc<dyn File>>,
     },
     /// What is neither of these in the lower tree.
@@ -281,7 +290,9 @@ impl Tree {
                     (FileType::Directory, _) => {
                         Content::Directory(Entries::new(directory, Some(lower.next_directory())))
                     }
-                    (FileType::RegularFile, _) => Content::Lower { size: metadata.size, open: None },
+                    (FileType::RegularFile, _) => {
+                        Content::Lower { size: metadata.size, allocated: metadata.allocated, open: None }
+                    }
                     (FileType::SymbolicLink, Some(target)) => Content::Symlink(target.clone()),
                     (other, _) => Content::Special(other),
                 };
@@ -314,12 +325,13 @@ impl Tree {
     pub(in crate::files) fn metadata(&mut self, number: u64) -> Result<Metadata, Errno> {
         self.look_again(number);
         let inode = self.get(number)?;
-        let size = match &inode.content {
-            Content::Directory(_) => PAGE_BYTES as u64,
-            Content::File(pages) => pages.size(),
-            Content::Symlink(target) => target.len() as u64,
-            Content::Lower { size, .. } => *size,
-            Content::Special(_) => 0,
+        let page = PAGE_BYTES as u64;
+        let (size, allocated) = match &inode.content {
+            Content::Directory(_) => (page, page),
+            Content::File(pages) => (pages.size(), pages.count() * page),
+            Content::Symlink(target) => (target.len() as u64, 0),
+            Content::Lower { size, allocated, .. } => (*size, *allocated),
+            Content::Special(_) => (0, 0),
         };
         Ok(Metadata {
             device: self.device,
@@ -331,6 +343,9 @@ impl Tree {
             accessed: inode.accessed,
             modified: inode.modified,
             changed: inode.changed,
+            created: inode.created,
+            allocated,
+            device_numbers: inode.device_numbers(),
         })
     }
 
@@ -343,10 +358,12 @@ impl Tree {
             content,
             links,
             handles: 0,
+            linkable: false,
             permissions,
             accessed: now,
             modified: now,
             changed: now,
+            created: Some(now),
             cost,
             below: None,
         };
@@ -429,6 +446,24 @@ impl Tree {
         Ok(inode)
     }
 
+    /// Makes a file that no name leads to, held once; ENOENT in a directory that is removed.
+    pub(super) fn create_unnamed(
+        &mut self,
+        directory: u64,
+        permissions: u32,
+        unlinkable: bool,
+    ) -> Result<u64, Errno> {
+        if self.get(directory)?.links == 0 {
+            return Err(Errno::NOENT);
+        }
+        self.quota.charge_file(INODE_BYTES)?;
+        let number = self.insert(Content::File(Pages::default()), permissions, 0, INODE_BYTES);
+        let inode = self.get_mut(number)?;
+        inode.handles = 1;
+        inode.linkable = !unlinkable;
+        Ok(number)
+    }
+
     pub(super) fn link(&mut self, inode: u64, directory: u64, name: &[u8]) -> Result<(), Errno> {
         if self.find_if_any(directory, name)?.is_some() {
             return Err(Errno::EXIST);
@@ -439,8 +474,11 @@ impl Tree {
         if self.get(directory)?.links == 0 {
             return Err(Errno::NOENT);
         }
-        if self.get(inode)?.links >= LINKS {
-            return Err(Errno::MLINK);
+        match self.get(inode)? {
+            // Its last name is gone, and what has none for ever gets none.
+            Inode { links: 0, linkable: false, .. } => return Err(Errno::NOENT),
+            Inode { links: LINKS.., .. } => return Err(Errno::MLINK),
+            _ => {}
         }
         self.quota.charge(entry_cost(name))?;
         self.keep_attributes(inode);
@@ -706,6 +744,7 @@ impl Tree {
             files: quota.files(),
             free_files: quota.free_files(),
             read_only: quota.bytes() == 0,
+            kind: if self.lower.is_some() { OVERLAY } else { TMPFS },
         }
     }
 
@@ -783,11 +822,20 @@ impl Inode {
         }
     }
 
+    /// Of a device of a lower tree, which it still is.
+    fn device_numbers(&self) -> (u32, u32) {
+        match (&self.content, &self.below) {
+            (Content::Special(_), Some(below)) => below.metadata.device_numbers,
+            _ => (0, 0),
+        }
+    }
+
     pub(super) fn take_attributes(&mut self, metadata: &Metadata) {
         self.permissions = metadata.permissions;
         self.accessed = metadata.accessed;
         self.modified = metadata.modified;
         self.changed = metadata.changed;
+        self.created = metadata.created;
     }
 }
 
