@@ -27,7 +27,7 @@ pub(crate) const FOLDER: &str = "port";
 /// The file that pins what is not ours, in the port's folder.
 const SOURCES: &str = "port/sources.toml";
 
-/// The source of the C library in that file.
+/// The C library's source in that file.
 const MUSL: &str = "musl";
 
 /// The folder of the machine: in the port, and the one of musl's that is most like it.
@@ -67,7 +67,8 @@ struct Sources {
     sources: Vec<Source>,
 }
 
-fn musl(guests: &Guests) -> Result<Source, RecipeError> {
+/// The source of this name.
+pub(crate) fn source(guests: &Guests, name: &str) -> Result<Source, RecipeError> {
     let file = Path::new(SOURCES);
     let error = |reason: String| RecipeError { file: file.to_owned(), reason };
     let text = guests.text(file).map_err(|reason| error(reason.to_string()))?;
@@ -75,8 +76,8 @@ fn musl(guests: &Guests) -> Result<Source, RecipeError> {
     for source in &read.sources {
         source.check().map_err(error)?;
     }
-    let found = read.sources.into_iter().find(|source| source.name == MUSL);
-    found.ok_or_else(|| error(format!("it has no source '{MUSL}'")))
+    let found = read.sources.into_iter().find(|source| source.name == name);
+    found.ok_or_else(|| error(format!("it has no source '{name}'")))
 }
 
 /// Makes the sysroot of `kit`, with all that it takes on the way in `staging`.
@@ -88,7 +89,7 @@ pub(crate) fn make(
     progress: &dyn Progress,
 ) -> Result<(), BuildError> {
     let io = |action, path: &Path| BuildError::io(action, path.to_owned());
-    let source = musl(guests)?;
+    let source = source(guests, MUSL)?;
     let archive = downloads(cache, progress)?.fetch(&source)?;
     let musl = staging.join("musl");
     unpack(&[(archive, source.file)], &musl, TopFolder::Strip, &|name| progress.event(Event::Line(name)))?;
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_port_says_where_its_source_is() {
-        let source = musl(&Guests::built_in()).expect("a source");
+        let source = source(&Guests::built_in(), MUSL).expect("a source");
         assert!(source.debian.is_some() && source.size > 1_000_000);
     }
 

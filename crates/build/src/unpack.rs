@@ -83,6 +83,17 @@ pub(crate) fn unpack(
     top: TopFolder,
     started: &dyn Fn(&str),
 ) -> Result<(), UnpackError> {
+    unpack_wanted(archives, folder, top, &|_| true, started)
+}
+
+/// The same with those entries alone whose path in the archive is wanted.
+pub(crate) fn unpack_wanted(
+    archives: &[(PathBuf, String)],
+    folder: &Path,
+    top: TopFolder,
+    is_wanted: &dyn Fn(&Path) -> bool,
+    started: &dyn Fn(&str),
+) -> Result<(), UnpackError> {
     let name = archives.first().map_or("", |(_, name)| name);
     let io_error = |source| UnpackError::Io { archive: name.to_owned(), folder: folder.to_owned(), source };
     let parent = folder.parent().unwrap_or(Path::new("."));
@@ -93,7 +104,7 @@ pub(crate) fn unpack(
     fs::create_dir(&unpacked).map_err(io_error)?;
     for (path, name) in archives {
         started(name);
-        unpack_one(path, name, &unpacked)?;
+        unpack_one(path, name, &unpacked, is_wanted)?;
     }
     if top == TopFolder::Strip {
         let mut entries = fs::read_dir(&unpacked).map_err(io_error)?;
@@ -109,8 +120,13 @@ pub(crate) fn unpack(
     fs::rename(&unpacked, folder).map_err(io_error)
 }
 
-fn unpack_one(path: &Path, name: &str, into: &Path) -> Result<(), UnpackError> {
-    let target = Target { archive: name, folder: into };
+fn unpack_one(
+    path: &Path,
+    name: &str,
+    into: &Path,
+    is_wanted: &dyn Fn(&Path) -> bool,
+) -> Result<(), UnpackError> {
+    let target = Target { archive: name, folder: into, is_wanted };
     let file = File::open(path).map_err(|source| target.io(source))?;
     if name.ends_with(".zip") || name.ends_with(".whl") {
         return target.zip(file);
@@ -144,6 +160,8 @@ fn decompress<'a>(name: &str, file: impl Read + 'a) -> Option<io::Result<Box<dyn
 struct Target<'a> {
     archive: &'a str,
     folder: &'a Path,
+    /// Of a tar, whether an entry is unpacked; of others, all are.
+    is_wanted: &'a dyn Fn(&Path) -> bool,
 }
 
 impl Target<'_> {
@@ -191,6 +209,9 @@ impl Target<'_> {
             let mut entry = entry.map_err(|source| self.io(source))?;
             let path = entry.path().map_err(|source| self.io(source))?.into_owned();
             let shown = path.display().to_string();
+            if !(self.is_wanted)(&path) {
+                continue;
+            }
             self.count(&mut files, &mut bytes, entry.size())?;
             match entry.header().entry_type() {
                 tar::EntryType::Regular

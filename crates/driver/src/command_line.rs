@@ -17,6 +17,9 @@ const WITHOUT_THREADS: &str = "--without-threads";
 /// Our own options: which C library a program is made with.
 const LIBCS: [(&str, Libc); 2] = [("--libc=linux", Libc::Linux), ("--libc=wasi", Libc::Wasi)];
 
+/// C++'s library, by the names that compilers know it by.
+const CXX_LIBRARIES: [&str; 3] = ["-lc++", "-lstdc++", "-lc++abi"];
+
 /// What is asked of the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -56,6 +59,8 @@ pub(crate) struct CommandLine {
     pub(crate) is_strict: bool,
     /// It is asked which machine programs are for.
     pub(crate) asks_machine: bool,
+    /// C++'s library is named.
+    pub(crate) names_cxx: bool,
 }
 
 impl CommandLine {
@@ -88,6 +93,7 @@ struct Reader {
     libc: Option<Libc>,
     is_strict: bool,
     asks_machine: bool,
+    names_cxx: bool,
 }
 
 impl Reader {
@@ -137,6 +143,10 @@ impl Reader {
             return Ok(());
         }
         self.has_input |= text.starts_with("-l");
+        if CXX_LIBRARIES.contains(&text.as_str()) {
+            self.names_cxx = true;
+            return Ok(());
+        }
         match options::meaning(&text) {
             Meaning::Nothing => return Ok(()),
             Meaning::Shared => {
@@ -171,7 +181,9 @@ impl Reader {
             "-l" => {
                 let joined = format!("-l{value}");
                 self.has_input = true;
-                if options::meaning(&joined) != Meaning::Nothing {
+                if CXX_LIBRARIES.contains(&joined.as_str()) {
+                    self.names_cxx = true;
+                } else if options::meaning(&joined) != Meaning::Nothing {
                     self.words.push(joined.into());
                 }
             }
@@ -234,6 +246,7 @@ impl Reader {
             libc: self.libc.unwrap_or(Libc::Linux),
             is_strict: self.is_strict,
             asks_machine: self.asks_machine,
+            names_cxx: self.names_cxx,
         }
     }
 }

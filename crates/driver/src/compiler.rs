@@ -2,7 +2,7 @@
 
 use crate::command_line::{CommandLine, Task};
 use crate::kit::{code_of, status};
-use crate::{DriverError, Kit, Libc, Tool, linked, shared};
+use crate::{Cxx, DriverError, Kit, Libc, Tool, linked, shared};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +22,9 @@ const MACHINE: &str = "wasm32-unknown-linux-musl";
 const DEFINITIONS: [&str; 5] =
     ["-D__linux__=1", "-D__linux=1", "-D__unix__=1", "-D__unix=1", "-D__bellglass__=1"];
 const LOOSE_DEFINITIONS: [&str; 2] = ["-Dlinux=1", "-Dunix=1"];
+
+/// C++'s library for programs that see Linux, where the compiler does not name it by itself.
+const CXX_LIBRARIES: [&str; 2] = ["-lc++", "-lc++abi"];
 
 /// What every program for WASI is linked with, after its own objects.
 const LIBRARIES: [&str; 3] = ["-lbellglass", "-lsetjmp", "-lwasi-emulated-signal"];
@@ -48,16 +51,27 @@ const WRAPPED: [&str; 9] = [
     "__wasi_sock_send",
 ];
 
+/// Whether C++'s library for programs that see Linux is read or linked.
+pub(crate) fn needs_cxx(tool: Tool, arguments: &[OsString]) -> Result<bool, DriverError> {
+    let line = CommandLine::read(arguments.to_vec())?;
+    let reads = tool == Tool::Cxx && line.task != Task::Answer;
+    Ok(line.libc == Libc::Linux && (reads || line.names_cxx))
+}
+
 pub(crate) fn run(
     tool: Tool,
     arguments: Vec<OsString>,
     kit: &Kit,
+    cxx: Option<&Cxx>,
     launcher: &Path,
 ) -> Result<u8, DriverError> {
     let line = CommandLine::read(arguments)?;
-    // The library of C++ is made for WASI's C library.
-    let libc = if tool == Tool::Cxx { Libc::Wasi } else { line.libc };
+    let libc = line.libc;
     let mut command = clang(tool, kit, libc);
+    if let Some(cxx) = cxx {
+        command.args(["-fwasm-exceptions", "-nostdinc++", "-isystem"]).arg(cxx.include());
+        command.arg("-L").arg(cxx.library());
+    }
     match libc {
         Libc::Linux if line.asks_machine => {
             println!("{MACHINE}");
@@ -99,6 +113,9 @@ pub(crate) fn run(
         Task::Link => {
             let output = line.output.clone().unwrap_or_else(|| PathBuf::from("a.out"));
             let mut words = line.words;
+            if line.names_cxx && tool == Tool::Cc && cxx.is_some() {
+                words.extend(CXX_LIBRARIES.map(OsString::from));
+            }
             words.extend(link_words(line.without_libraries, line.has_stack_size));
             if libc == Libc::Wasi {
                 words.extend(wasi_link_words(kit, line.without_libraries, line.without_threads));
@@ -175,11 +192,11 @@ pub(crate) fn clang(tool: Tool, kit: &Kit, libc: Libc) -> Command {
             command.args(["-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_PROCESS_CLOCKS"]);
             // What the sysroot offers is a POSIX system, which the target's name denies.
             command.arg("-D__unix__=1");
+            // Its C++ library is made without exceptions: a program that throws one is
+            // told so where it does, and not by the linker.
+            command.arg("-fno-exceptions");
         }
     }
-    // The C++ library is made without exceptions: a program that throws one is told
-    // so where it does, and not by the linker.
-    command.arg("-fno-exceptions");
     command
 }
 

@@ -25,6 +25,29 @@ impl Libc {
     }
 }
 
+/// C++'s libraries and headers, for programs that see Linux.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cxx {
+    folder: PathBuf,
+}
+
+impl Cxx {
+    /// Those of this folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The headers.
+    pub fn include(&self) -> PathBuf {
+        self.folder.join("include")
+    }
+
+    /// The libraries.
+    pub fn library(&self) -> PathBuf {
+        self.folder.join("lib")
+    }
+}
+
 /// Wherever the pinned packages have LLVM's programs.
 const LLVM: &str = "usr/lib/llvm-19";
 

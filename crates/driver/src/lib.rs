@@ -32,7 +32,7 @@ mod shared;
 pub use error::DriverError;
 pub use exceptions::{TranslateError, translate};
 pub use interrupts::{InterruptsError, look_in_loops};
-pub use kit::{Kit, Libc};
+pub use kit::{Cxx, Kit, Libc};
 pub use library::{Object, library_without, make_library, make_objects};
 pub use roots::{RootsError, keep_roots};
 
@@ -85,15 +85,32 @@ impl Tool {
     }
 }
 
+/// Whether a tool with these arguments needs C++'s library.
+///
+/// # Errors
+/// [`DriverError`] if the command line cannot be read.
+pub fn needs_cxx(tool: Tool, arguments: &[OsString]) -> Result<bool, DriverError> {
+    match tool {
+        Tool::Cc | Tool::Cxx => compiler::needs_cxx(tool, arguments),
+        _ => Ok(false),
+    }
+}
+
 /// Runs a tool with these arguments (without its own name) to its end, and gives
-/// its exit code. `launcher` is the command that a linked program names as what
-/// runs it.
+/// its exit code. `cxx` is C++'s library, if it is needed; `launcher` is the command that
+/// a linked program names as what runs it.
 ///
 /// # Errors
 /// [`DriverError`]; what the tool itself finds wrong, it says itself.
-pub fn run(tool: Tool, arguments: Vec<OsString>, kit: &Kit, launcher: &Path) -> Result<u8, DriverError> {
+pub fn run(
+    tool: Tool,
+    arguments: Vec<OsString>,
+    kit: &Kit,
+    cxx: Option<&Cxx>,
+    launcher: &Path,
+) -> Result<u8, DriverError> {
     match tool {
-        Tool::Cc | Tool::Cxx => compiler::run(tool, arguments, kit, launcher),
+        Tool::Cc | Tool::Cxx => compiler::run(tool, arguments, kit, cxx, launcher),
         Tool::Ld => linked::run_linker(arguments, kit, launcher),
         Tool::Ar => kit.run("llvm-ar", arguments),
         Tool::Ranlib => kit.run("llvm-ranlib", arguments),

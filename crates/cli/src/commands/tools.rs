@@ -2,8 +2,8 @@
 
 use crate::say::say;
 use anyhow::Context;
-use bellglass_build::{Display, kit};
-use bellglass_driver::{Tool, run};
+use bellglass_build::{Display, cxx, kit};
+use bellglass_driver::{Tool, needs_cxx, run};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -25,7 +25,9 @@ pub(crate) fn run_if_named(mut line: impl Iterator<Item = OsString>) -> Option<u
 }
 
 fn execute(tool: Tool, arguments: Vec<OsString>) -> anyhow::Result<u8> {
-    let kit = kit(None, &Display::new())?;
+    let display = Display::new();
+    let kit = kit(None, &display)?;
+    let cxx = if needs_cxx(tool, &arguments)? { Some(cxx(&kit, None, &display)?) } else { None };
     let own = std::env::current_exe().context("cannot find the bellglass command itself")?;
-    Ok(run(tool, arguments, &kit, &own)?)
+    Ok(run(tool, arguments, &kit, cxx.as_ref(), &own)?)
 }
