@@ -421,6 +421,7 @@ impl SystemBuilder {
             meter,
             sleeps: self.sleeps,
             texts: Texts::default(),
+            pending_signals: Arc::default(),
             refused: Shortage::default(),
         })
     }

@@ -34,7 +34,11 @@ mod call;
 mod clock;
 mod completion;
 mod descriptors;
+mod epoll;
 mod errno;
+mod event_counter;
+mod event_signals;
+mod event_timer;
 #[cfg(any(test, fuzzing))]
 #[path = "tests/fake.rs"]
 mod fake;
@@ -53,6 +57,7 @@ mod object;
 mod pieces;
 mod pipe;
 mod policy;
+mod poll;
 mod posix;
 mod process;
 mod random;

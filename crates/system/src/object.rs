@@ -7,9 +7,13 @@
 //! It is `pub`, in a module that is not, because [`File`](crate::files::File) builds on
 //! it: a file is an object without an allocation of its own.
 
+use crate::epoll::Epoll;
+use crate::event_signals::EventSignals;
+use crate::event_timer::EventTimer;
 use crate::files::{Dentry, Directory, File, FileType, Metadata, NewTimes, Seals, Space, Unopened};
 use crate::host::{Action, SavedTerminal, Settings};
 use crate::pipe::PipeEnd;
+use crate::poll::{Look, Polled};
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::wait::Readiness;
@@ -138,6 +142,18 @@ pub trait Object: Send + Sync {
     /// What polling finds, for one who stands at `position`.
     fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno>;
 
+    /// What polling finds, for one who stands at `position` and wants to know of these
+    /// events; what it depends on besides is gathered in `look`. It may tell more than is
+    /// wanted.
+    fn poll(&self, wanted: u32, position: u64, look: &mut Look) -> Polled {
+        look.by_readiness(wanted, |interest| self.readiness(interest, position))
+    }
+
+    /// Whether it can be watched by an epoll: what is always ready cannot.
+    fn can_be_watched(&self) -> bool {
+        true
+    }
+
     /// What it is in a tree; EINVAL for what lies in none.
     fn inode(&self) -> Result<&dyn Inode, Errno> {
         Err(Errno::INVAL)
@@ -178,6 +194,21 @@ pub trait Object: Send + Sync {
     /// The end of a pipe that it is; EBADF.
     fn pipe(&self) -> Result<&PipeEnd, Errno> {
         Err(Errno::BADF)
+    }
+
+    /// The epoll that it is; EINVAL.
+    fn epoll(&self) -> Result<&Epoll, Errno> {
+        Err(Errno::INVAL)
+    }
+
+    /// The timer that it is; EINVAL.
+    fn timer(&self) -> Result<&EventTimer, Errno> {
+        Err(Errno::INVAL)
+    }
+
+    /// What it tells signals of; EINVAL.
+    fn signals(&self) -> Result<&EventSignals, Errno> {
+        Err(Errno::INVAL)
     }
 
     /// What may not be done with it any more; EINVAL for what cannot be sealed.

@@ -7,6 +7,7 @@
 use crate::descriptors::flags;
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Interest, Object, Taking, Transfer};
+use crate::poll::{Look, Polled, events};
 use crate::wait::{Readiness, WaitQueue, retry};
 use crate::{Errno, Fault, Waiter};
 use std::collections::VecDeque;
@@ -441,6 +442,23 @@ impl Object for PipeEnd {
         Ok(self.look(interest))
     }
 
+    fn poll(&self, wanted: u32, _position: u64, look: &mut Look) -> Polled {
+        let turns = look.listen(wanted, &self.pipe.readable, &self.pipe.writable);
+        let state = self.lock();
+        let mut polled = Polled::with_edges(0, turns);
+        for (holds, event) in [
+            (self.reads && !state.pages.is_empty(), events::READABLE),
+            (self.reads && state.writers == 0, events::HANGUP),
+            (self.writes && !state.is_full(), events::WRITABLE),
+            (self.writes && state.readers == 0, events::ERROR),
+        ] {
+            if holds {
+                polled.events |= event;
+            }
+        }
+        polled
+    }
+
     fn pipe(&self) -> Result<&PipeEnd, Errno> {
         Ok(self)
     }
@@ -451,11 +469,6 @@ impl Drop for PipeEnd {
         let mut state = self.lock();
         state.readers -= u32::from(self.reads);
         state.writers -= u32::from(self.writes);
-        if state.readers == 0 {
-            // Nobody can take it any more.
-            state.bytes = VecDeque::new();
-            state.pages = VecDeque::new();
-        }
         drop(state);
         self.pipe.readable.wake();
         self.pipe.writable.wake();
@@ -505,7 +518,8 @@ mod tests {
         assert_eq!(writer.try_write(&[2; 10], false), Ok(10));
         // What follows joins the last page.
         assert_eq!(writer.try_write(&[3; 20], false), Ok(20));
-        assert_eq!((reader.lock().bytes.len(), writer.room()), (CAPACITY - PAGE + 30, 0));
+        let held = reader.lock().bytes.len();
+        assert_eq!((held, writer.room()), (CAPACITY - PAGE + 30, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The virtual machine of one run.
 
 use crate::descriptors::Descriptors;
+use crate::event_signals::PendingSignals;
 use crate::files::{Creation, Dentry, Device, Jump, Last, OpenOptions, Opened, Resolved, walk};
 use crate::host::{Host, SavedTerminal};
 use crate::information::Texts;
@@ -49,6 +50,7 @@ pub struct System {
     pub(crate) meter: Arc<Meter>,
     pub(crate) sleeps: Sleeps,
     pub(crate) texts: Texts,
+    pub(crate) pending_signals: Arc<PendingSignals>,
     /// What was refused for want of room.
     pub(crate) refused: Shortage,
 }

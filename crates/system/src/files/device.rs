@@ -5,6 +5,7 @@ use super::composite::Graft;
 use super::{FileType, Metadata};
 use crate::information::Information;
 use crate::object::{Interest, Object, Position, Transfer};
+use crate::poll::{Look, Polled, events};
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault};
@@ -116,6 +117,14 @@ impl Object for Device {
 
     fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
         Ok(Readiness::Now { bytes: 1, hangup: false })
+    }
+
+    fn poll(&self, _wanted: u32, _position: u64, _look: &mut Look) -> Polled {
+        Polled::now(events::READABLE | events::WRITABLE)
+    }
+
+    fn can_be_watched(&self) -> bool {
+        false
     }
 }
 

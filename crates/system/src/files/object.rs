@@ -2,6 +2,7 @@
 
 use super::{Dentry, Directory, File, FileType, Metadata, NewTimes, Seals, Space};
 use crate::object::{Inode, Interest, Object, Position, Transfer};
+use crate::poll::{Look, Polled, events};
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault};
@@ -83,6 +84,14 @@ impl<F: File> Object for F {
             Interest::Write => 1,
         };
         Ok(Readiness::Now { bytes, hangup: false })
+    }
+
+    fn poll(&self, _wanted: u32, _position: u64, _look: &mut Look) -> Polled {
+        Polled::now(events::READABLE | events::WRITABLE)
+    }
+
+    fn can_be_watched(&self) -> bool {
+        false
     }
 
     fn inode(&self) -> Result<&dyn Inode, Errno> {
@@ -181,6 +190,14 @@ impl Object for OpenDirectory {
 
     fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
         Err(Errno::BADF)
+    }
+
+    fn poll(&self, _wanted: u32, _position: u64, _look: &mut Look) -> Polled {
+        Polled::now(events::READABLE | events::WRITABLE)
+    }
+
+    fn can_be_watched(&self) -> bool {
+        false
     }
 
     fn inode(&self) -> Result<&dyn Inode, Errno> {

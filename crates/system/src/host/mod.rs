@@ -154,6 +154,10 @@ pub enum Ready {
     No,
     /// What is wanted goes through now.
     Yes,
-    /// Its other end is gone, which reading or writing will tell.
+    /// Its other end is gone, and there is nothing left: reading or writing will tell.
     HungUp,
+    /// What is wanted goes through now, and the other end is gone.
+    Last,
+    /// It failed, or nobody reads what would be written: writing will tell.
+    Failed,
 }

@@ -1,6 +1,6 @@
 //! Copies that a kernel makes by itself, from one open file to another.
 
-use super::data::{broken, vector};
+use super::data::{begin, broken, fits, vector};
 use super::descriptor::only;
 use super::{buffers, calls, done, value};
 use crate::descriptors::{Description, flags};
@@ -118,7 +118,9 @@ fn sendfile64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault>
     if count.cast_signed() < 0 {
         return Err(Errno::INVAL.into());
     }
+    fits(from.offset, u64::from(count))?;
     let output = Arc::clone(system.descriptors.to_write(call.u32(0))?);
+    fits(begin(&output, None), u64::from(count).min(MOST))?;
     let appends = output.flags() & flags::APPEND != 0 && output.object.pipe().is_err();
     if appends || !input.has_offsets() {
         return Err(Errno::INVAL.into());
@@ -266,6 +268,7 @@ fn out_of_pipe(
         return Err(Errno::INVAL.into());
     }
     let offset = if address == 0 { None } else { Some(told(call, address)?) };
+    fits(begin(output, offset), length as u64)?;
     let blocking = blocking(of_call, &[input]);
     let (_, bytes) = first(from, length, blocking, call.waiter)?;
     let written = match offset {
@@ -302,9 +305,10 @@ fn into_pipe(
         return Err(Errno::INVAL.into());
     }
     let offset = if address == 0 { None } else { Some(told(call, address)?) };
+    let begins = begin(input, offset);
+    fits(begins, length as u64)?;
     let room = room(to, blocking(of_call, &[output]), call.waiter).map_err(|fault| broken(call, fault))?;
     // The pages are those of the file, and the first may begin within one.
-    let begins = offset.unwrap_or_else(|| input.state().position);
     let mut bytes = vec![0; length.min(room - Page::start_of(begins))];
     let random = &mut *system.host.random;
     let count = match offset {

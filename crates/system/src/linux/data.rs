@@ -80,6 +80,21 @@ fn behind(buffers: &[Buffer], mut skipped: u64) -> Vec<Buffer> {
     rest
 }
 
+/// Where a read or write begins, of what has positions.
+pub(super) fn begin(description: &Description, offset: Option<u64>) -> u64 {
+    match offset {
+        Some(offset) => offset,
+        None if description.position == Some(Position::Kept) => description.state().position,
+        None => 0,
+    }
+}
+
+/// EINVAL for a stretch that ends beyond the greatest offset.
+pub(super) fn fits(offset: u64, length: u64) -> Result<(), Errno> {
+    let end = offset.checked_add(length).filter(|end| i64::try_from(*end).is_ok());
+    end.map(drop).ok_or(Errno::INVAL)
+}
+
 /// Reads into the buffers: where the file stands, or at an offset. What has a position
 /// gives all that there is, even where that is more than one answer carries.
 fn receive(
@@ -91,6 +106,7 @@ fn receive(
     offset: Option<u64>,
 ) -> Result<Answer, Fault> {
     let wanted = total(buffers);
+    fits(begin(description, offset), wanted)?;
     let mut bytes = vec![0; wanted.min(CALL_BYTES as u64) as usize];
     let mut done = 0;
     loop {
@@ -131,6 +147,7 @@ fn send(
     offset: Option<u64>,
 ) -> Result<Answer, Fault> {
     let wanted = total(buffers);
+    fits(begin(description, offset), wanted)?;
     let mut done = 0;
     loop {
         let bytes = match done {
@@ -340,23 +357,29 @@ fn ftruncate64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault
 mod mode {
     pub(super) const KEEP_SIZE: u32 = 1;
     pub(super) const PUNCH_HOLE: u32 = 2;
+    pub(super) const COLLAPSE_RANGE: u32 = 8;
     pub(super) const ZERO_RANGE: u32 = 0x10;
+    pub(super) const INSERT_RANGE: u32 = 0x20;
+    pub(super) const UNSHARE_RANGE: u32 = 0x40;
+    pub(super) const WRITE_ZEROES: u32 = 0x80;
 }
 
 /// EBADF, EINVAL, EOPNOTSUPP for a mode that there is not, EBADF for what was not opened for
 /// writing, ESPIPE, EISDIR, ENODEV, EFBIG, and what the tree says.
 fn fallocate(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    use mode::{KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE};
+    use mode::*;
     let description = system.descriptors.file(call.u32(0))?;
     let (mode, offset, length) = (call.u32(1), wide(call, 2), wide(call, 4));
     if offset < 0 || length <= 0 {
         return Err(Errno::INVAL.into());
     }
-    match mode & !KEEP_SIZE {
-        0 | ZERO_RANGE => {}
-        PUNCH_HOLE if mode & KEEP_SIZE != 0 => {}
+    let done_here = match mode & !KEEP_SIZE {
+        0 | ZERO_RANGE => true,
+        PUNCH_HOLE if mode & KEEP_SIZE != 0 => true,
+        UNSHARE_RANGE => false,
+        COLLAPSE_RANGE | INSERT_RANGE | WRITE_ZEROES if mode & KEEP_SIZE == 0 => false,
         _ => return Err(Errno::NOTSUP.into()),
-    }
+    };
     if !description.writable {
         return Err(Errno::BADF.into());
     }
@@ -371,6 +394,9 @@ fn fallocate(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
     let (offset, length) = (offset.unsigned_abs(), length.unsigned_abs());
     if offset.checked_add(length).is_none_or(|end| end > i64::MAX.unsigned_abs()) {
         return Err(Errno::FBIG.into());
+    }
+    if !done_here {
+        return Err(Errno::NOTSUP.into());
     }
     if mode & (PUNCH_HOLE | ZERO_RANGE) != 0 {
         object.punch(offset, length)?;

@@ -10,11 +10,13 @@ mod copy;
 mod data;
 mod descriptor;
 mod directory;
+mod event;
 mod identity;
 mod lock;
 mod memory;
 mod open;
 mod path;
+mod poll;
 mod process;
 mod refused;
 mod resource;
@@ -62,6 +64,9 @@ use {calls, letter};
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     [
         start::ROWS,
+        poll::ROWS,
+        event::ROWS,
+        event::LIBRARY,
         open::ROWS,
         path::ROWS,
         stat::ROWS,

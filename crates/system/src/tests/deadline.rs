@@ -151,6 +151,10 @@ fn candidates(row: &Row, world: &mut World) -> Vec<Vec<u64>> {
         all.push(match parameter.kind {
             // Where a path begins with a slash, the directory matters no more.
             Kind::Descriptor | Kind::AtDescriptor if on_paths => vec![3],
+            // Each with each would be too many.
+            Kind::Descriptor | Kind::AtDescriptor if !all.is_empty() => {
+                world.descriptors.iter().rev().take(6).copied().collect()
+            }
             Kind::Descriptor | Kind::AtDescriptor => world.descriptors.clone(),
             // With its length in the upper half, for the next parameter.
             Kind::Path => paths.iter().map(|(address, length)| length << 32 | address).collect(),

@@ -21,6 +21,8 @@ mod libc;
 mod linux;
 #[cfg(target_os = "linux")]
 mod linux_data;
+#[cfg(target_os = "linux")]
+mod linux_poll;
 mod machine;
 mod mounts;
 mod overlay;
@@ -56,6 +58,7 @@ fn every_row_is_met_by_a_test() {
         include_str!("fake.rs"),
         include_str!("libc.rs"),
         include_str!("linux_data.rs"),
+        include_str!("linux_poll.rs"),
         include_str!("machine.rs"),
         include_str!("paths.rs"),
         include_str!("polling.rs"),

@@ -2,14 +2,13 @@
 
 use super::clock::ClockId;
 use super::done;
-use crate::clock::Sleep;
-use crate::host::{Ready, Source};
+use crate::host::Ready;
 use crate::object::Interest;
+use crate::poll::{Look, Pace, step};
 use crate::rights::Rights;
-use crate::sleep::sleep;
-use crate::wait::{Doubt, Listener, Readiness, wait_for_any};
+use crate::wait::{Doubt, Readiness};
 use crate::{Answer, Call, Errno, Fault, System};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Subscriptions of one call.
 // BOUND: the guest chooses their number; 64 bytes of ours for each.
@@ -115,9 +114,8 @@ fn readiness(system: &System, number: u32, interest: Interest) -> Result<Readine
 struct Found {
     events: Vec<Event>,
     /// What has to be waited for, and for each source its user data and event type.
-    sources: Vec<(Source, Interest)>,
+    look: Look,
     waited_for: Vec<(u64, u8)>,
-    listeners: Vec<Listener>,
 }
 
 fn look(system: &System, subscriptions: &[Subscription]) -> Found {
@@ -134,12 +132,11 @@ fn look(system: &System, subscriptions: &[Subscription]) -> Found {
             Ok(Readiness::Now { bytes, hangup }) => {
                 found.events.push(Event { user_data, result: Ok(()), event_type, bytes, hangup });
             }
-            Ok(Readiness::On(source)) => {
-                found.sources.push((source, interest));
-                found.waited_for.push((user_data, event_type));
+            Ok(readiness) => {
+                if found.look.add(readiness, interest).is_some() {
+                    found.waited_for.push((user_data, event_type));
+                }
             }
-            Ok(Readiness::When(listener)) => found.listeners.push(listener),
-            Ok(Readiness::Never) => {}
             Err(errno) => {
                 let result = Err(errno);
                 found.events.push(Event { user_data, result, event_type, bytes: 0, hangup: false });
@@ -161,18 +158,18 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
     let mut passed = Duration::ZERO;
     let mut doubt = Doubt::default();
     loop {
-        let Found { mut events, sources, waited_for, listeners } = look(system, subscriptions);
+        let Found { mut events, look, waited_for } = look(system, subscriptions);
         // With something ready already, the rest is only looked at.
         let timeout = match events.is_empty() {
             true => shortest.map(|shortest| shortest.saturating_sub(passed)),
             false => Some(Duration::ZERO),
         };
-        let woken_before = listeners.iter().any(Listener::is_woken);
-        let (ready, took) = wait_on_host(system, call, &sources, &listeners, timeout)?;
-        passed = passed.saturating_add(took);
+        let woken_before = look.is_woken();
+        let mut pace = Pace { clock: &*system.host.clock, sleeps: &mut system.sleeps, waiter: call.waiter };
+        let ready = step(&mut pace, &look, timeout, &mut passed)?;
         for ((user_data, event_type), ready) in waited_for.into_iter().zip(ready) {
             if ready != Ready::No {
-                let hangup = ready == Ready::HungUp;
+                let hangup = ready != Ready::Yes;
                 events.push(Event { user_data, result: Ok(()), event_type, bytes: 1, hangup });
             }
         }
@@ -180,50 +177,13 @@ fn wait(system: &mut System, call: &Call<'_>, subscriptions: &[Subscription]) ->
             events.push(Event { user_data, result: Ok(()), event_type: 0, bytes: 0, hangup: false });
         }
         // Nothing yet where a listener was woken: what it listens to is asked anew.
-        if !events.is_empty() || listeners.is_empty() {
+        if !events.is_empty() || !look.has_listeners() {
             return Ok(events);
         }
         if woken_before {
             let start = call.waiter.now();
             doubt.wait(call.waiter)?;
-            passed = passed.saturating_add(since(call, start));
+            passed = passed.saturating_add(call.waiter.now().saturating_duration_since(start));
         }
     }
-}
-
-/// Waits until a source is ready, a listener is woken or the time is over, and says how
-/// long it was by the guest's clock.
-fn wait_on_host(
-    system: &mut System,
-    call: &Call<'_>,
-    sources: &[(Source, Interest)],
-    listeners: &[Listener],
-    timeout: Option<Duration>,
-) -> Result<(Vec<Ready>, Duration), Fault> {
-    let start = call.waiter.now();
-    if let Some(timeout) = timeout {
-        let ready = wait_for_any(call.waiter, sources, listeners, Some(start))?;
-        if ready.iter().any(|ready| *ready != Ready::No) || timeout.is_zero() {
-            return Ok((ready, Duration::ZERO));
-        }
-        // To wait for something of the host is no sleep.
-        if sources.is_empty() && listeners.is_empty() {
-            return sleep(system, call, timeout).map(|slept| (ready, slept));
-        }
-        if system.host.clock.sleep(timeout) == Sleep::Over {
-            return Ok((ready, timeout));
-        }
-    }
-    // A time too far to be told is for ever.
-    let until = timeout.and_then(|timeout| start.checked_add(timeout));
-    let ready = wait_for_any(call.waiter, sources, listeners, until)?;
-    let took = since(call, start);
-    // What was waited for to its end was all of it, whatever a clock's last digits say.
-    let over = ready.iter().all(|ready| *ready == Ready::No)
-        && until.is_some_and(|until| call.waiter.now() >= until);
-    Ok((ready, if over { timeout.unwrap_or_default().max(took) } else { took }))
-}
-
-fn since(call: &Call<'_>, start: Instant) -> Duration {
-    call.waiter.now().saturating_duration_since(start)
 }

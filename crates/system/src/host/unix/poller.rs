@@ -50,10 +50,14 @@ impl Poller for Poll {
             Err(error) => return Err(error.into()),
         }
         for (ready, polled) in ready.iter_mut().zip(&polled) {
-            *ready = match polled.revents() {
-                flags if flags.is_empty() => Ready::No,
-                flags if flags.intersects(PollFlags::HUP | PollFlags::ERR) => Ready::HungUp,
-                _ => Ready::Yes,
+            let events = polled.revents();
+            let goes_through = events.intersects(PollFlags::IN | PollFlags::OUT);
+            *ready = match events.contains(PollFlags::HUP) {
+                _ if events.is_empty() => Ready::No,
+                _ if events.intersects(PollFlags::ERR | PollFlags::NVAL) => Ready::Failed,
+                true if goes_through => Ready::Last,
+                true => Ready::HungUp,
+                false => Ready::Yes,
             };
         }
         Ok(())
@@ -104,6 +108,14 @@ mod tests {
         assert_eq!(ready, [Ready::Yes]);
         drop(writer);
         poller.wait(&sources, &mut ready, None).expect("waited");
+        assert_eq!(ready, [Ready::Last]);
+        rustix::io::read(&sources[0].0, &mut [0; 9]).expect("it is there");
+        poller.wait(&sources, &mut ready, None).expect("waited");
         assert_eq!(ready, [Ready::HungUp]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let sources = [(Source::new(writer.into()), Interest::Write)];
+        poller.wait(&sources, &mut ready, None).expect("waited");
+        assert_eq!(ready, [Ready::Failed]);
     }
 }
