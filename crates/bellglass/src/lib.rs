@@ -97,7 +97,7 @@ pub mod files {
 /// The table of the calls that the virtual system answers: what each is called with, how it
 /// fails, and how much of it there is.
 pub mod calls {
-    pub use bellglass_system::{Family, Kind, Parameter, Row, Support, lookup, rows};
+    pub use bellglass_system::{Family, Kind, Parameter, Row, Support, lookup, rows, subjects};
 }
 
 /// What the process that uses this library may have to look at in itself: how it was

@@ -117,6 +117,7 @@ fn calls_are_listed_with_their_answers() {
     let finished = process::finish(&mut place.bellglass(["calls"]), Stdin::Nothing).expect(0);
     let text = finished.out();
     assert!(text.contains("wasi_snapshot_preview1.fd_write(iiii)i "), "{text}");
+    assert!(text.lines().next().expect("a line").ends_with(':'), "a subject first: {text}");
     assert!(text.lines().last().expect("a line").contains("signatures"), "{text}");
 }
 

@@ -101,6 +101,8 @@ pub use results::Results;
 pub use signal::{ParseSignalError, Signal};
 pub use stdio::{Capture, Input, Output, Stream};
 pub use system::{Identity, Shortage, System};
-pub use table::{Ending, Family, Parameter, Row, Support, SystemHandler, lookup, refuse, rows, settle};
+pub use table::{
+    Ending, Family, Parameter, Row, Support, SystemHandler, lookup, refuse, rows, settle, subjects,
+};
 pub use wait::{Listener, Readiness, WaitQueue, wait_for_any};
 pub use waiter::{Look, Schedule, Sink, Waiter, Woken};

@@ -75,10 +75,15 @@ impl Row {
     }
 }
 
+/// All rows, by their subjects: the calls of Linux first.
+pub fn subjects() -> impl Iterator<Item = (&'static str, &'static [Row])> {
+    let others = [("WASI preview 1", crate::wasi::ROWS), ("Functions of a C library", crate::posix::ROWS)];
+    crate::linux::SUBJECTS.iter().copied().chain(others)
+}
+
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    // Those first that never change their places, by which inputs of the fuzzer name them.
-    crate::wasi::ROWS.iter().chain(crate::linux::rows()).chain(crate::posix::ROWS)
+    subjects().flat_map(|(_, rows)| rows)
 }
 
 /// The row of a call, if the system has one. Not only the name but the types

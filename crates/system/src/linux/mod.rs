@@ -61,32 +61,28 @@ macro_rules! letter {
 use {calls, letter};
 
 /// All rows, subject by subject.
-pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    [
-        start::ROWS,
-        poll::ROWS,
-        event::ROWS,
-        event::LIBRARY,
-        open::ROWS,
-        path::ROWS,
-        stat::ROWS,
-        directory::ROWS,
-        copy::ROWS,
-        data::ROWS,
-        descriptor::ROWS,
-        identity::ROWS,
-        process::ROWS,
-        refused::ROWS,
-        resource::ROWS,
-        schedule::ROWS,
-        signal::ROWS,
-        time::ROWS,
-        timer::ROWS,
-        timer::OWN_ROWS,
-    ]
-    .into_iter()
-    .flatten()
-}
+pub(crate) const SUBJECTS: &[(&str, &[Row])] = &[
+    ("Opening files", open::ROWS),
+    ("Paths", path::ROWS),
+    ("What files are", stat::ROWS),
+    ("Directories", directory::ROWS),
+    ("Reading and writing", data::ROWS),
+    ("Copying between descriptors", copy::ROWS),
+    ("Descriptors", descriptor::ROWS),
+    ("Waiting for descriptors", poll::ROWS),
+    ("Counters, timers and signals that are read", event::ROWS),
+    ("Clocks and sleeping", time::ROWS),
+    ("Alarm clocks and timers", timer::ROWS),
+    ("Signals", signal::ROWS),
+    ("Processes", process::ROWS),
+    ("The scheduler", schedule::ROWS),
+    ("Limits and usage", resource::ROWS),
+    ("The process and the machine", identity::ROWS),
+    ("What there is nothing for", refused::ROWS),
+    ("A program's start and end", start::ROWS),
+    ("What a kernel knows of a signal", timer::OWN_ROWS),
+    ("What a C library tells of its signals", event::LIBRARY),
+];
 
 /// The bytes at one argument, as many as the next says.
 const fn bytes(pointer: u8) -> View {

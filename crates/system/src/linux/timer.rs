@@ -17,7 +17,7 @@ const EVENT_1: &[View] = &[View::Fixed { pointer: 1, size: EVENT_BYTES as u32 }]
 pub(super) const ROWS: &[Row] = calls! { "linux":
     getitimer(clock: Unsigned, setting: Result) &[], Support::Full, "", getitimer;
     setitimer(clock: Unsigned, setting: Pointer, old: Result) SHORT_1, Support::Full, "", setitimer;
-    timer_create(clock: Clock, event: Pointer, timer: Result) EVENT_1, Support::Full, "", timer_create;
+    timer_create(clock: Clock, event: Pointer, timer: Result) EVENT_1, Support::Partial, "real-time signals reach a program that computes when it makes its next call", timer_create;
     timer_settime64(timer: Signed, flags: TimerFlags, setting: Pointer, old: Result) SETTING_2, Support::Full, "", timer_settime;
     timer_gettime64(timer: Signed, setting: Result) &[], Support::Full, "", timer_gettime;
     timer_getoverrun(timer: Signed) &[], Support::Full, "", timer_getoverrun;

@@ -354,6 +354,8 @@ fn ours(guest: &mut FakeGuest, name: &str, words: &[Word]) -> u16 {
 fn calls_fail_and_succeed_as_the_kernels_do() {
     let kernels = kernels();
     assert_eq!(kernels.len(), CASES.len(), "perl answers each");
+    let built_without = kernels.iter().filter(|errno| **errno == Errno::NOSYS.number()).count();
+    assert!(built_without < CASES.len() / 10, "the kernel answers only few of the calls");
     let mut wrong = Vec::new();
     let mut guest = guest();
     for ((name, _, words), kernels) in CASES.iter().zip(kernels) {
