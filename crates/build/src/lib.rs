@@ -65,7 +65,7 @@ pub use seal::recompile;
 pub use smallest::{SmallestError, is_compiled_for_this, smallest_module};
 pub use snapshot::SnapshotError;
 pub use source::{Package, Source};
-pub use sources::unpack_source;
+pub use sources::{unpack_pinned, unpack_source};
 pub use staged::remove_unfinished;
 pub use step::StepError;
 pub use tools::MissingTools;

@@ -7,6 +7,7 @@ use crate::fetch::Downloads;
 use crate::guests::Guests;
 use crate::progress::{Event, Progress};
 use crate::recipe::RecipeError;
+use crate::source::Source;
 use crate::unpack::{TopFolder, unpack};
 use bellglass_image::cache_directory;
 use std::path::Path;
@@ -29,6 +30,15 @@ pub fn unpack_source(
         let reason = format!("it has no source '{source}'");
         return Err(RecipeError { file: found.file, reason }.into());
     };
+    unpack_pinned(source, folder, progress)
+}
+
+/// Unpacks a pinned source into `folder`, which is made anew: from the cache of downloads, or
+/// fetched.
+///
+/// # Errors
+/// [`BuildError`] if it cannot be had, or is no archive.
+pub fn unpack_pinned(source: &Source, folder: &Path, progress: &dyn Progress) -> Result<(), BuildError> {
     let downloads = Downloads {
         folder: cache_directory()?.join("downloads"),
         mirrors: Mirrors::of_this_machine(),
