@@ -18,12 +18,13 @@ pub(crate) const WITHOUT_COMPILER: [&str; 8] = [
 ];
 
 /// Crates whose tests compile guests, or use the command that can.
-pub(crate) const WITH_COMPILER: [&str; 7] = [
+pub(crate) const WITH_COMPILER: [&str; 8] = [
     "bellglass-engine",
     "bellglass-driver",
     "bellglass-build",
     "bellglass",
     "bellglass-regrtest",
+    "bellglass-differential",
     "bellglass-testkit",
     "bellglass-cli",
 ];
@@ -54,6 +55,7 @@ pub(crate) fn test(words: &[String]) -> Result<u8, String> {
     }
     if filter.is_empty() {
         run(&mut regrtest_command(&["--sample".to_owned()])?)?;
+        run(&mut differential_command("programs", &["--sequences".to_owned(), SEQUENCES.to_string()])?)?;
         // The own tests of the one that is built in seconds and needs no other source.
         run(&mut interpreters_command(&["quickjs".to_owned()]))?;
     }
@@ -90,6 +92,28 @@ fn regrtest_command(arguments: &[String]) -> Result<Command, String> {
     let mut command = Command::new(program("regrtest"));
     // Its default paths are the workspace's.
     command.args(arguments).current_dir(root());
+    Ok(command)
+}
+
+/// Sequences of each family in a run of all tests.
+const SEQUENCES: u32 = 200;
+
+/// Compares random sequences of operations natively and in cells.
+pub(crate) fn differential(arguments: &[String]) -> Result<u8, String> {
+    build()?;
+    replace(differential_command("programs", arguments)?)
+}
+
+/// Runs the POSIX test suite natively and in cells; takes about half an hour.
+pub(crate) fn linux_tests(arguments: &[String]) -> Result<u8, String> {
+    build()?;
+    replace(differential_command("suite", arguments)?)
+}
+
+fn differential_command(task: &str, arguments: &[String]) -> Result<Command, String> {
+    build_program("bellglass-differential", "differential")?;
+    let mut command = Command::new(program("differential"));
+    command.arg(task).args(arguments);
     Ok(command)
 }
 

@@ -27,7 +27,7 @@ enum Help {
     ProgramOnly,
 }
 
-const VERBS: [Verb; 11] = [
+const VERBS: [Verb; 13] = [
     Verb {
         name: "bellglass",
         usage: "ARGS...",
@@ -70,6 +70,26 @@ const VERBS: [Verb; 11] = [
         run: steps::interpreters,
     },
     Verb {
+        name: "differential",
+        usage: "[FAMILY...] [OPTIONS]",
+        summary: "compare what programs do in cells with what this machine's kernel does",
+        more: "The same programs of C do the same random sequences of operations natively and as\n\
+               guests: ten thousand of each family if nothing else is said, which takes some\n\
+               minutes a family. Two hundred of each are part of `cargo xtask test`. Needs Linux\n\
+               and a C compiler, with which it builds the guests' C library for this machine once.",
+        help: Help::Program,
+        run: steps::differential,
+    },
+    Verb {
+        name: "linux-tests",
+        usage: "[FOLDER...] [OPTIONS]",
+        summary: "run the POSIX test suite's tests of system calls in cells, and natively beside them",
+        more: "All of it takes about half an hour; what is expected to fail, and why, is in\n\
+               crates/differential/suite.toml.",
+        help: Help::Program,
+        run: steps::linux_tests,
+    },
+    Verb {
         name: "lint",
         usage: "",
         summary: "check formatting, clippy and documentation",
@@ -93,9 +113,9 @@ const VERBS: [Verb; 11] = [
         usage: "",
         summary: "write the generated parts of docs/ again",
         more: "The table of modules in docs/modules.md. The tables of docs/regrtest.md,\n\
-               docs/any-interpreter.md and docs/performance.md come of long runs and are\n\
-               written by `regrtest --document`, `interpreters --document` and\n\
-               `bench --write-docs`.",
+               docs/any-interpreter.md, docs/linux-tests.md and docs/performance.md come of long\n\
+               runs and are written by `regrtest --document`, `interpreters --document`,\n\
+               `linux-tests --document` and `bench --write-docs`.",
         help: Help::Here,
         run: steps::docs,
     },

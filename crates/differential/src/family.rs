@@ -28,12 +28,12 @@ const FAMILIES: [Family; 14] = [
     Family { name: "endings", file: "endings.c", alone: true },
     family("maps", "maps.c"),
     family("formats", "formats.c"),
-    family("python-os", "python/os.py"),
-    family("python-fcntl", "python/fcntl.py"),
-    family("python-signal", "python/signal.py"),
-    family("python-select", "python/select.py"),
-    family("python-mmap", "python/mmap.py"),
-    family("python-time", "python/time.py"),
+    family("python-os", "python/os_program.py"),
+    family("python-fcntl", "python/fcntl_program.py"),
+    family("python-signal", "python/signal_program.py"),
+    family("python-select", "python/select_program.py"),
+    family("python-mmap", "python/mmap_program.py"),
+    family("python-time", "python/time_program.py"),
 ];
 
 impl Family {
