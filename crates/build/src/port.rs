@@ -269,4 +269,26 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn the_page_of_the_sysroot_gives_a_reason_for_each_file() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sysroot.md");
+        let page = fs::read_to_string(page).expect("a page");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        let mut unnamed = Vec::new();
+        for file in Guests::built_in().files(Path::new(FOLDER)).expect("files") {
+            let name = file.strip_prefix(FOLDER).expect("below it").display().to_string();
+            let folder = format!("`{}/*.c`", Path::new(&name).parent().unwrap_or(Path::new("")).display());
+            if !rows.iter().any(|row| row.contains(&format!("`{name}`")) || row.contains(&folder)) {
+                unnamed.push(name);
+            }
+        }
+        assert!(unnamed.is_empty(), "docs/sysroot.md does not name {unnamed:?}");
+        for name in rows.iter().flat_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split('`')) {
+            let is_there = !name.contains('.')
+                || name.contains('*')
+                || Guests::built_in().bytes(&Path::new(FOLDER).join(name)).is_ok();
+            assert!(is_there, "docs/sysroot.md names {name}, which is not there");
+        }
+    }
 }

@@ -4,6 +4,6 @@ set -eu
 
 rm -rf lua
 cp -a "$BELLGLASS_SOURCES/lua" lua
-make -s -C lua -j "$BELLGLASS_JOBS" posix CC="$BELLGLASS_COMMAND cc"
+make -s -C lua -j "$BELLGLASS_JOBS" linux CC="$BELLGLASS_COMMAND cc"
 mkdir -p "$BELLGLASS_OUT/files"
 cp lua/src/lua "$BELLGLASS_OUT/module.wasm"

@@ -2,7 +2,3 @@
 // its source (VARIANT_DIR), so that nothing in the source changes.
 #define MICROPY_CONFIG_ROM_LEVEL (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)
 #include "variants/mpconfigvariant_common.h"
-
-// They need the numbers that Linux gives to POLLIN and the like.
-#undef MICROPY_PY_SELECT_POSIX_OPTIMISATIONS
-#define MICROPY_PY_SELECT_POSIX_OPTIMISATIONS (0)
