@@ -94,6 +94,9 @@ pub enum SystemError {
     },
 }
 
+/// Where C libraries keep memory that has a name: `shm_open` makes files there.
+const SHARED_MEMORY: &[u8] = b"/dev/shm";
+
 /// Bytes of arguments and environment together; far above what any program
 /// needs, and within what a guest's stack and memory hold.
 const ARGUMENT_BYTES: usize = 8 << 20;
@@ -206,6 +209,7 @@ impl SystemBuilder {
             FileGrant::own(b"/tmp", FileSource::Memory, ReadWrite),
             FileGrant::own(self.identity.home.as_bytes(), FileSource::Memory, ReadWrite),
             FileGrant::own(b"/dev", FileSource::Devices, ReadOnly),
+            FileGrant::own(SHARED_MEMORY, FileSource::Memory, ReadWrite),
             FileGrant::own(b"/proc", FileSource::Processes, ReadOnly),
         ];
         policy.files.extend(self.mounts.iter().map(Mount::grant));
@@ -434,8 +438,8 @@ impl SystemBuilder {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
             None => MemoryTree::new(Arc::new(Quota::new(0, 0)), 1, Arc::clone(&self.host.clock)).root(),
         };
-        // What the builder makes itself is not the program's.
-        let own = names(self.identity.home.as_bytes())?.len() as u64 + 1;
+        // What the builder makes itself is not the program's: /tmp, and two names more.
+        let own = names(self.identity.home.as_bytes())?.len() as u64 + 3;
         let files = self.file_count.saturating_add(own);
         let quota = Arc::new(Quota::metered(self.file_bytes, files, Arc::clone(meter)));
         let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.host.clock)).root();
@@ -443,11 +447,13 @@ impl SystemBuilder {
         let made = Timestamp::from(self.host.clock.realtime());
         let mut grafts = BTreeMap::new();
         let home = self.identity.home.clone();
-        for (path, permissions) in [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755)] {
+        put(&mut grafts, b"/dev", Graft::Within(devices()))?;
+        for (path, permissions) in
+            [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755), (SHARED_MEMORY, 0o1777)]
+        {
             let directory = make_directory(&memory, path, permissions)?;
             put(&mut grafts, path, Graft::Tree(directory, BTreeMap::new()))?;
         }
-        put(&mut grafts, b"/dev", Graft::Within(devices()))?;
         let process = self.identity.process;
         put(&mut grafts, b"/proc/self", Graft::Symlink(process.to_string().into_bytes()))?;
         for (name, information) in Information::files(process) {

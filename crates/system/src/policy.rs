@@ -407,6 +407,6 @@ mod tests {
         let built = system.build().expect("a system");
         assert_eq!(**built.policy(), told);
         let paths: Vec<_> = told.files.iter().map(|grant| String::from_utf8_lossy(&grant.path)).collect();
-        assert_eq!(paths, ["/", "/tmp", "/home/user", "/dev", "/proc", "/file"]);
+        assert_eq!(paths, ["/", "/tmp", "/home/user", "/dev", "/dev/shm", "/proc", "/file"]);
     }
 }

@@ -765,6 +765,19 @@ fn there_are_no_other_processes() {
     }
 }
 
+/// Where `shm_open` makes its files.
+#[test]
+fn memory_with_a_name_is_a_file() {
+    let mut guest = guest();
+    let file = guest.open("/dev/shm/name", 1).expect("made");
+    assert_eq!(guest.write(file, b"shared"), Ok(6));
+    assert_eq!(guest.stat("/dev/shm/name", true).map(|(size, ..)| size), Ok(6));
+    assert_eq!(guest.permissions("/dev/shm"), Ok(0o1777));
+    assert!(guest.list("/dev").expect("listed").contains(&"shm".to_owned()));
+    assert!(guest.open("/dev/null", 0).is_ok(), "beside the devices");
+    guest.on_path("path_unlink_file", "/dev/shm/name").expect("removed");
+}
+
 /// Every call of Linux that is refused says why, and how.
 #[test]
 fn what_is_refused_fails_as_its_row_says() {
