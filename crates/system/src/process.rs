@@ -1,7 +1,7 @@
 //! What a program may change of its own process: its name, its place in the scheduler, its
 //! limits. There is one process, in one group and session of its own, and one thread.
 
-use crate::{Errno, Identity};
+use crate::{Errno, Identity, Signal, Waiter};
 
 /// The scheduler's policies.
 pub(crate) mod policy {
@@ -171,6 +171,11 @@ impl Limits {
         self.0[resource as usize]
     }
 
+    /// That of the size of files.
+    pub(crate) fn file_size(&self) -> FileSizeLimit {
+        FileSizeLimit(self.of(Resource::FileSize)[0])
+    }
+
     /// All of them as /proc tells them: the name, what holds, up to what it may be raised, if
     /// there is a limit, and the unit.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&'static str, [Option<u64>; 2], &'static str)> {
@@ -190,6 +195,45 @@ impl Limits {
         }
         *own = wanted;
         Ok(())
+    }
+}
+
+/// Up to what size the program may make its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileSizeLimit(u64);
+
+impl FileSizeLimit {
+    /// How many of `length` bytes may be written from `start` on. If that is none, the program
+    /// gets SIGXFSZ, and EFBIG.
+    pub(crate) fn allow(
+        self,
+        waiter: &Waiter,
+        start: impl FnOnce() -> Result<u64, Errno>,
+        length: u64,
+    ) -> Result<u64, Errno> {
+        if self.0 == INFINITY || length == 0 {
+            return Ok(length);
+        }
+        match self.0.saturating_sub(start()?) {
+            0 => Err(Self::meet(waiter)),
+            room => Ok(room.min(length)),
+        }
+    }
+
+    /// Whether a file may grow to this size from what it has. If not, the program gets SIGXFSZ,
+    /// and EFBIG.
+    pub(crate) fn allow_size(
+        self,
+        waiter: &Waiter,
+        before: impl FnOnce() -> Result<u64, Errno>,
+        size: u64,
+    ) -> Result<(), Errno> {
+        if size > self.0 && size > before()? { Err(Self::meet(waiter)) } else { Ok(()) }
+    }
+
+    fn meet(waiter: &Waiter) -> Errno {
+        waiter.signal(Signal::FILE_SIZE_LIMIT);
+        Errno::FBIG
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::descriptors::{Description, flags};
 use crate::object::{Blocking, Object, Position, Transfer};
+use crate::process::FileSizeLimit;
 use crate::random::Random;
 use crate::{Errno, Fault, Waiter};
 
@@ -39,6 +40,30 @@ pub(crate) fn read_at(
     // What has positions has all that it will have.
     let mut transfer = Transfer { blocking: Blocking::DoNotWait, flags: 0, waiter, random };
     description.object.read_at(offset, into, &mut transfer)
+}
+
+/// How many of `length` bytes the program's limit of file sizes lets be written: where the
+/// file stands, or at an offset.
+///
+/// # Errors
+/// EFBIG if that is none; the program gets a signal as well.
+pub(crate) fn allowed(
+    description: &Description,
+    flags: u32,
+    offset: Option<u64>,
+    length: u64,
+    limit: FileSizeLimit,
+    waiter: &Waiter,
+) -> Result<u64, Errno> {
+    if description.position != Some(Position::Kept) {
+        return Ok(length);
+    }
+    let start = || match offset {
+        _ if flags & flags::APPEND != 0 => Ok(description.object.inode()?.metadata()?.size),
+        Some(offset) => Ok(offset),
+        None => Ok(description.state().position),
+    };
+    limit.allow(waiter, start, length)
 }
 
 /// Writes at the current position, or at the end, and moves it.

@@ -9,12 +9,12 @@ use crate::linux::NullIsNothing;
 use crate::meter::Meter;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
-use crate::process::{Process, Resource};
+use crate::process::Process;
 use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, TerminalBothWays};
 use crate::table::{self, Ending, Family, Row, Support};
 use crate::waiter::ProcessorTime;
 use crate::wasi::PREOPENED;
-use crate::{Answer, Call, Errno, Fault, LimitKind, Signal, Stop, pieces};
+use crate::{Answer, Call, Errno, Fault, LimitKind, Stop, pieces};
 use bellglass_wire::Signature;
 use std::sync::Arc;
 use std::time::Duration;
@@ -245,21 +245,6 @@ impl System {
     /// How many descriptors the guest has open.
     pub fn open_descriptors(&self) -> usize {
         self.descriptors.open()
-    }
-
-    #[allow(dead_code, reason = "the calls of Linux that write and grow files are to ask it")]
-    /// Up to where a file may be written to or grown that would reach `end` from `start` on.
-    /// If that is nowhere, the program gets SIGXFSZ, and EFBIG.
-    pub(crate) fn allowed_end(&self, call: &Call<'_>, start: u64, end: u64) -> Result<u64, Errno> {
-        let [limit, _] = self.process.limits.of(Resource::FileSize);
-        if end <= limit {
-            return Ok(end);
-        }
-        if start >= limit {
-            call.waiter.signal(Signal::FILE_SIZE_LIMIT);
-            return Err(Errno::FBIG);
-        }
-        Ok(limit)
     }
 
     fn is_device(&self, descriptor: u32) -> bool {

@@ -125,7 +125,9 @@ fn sendfile64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault>
     if appends || !input.has_offsets() {
         return Err(Errno::INVAL.into());
     }
-    let copied = copy(system, call, &from, u64::from(count), |system, _, bytes| {
+    let limit = system.process.limits.file_size();
+    let count = streams::allowed(&output, output.flags(), None, count.into(), limit, call.waiter)?;
+    let copied = copy(system, call, &from, count, |system, _, bytes| {
         streams::write(&output, output.flags(), bytes, &mut *system.host.random, call.waiter)
     });
     let copied = copied.map_err(|fault| broken(call, fault))?;
@@ -164,6 +166,8 @@ fn copy_file_range(system: &mut System, call: &mut Call<'_>) -> Result<Answer, F
     if same && to.offset + length > from.offset && to.offset < from.offset + length {
         return Err(Errno::INVAL.into());
     }
+    let limit = system.process.limits.file_size();
+    let length = streams::allowed(&output, output.flags(), Some(to.offset), length, limit, call.waiter)?;
     let copied = copy(system, call, &from, length, |_, done, bytes| {
         Ok(streams::write_at(&output, output.flags(), to.offset.saturating_add(done), bytes)?)
     })?;
@@ -270,7 +274,9 @@ fn out_of_pipe(
     let offset = if address == 0 { None } else { Some(told(call, address)?) };
     fits(begin(output, offset), length as u64)?;
     let blocking = blocking(of_call, &[input]);
-    let (_, bytes) = first(from, length, blocking, call.waiter)?;
+    let limit = system.process.limits.file_size();
+    let length = streams::allowed(output, output.flags(), offset, length as u64, limit, call.waiter)?;
+    let (_, bytes) = first(from, length as usize, blocking, call.waiter)?;
     let written = match offset {
         _ if bytes.is_empty() => return Ok(0),
         Some(offset) => streams::write_at(output, output.flags(), offset, &bytes).map_err(Fault::from),

@@ -5,6 +5,7 @@ use crate::descriptors::{Description, flags};
 use crate::files::FileType;
 use crate::guest::Buffer;
 use crate::object::Position;
+use crate::process::FileSizeLimit;
 use crate::random::Random;
 use crate::streams::{self, Whence};
 use crate::table::{Row, Support};
@@ -141,6 +142,7 @@ fn receive(
 fn send(
     description: &Description,
     flags: u32,
+    limit: FileSizeLimit,
     random: &mut dyn Random,
     call: &mut Call<'_>,
     buffers: &[Buffer],
@@ -148,13 +150,14 @@ fn send(
 ) -> Result<Answer, Fault> {
     let wanted = total(buffers);
     fits(begin(description, offset), wanted)?;
+    let wanted = streams::allowed(description, flags, offset, wanted, limit, call.waiter)?;
     let mut done = 0;
     loop {
         let bytes = match done {
             0 => call.gather(buffers)?,
             _ => call.gather(&behind(buffers, done))?,
         };
-        let from = &bytes[..bytes.len().min((wanted - done) as usize)];
+        let from = &bytes[..(bytes.len() as u64).min(wanted - done) as usize];
         let result = match offset {
             None => streams::write(description, flags, from, random, call.waiter),
             Some(offset) => Ok(streams::write_at(description, flags, offset.saturating_add(done), from)?),
@@ -190,7 +193,8 @@ fn read(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
 fn write(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let description = system.descriptors.to_write(call.u32(0))?;
     let buffers = buffer(call, call.u32(1), call.u32(2))?;
-    send(description, description.flags(), &mut *system.host.random, call, &buffers, None)
+    let limit = system.process.limits.file_size();
+    send(description, description.flags(), limit, &mut *system.host.random, call, &buffers, None)
 }
 
 fn readv(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
@@ -210,7 +214,8 @@ fn writev(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     if total(&buffers) == 0 {
         return done();
     }
-    send(description, description.flags(), &mut *system.host.random, call, &buffers, None)
+    let limit = system.process.limits.file_size();
+    send(description, description.flags(), limit, &mut *system.host.random, call, &buffers, None)
 }
 
 /// The open file for a read or write at an offset: EINVAL for one below 0, EBADF, ESPIPE.
@@ -233,7 +238,8 @@ fn pwrite64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let offset = positioned(system, call.u32(0), wide(call, 3))?;
     let description = system.descriptors.to_write(call.u32(0))?;
     let buffers = buffer(call, call.u32(1), call.u32(2))?;
-    send(description, description.flags(), &mut *system.host.random, call, &buffers, Some(offset))
+    let limit = system.process.limits.file_size();
+    send(description, description.flags(), limit, &mut *system.host.random, call, &buffers, Some(offset))
 }
 
 fn preadv(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
@@ -291,7 +297,8 @@ fn write_vector(
         return done();
     }
     let flags = with_call(description.flags(), of_call)?;
-    send(description, flags, &mut *system.host.random, call, &buffers, offset)
+    let limit = system.process.limits.file_size();
+    send(description, flags, limit, &mut *system.host.random, call, &buffers, offset)
 }
 
 /// The flags of an open file with those of one call (`linux/fs.h`, RWF_*); EOPNOTSUPP for
@@ -349,6 +356,8 @@ fn ftruncate64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault
     if description.position != Some(Position::Kept) || !description.writable {
         return Err(Errno::INVAL.into());
     }
+    let size = || Ok(description.object.inode()?.metadata()?.size);
+    system.process.limits.file_size().allow_size(call.waiter, size, length)?;
     description.object.set_size(length)?;
     done()
 }
@@ -397,6 +406,10 @@ fn fallocate(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
     }
     if !done_here {
         return Err(Errno::NOTSUP.into());
+    }
+    if mode & KEEP_SIZE == 0 {
+        let size = || Ok(object.inode()?.metadata()?.size);
+        system.process.limits.file_size().allow_size(call.waiter, size, offset + length)?;
     }
     if mode & (PUNCH_HOLE | ZERO_RANGE) != 0 {
         object.punch(offset, length)?;

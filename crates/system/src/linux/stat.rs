@@ -319,6 +319,7 @@ fn truncate64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault>
     if !found.checks_permissions() {
         may(system, metadata.permissions, access::WRITE)?;
     }
+    system.process.limits.file_size().allow_size(call.waiter, || Ok(metadata.size), length)?;
     system.open_to_write(&found)?.set_size(length)?;
     done()
 }

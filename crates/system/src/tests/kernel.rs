@@ -281,6 +281,25 @@ const CASES: &[Case] = &[
     ("fsopen", libc::SYS_fsopen, &[NULL, NULL]),
 ];
 
+/// A path: that of the root.
+const ROOT: Word = Words(&[b'/' as u32]);
+const HERE: Word = Number(-100);
+
+/// Of these too, which have no test elsewhere that makes them by their names.
+const ON_PATHS: &[Case] = &[
+    ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, Number(5), NULL]),
+    ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, Number(2), NULL]),
+    ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, Number(8), NULL]),
+    ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, NULL, Number(0x4000)]),
+    ("faccessat2", libc::SYS_faccessat2, &[HERE, NULL, NULL, NULL]),
+    ("faccessat2", libc::SYS_faccessat2, &[HERE, Zeros, NULL, NULL]),
+    ("faccessat2", libc::SYS_faccessat2, &[Number(77), ROOT, NULL, NULL]),
+    ("fchmodat2", libc::SYS_fchmodat2, &[HERE, Zeros, Number(0o755), NULL]),
+    ("fchmodat2", libc::SYS_fchmodat2, &[HERE, ROOT, Number(0o755), Number(0x4000)]),
+    ("fchmodat2", libc::SYS_fchmodat2, &[HERE, NULL, Number(0o755), NULL]),
+    ("fchmodat2", libc::SYS_fchmodat2, &[Number(77), Words(&[b'x' as u32]), Number(0o755), NULL]),
+];
+
 /// Prints a line for each line that it is given, a call: the errno, or 0.
 const PROGRAM: &str = r#"
     use POSIX ();
@@ -320,6 +339,10 @@ fn line(number: c_long, words: &[Word]) -> String {
     format!("{number} {}\n", words.iter().map(word).collect::<Vec<_>>().join(" "))
 }
 
+fn cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(ON_PATHS)
+}
+
 fn kernels() -> Vec<u16> {
     let mut perl = Command::new("perl")
         .args(["-e", PROGRAM])
@@ -327,7 +350,7 @@ fn kernels() -> Vec<u16> {
         .stdout(Stdio::piped())
         .spawn()
         .expect("perl, with which this test asks the kernel");
-    let lines: String = CASES.iter().map(|(_, number, words)| line(*number, words)).collect();
+    let lines: String = cases().map(|(_, number, words)| line(*number, words)).collect();
     perl.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
     let output = perl.wait_with_output().expect("it ends");
     let told = String::from_utf8(output.stdout).expect("numbers");
@@ -353,12 +376,12 @@ fn ours(guest: &mut FakeGuest, name: &str, words: &[Word]) -> u16 {
 #[test]
 fn calls_fail_and_succeed_as_the_kernels_do() {
     let kernels = kernels();
-    assert_eq!(kernels.len(), CASES.len(), "perl answers each");
+    assert_eq!(kernels.len(), cases().count(), "perl answers each");
     let built_without = kernels.iter().filter(|errno| **errno == Errno::NOSYS.number()).count();
     assert!(built_without < CASES.len() / 10, "the kernel answers only few of the calls");
     let mut wrong = Vec::new();
     let mut guest = guest();
-    for ((name, _, words), kernels) in CASES.iter().zip(kernels) {
+    for ((name, _, words), kernels) in cases().zip(kernels) {
         let ours = ours(&mut guest, name, words);
         // A kernel that was built without it, or one that does not let perl make the call.
         if ours == kernels || kernels == Errno::NOSYS.number() {

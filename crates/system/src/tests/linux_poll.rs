@@ -671,7 +671,7 @@ impl Real {
                 match operation {
                     1 => epoll::add(watcher, file, data, wanted)?,
                     2 => epoll::delete(watcher, file)?,
-                                        _ => epoll::modify(watcher, file, data, wanted)?,
+                    _ => epoll::modify(watcher, file, data, wanted)?,
                 }
             }
             Operation::Wait(place, most) => {

@@ -668,6 +668,49 @@ fn limits_are_told_and_lowered_and_those_of_open_files_hold() {
 }
 
 #[test]
+fn no_file_grows_beyond_its_limit() {
+    let mut guest = guest();
+    let (limit, _) = guest.put(&[10u64, 100].map(u64::to_le_bytes).concat());
+    assert_eq!(guest.linux("prlimit64", &[0, 1, limit, 0]), Ok(0));
+    let path = guest.text("/tmp/file");
+    let file = u64::from(guest.linux("openat", &[word(-100), path, 0o102, 0o644]).expect("made"));
+    let (text, _) = guest.put(b"twelve bytes");
+    let met = 1 << 25;
+    // As much as there is room for, then nothing, and a signal.
+    assert_eq!((guest.linux("write", &[file, text, 12]), guest.signals), (Ok(10), 0));
+    assert_eq!((guest.linux("write", &[file, text, 1]), guest.signals), (Err(Errno::FBIG), met));
+    assert_eq!((guest.linux("write", &[file, text, 0]), guest.signals), (Ok(0), 0));
+    for (name, arguments) in [
+        ("pwrite64", vec![file, text, 3, 10, 0]),
+        ("ftruncate64", vec![file, 11, 0]),
+        ("truncate64", vec![path, 11, 0]),
+        ("fallocate", vec![file, 0, 9, 0, 2, 0]),
+    ] {
+        assert_eq!((guest.linux(name, &arguments), guest.signals), (Err(Errno::FBIG), met), "{name}");
+    }
+    assert_eq!(guest.linux("pwrite64", &[file, text, 3, 9, 0]), Ok(1));
+    for length in [10, 9, 3] {
+        assert_eq!(guest.linux("ftruncate64", &[file, length, 0]), Ok(0));
+    }
+    // To its end, and from another file.
+    let end = u64::from(guest.linux("openat", &[word(-100), path, 0o2001, 0]).expect("opened"));
+    assert_eq!(guest.linux("write", &[end, text, 12]), Ok(7));
+    assert_eq!((guest.linux("write", &[end, text, 12]), guest.signals), (Err(Errno::FBIG), met));
+    let zero = guest.text("/dev/zero");
+    let zero = u64::from(guest.linux("openat", &[word(-100), zero, 0, 0]).expect("opened"));
+    assert_eq!(guest.linux("ftruncate64", &[file, 0, 0]), Ok(0));
+    assert_eq!(guest.linux("_llseek", &[file, 0, 4, R, 0]), Ok(0));
+    let copied = guest.linux("sendfile64", &[file, zero, 0, 100]);
+    assert_eq!((copied, guest.signals), (Ok(6), 0));
+    let copied = guest.linux("sendfile64", &[file, zero, 0, 100]);
+    assert_eq!((copied, guest.signals), (Err(Errno::FBIG), met));
+    // What is no file has no such limit.
+    let null = guest.text("/dev/null");
+    let null = u64::from(guest.linux("openat", &[word(-100), null, 1, 0]).expect("opened"));
+    assert_eq!(guest.linux("write", &[null, text, 12]), Ok(12));
+}
+
+#[test]
 fn what_was_used_is_told() {
     let mut guest = with_identity();
     let (usage, _) = guest.put(&[9; 72]);

@@ -56,6 +56,8 @@ fn every_row_is_met_by_a_test() {
         include_str!("arguments.rs"),
         include_str!("descriptors.rs"),
         include_str!("fake.rs"),
+        include_str!("kernel.rs"),
+        include_str!("kernel_paths.rs"),
         include_str!("libc.rs"),
         include_str!("linux_data.rs"),
         include_str!("linux_poll.rs"),

@@ -259,3 +259,25 @@ fn deep_directories_end_somewhere_and_fall_without_a_crash() {
     assert_eq!(result, Errno::NOSPC);
     assert!(depth > 10_000, "{depth}");
 }
+
+#[test]
+fn file_systems_tell_programs_of_linux_their_room() {
+    let system = crate::System::builder().file_bytes(1 << 20).build().expect("a system");
+    let mut guest = super::fake::FakeGuest::new(system);
+    let path = guest.text("/tmp");
+    let room = |guest: &mut super::fake::FakeGuest| {
+        let at = super::fake::RESULT;
+        (guest.get_u32(at + 4), guest.get_u64(at + 8), guest.get_u32(at + 64))
+    };
+    for size in [84, 88] {
+        assert_eq!(guest.linux("statfs64", &[path, size, 64]), Ok(0));
+        assert_eq!(room(&mut guest), (4096, 256, 0x20));
+    }
+    // Descriptor 3 is the root, which is read only.
+    assert_eq!(guest.linux("fstatfs64", &[3, 84, 64]), Ok(0));
+    assert_eq!(room(&mut guest).2, 0x21);
+    let missing = guest.text("/missing");
+    assert_eq!(guest.linux("statfs64", &[missing, 84, 64]), Err(Errno::NOENT));
+    assert_eq!(guest.linux("statfs64", &[path, 83, 64]), Err(Errno::INVAL));
+    assert_eq!(guest.linux("fstatfs64", &[77, 84, 64]), Err(Errno::BADF));
+}
