@@ -4,8 +4,8 @@ use crate::clock::Clock;
 use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
     ArchiveError, BytesFile, Dentry, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles,
-    Held, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Shows, Timestamp,
-    compose, devices,
+    Held, Last, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Resolved, Shows,
+    Timestamp, compose, devices, walk,
 };
 use crate::host::{Host, SavedTerminal, Source as HostSource};
 use crate::information::{Information, Texts};
@@ -70,6 +70,19 @@ pub enum SystemError {
         /// The path in the guest.
         path: String,
         /// What is wrong.
+        errno: Errno,
+    },
+    /// A mount at the root would hide what the image itself needs.
+    #[error(
+        "cannot mount at '/': the image's own files are there, and its program does not run without them"
+    )]
+    Root,
+    /// The working directory is not there, or is none.
+    #[error("cannot begin in the working directory '{path}': {errno}")]
+    WorkingDirectory {
+        /// The path in the guest.
+        path: String,
+        /// What is wrong with it.
         errno: Errno,
     },
     /// An argument or a variable holds a zero byte, which C strings cannot.
@@ -204,22 +217,27 @@ impl SystemBuilder {
         use FileAccess::{ReadOnly, ReadWrite};
         let mut policy = self.policy.clone();
         // As the tree is put together: see `tree`.
-        policy.files = vec![
-            FileGrant::own(b"/", FileSource::Image, ReadOnly),
-            FileGrant::own(b"/tmp", FileSource::Memory, ReadWrite),
-            FileGrant::own(self.identity.home.as_bytes(), FileSource::Memory, ReadWrite),
-            FileGrant::own(b"/dev", FileSource::Devices, ReadOnly),
-            FileGrant::own(SHARED_MEMORY, FileSource::Memory, ReadWrite),
-            FileGrant::own(b"/proc", FileSource::Processes, ReadOnly),
-        ];
-        policy.files.extend(self.mounts.iter().map(Mount::grant));
+        let root = self.mounts.iter().rposition(Mount::is_root);
+        policy.files = match root {
+            Some(_) => Vec::new(),
+            None => vec![
+                FileGrant::own(b"/", FileSource::Image, ReadOnly),
+                FileGrant::own(b"/tmp", FileSource::Memory, ReadWrite),
+                FileGrant::own(self.identity.home.as_bytes(), FileSource::Memory, ReadWrite),
+                FileGrant::own(b"/dev", FileSource::Devices, ReadOnly),
+                FileGrant::own(SHARED_MEMORY, FileSource::Memory, ReadWrite),
+                FileGrant::own(b"/proc", FileSource::Processes, ReadOnly),
+            ],
+        };
+        policy.files.extend(self.mounts.iter().skip(root.unwrap_or(0)).map(Mount::grant));
         if let Some(path) = &self.working_directory {
             policy.environment.insert(b"PWD".to_vec(), path.clone());
         }
         policy
     }
 
-    /// The working directory, which the guest finds in `PWD`.
+    /// The working directory, which the guest finds in `PWD`. Without this it is the root,
+    /// and there is no such variable.
     pub fn working_directory(mut self, path: impl Into<Vec<u8>>) -> Self {
         self.working_directory = Some(path.into());
         self
@@ -243,7 +261,10 @@ impl SystemBuilder {
         self
     }
 
-    /// Mounts something. A later mount lies over an earlier one.
+    /// Mounts something. A later mount lies over an earlier one, and a directory at the
+    /// root over all that is there from the start: the guest then sees it, the mounts that
+    /// come after it, and nothing else. An image with files of its own cannot do without
+    /// them ([`SystemError::Root`]).
     pub fn mount(mut self, mount: Mount) -> Self {
         self.mounts.push(mount);
         self
@@ -371,6 +392,7 @@ impl SystemBuilder {
         };
         let root = Dentry::root(root, &meter);
         process.stand(&root, &root);
+        enter(&root, &working_directory)?;
         let budget = Arc::new(Budget::new(self.output_limit));
         let output = |output, inherited| {
             Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget), Arc::clone(&meter)))
@@ -433,8 +455,10 @@ impl SystemBuilder {
     /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
     /// small /etc, and the mounts over all that.
     fn tree(&mut self, links: &ProcessFiles, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
+        // The root of a pack is an entry as well.
+        let has_files = self.base.as_ref().is_some_and(|pack| pack.entries() > 1);
         // Each tree has a device number of its own, from 1.
-        let base: Arc<dyn Directory> = match self.base.take() {
+        let mut base: Arc<dyn Directory> = match self.base.take() {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
             None => MemoryTree::new(Arc::new(Quota::new(0, 0)), 1, Arc::clone(&self.host.clock)).root(),
         };
@@ -476,8 +500,18 @@ impl SystemBuilder {
         }
         let held = Held { handles: Handles::new(), meter: Arc::clone(meter) };
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
+            let is_root = mount.is_root();
+            if is_root && has_files {
+                return Err(SystemError::Root);
+            }
             let (guest, graft) = mount.open(device, &held, &quota, &self.host.clock)?;
-            put(&mut grafts, &guest, graft)?;
+            match graft {
+                Graft::Tree(tree, _) if is_root => {
+                    base = tree;
+                    grafts.clear();
+                }
+                graft => put(&mut grafts, &guest, graft)?,
+            }
         }
         compose(base, &grafts, 3, made).map_err(|errno| SystemError::Mount { path: "/".to_owned(), errno })
     }
@@ -525,6 +559,16 @@ fn check_strings(arguments: &[Vec<u8>], environment: &[Vec<u8>]) -> Result<(), S
     if bytes > limit { Err(SystemError::TooLong { bytes, limit }) } else { Ok(()) }
 }
 
+/// Whether a guest can begin in a directory of this path.
+fn enter(root: &Arc<Dentry>, path: &[u8]) -> Result<(), SystemError> {
+    let failed = |errno| SystemError::WorkingDirectory { path: path.escape_ascii().to_string(), errno };
+    match walk(root, root, path, Last::Follow).map_err(failed)? {
+        Resolved::Directory { .. } => Ok(()),
+        Resolved::Entry { .. } | Resolved::Open(_) => Err(failed(Errno::NOTDIR)),
+        Resolved::Missing { .. } => Err(failed(Errno::NOENT)),
+    }
+}
+
 /// The names of a mount's path.
 fn names(path: &[u8]) -> Result<Vec<&[u8]>, SystemError> {
     let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
@@ -538,13 +582,15 @@ fn names(path: &[u8]) -> Result<Vec<&[u8]>, SystemError> {
 
 /// Puts `graft` at `path`, in place of what is there and below.
 fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Result<(), SystemError> {
-    let names = names(path)?;
     let failed = |errno| SystemError::Mount { path: path.escape_ascii().to_string(), errno };
-    // To replace the root would leave no place for /dev and /tmp.
-    let Some((last, parents)) = names.split_last() else { return Err(failed(Errno::BUSY)) };
-    let mut level = grafts;
-    for name in parents {
-        let entry = level.entry(name.to_vec()).or_insert_with(|| Graft::Within(BTreeMap::new()));
+    // What lies at the root is no entry of a directory.
+    let Some((last, parents)) = names(path)?.split_last().map(|(last, parents)| (*last, parents.to_vec()))
+    else {
+        return Err(failed(Errno::BUSY));
+    };
+    let mut level = &mut *grafts;
+    for name in followed(level, &parents).map_err(failed)? {
+        let entry = level.entry(name).or_insert_with(|| Graft::Within(BTreeMap::new()));
         level = match entry {
             Graft::Within(grafts) | Graft::Tree(_, grafts) => grafts,
             _ => return Err(failed(Errno::NOTDIR)),
@@ -552,6 +598,52 @@ fn put(grafts: &mut BTreeMap<Vec<u8>, Graft>, path: &[u8], graft: Graft) -> Resu
     }
     level.insert(last.to_vec(), graft);
     Ok(())
+}
+
+/// Links that a mount's path may lead through, as many as in any other path.
+const LINKS: usize = 40;
+
+/// The names of a directory's path without the links among the grafts: in `/dev/fd` there
+/// is what is in `/proc/self/fd`.
+fn followed(grafts: &BTreeMap<Vec<u8>, Graft>, parents: &[&[u8]]) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut links = LINKS;
+    let mut done: Vec<Vec<u8>> = Vec::new();
+    let mut rest: Vec<Vec<u8>> = parents.iter().rev().map(|name| name.to_vec()).collect();
+    while let Some(name) = rest.pop() {
+        match name.as_slice() {
+            b"" | b"." => continue,
+            b".." => {
+                done.pop();
+                continue;
+            }
+            _ => {}
+        }
+        let Some(target) = link_at(grafts, &done, &name) else {
+            done.push(name);
+            continue;
+        };
+        links = links.checked_sub(1).ok_or(Errno::LOOP)?;
+        if target.starts_with(b"/") {
+            done.clear();
+        }
+        rest.extend(target.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));
+    }
+    Ok(done)
+}
+
+/// The target of the link that the grafts have at a name, if they have one.
+fn link_at<'a>(grafts: &'a BTreeMap<Vec<u8>, Graft>, parents: &[Vec<u8>], name: &[u8]) -> Option<&'a [u8]> {
+    let mut level = grafts;
+    for parent in parents {
+        match level.get(parent)? {
+            Graft::Within(grafts) | Graft::Tree(_, grafts) => level = grafts,
+            _ => return None,
+        }
+    }
+    match level.get(name)? {
+        Graft::Symlink(target) => Some(target),
+        _ => None,
+    }
 }
 
 /// Makes a directory and its parents in a fresh tree.

@@ -333,6 +333,7 @@ fn kind_and_mode(grant: &FileGrant) -> (&'static str, &'static str) {
         (_, FileSource::HostDirectory(_) | FileSource::OpenDirectory) => "host",
         (_, FileSource::HostFile(_) | FileSource::Bytes) => "file",
         (_, FileSource::Archive(_)) => "archive",
+        (_, FileSource::Symlink(_)) => "link",
         (_, FileSource::Tree) => "tree",
     };
     let mode = match grant.access {
@@ -344,7 +345,8 @@ fn kind_and_mode(grant: &FileGrant) -> (&'static str, &'static str) {
 
 fn mounts(system: &System) -> Vec<u8> {
     let mut text = Vec::new();
-    for grant in &system.policy.files {
+    // A link is nothing that is mounted.
+    for grant in system.policy.files.iter().filter(|grant| !matches!(grant.source, FileSource::Symlink(_))) {
         let (kind, mode) = kind_and_mode(grant);
         text.extend(kind.as_bytes());
         text.push(b' ');

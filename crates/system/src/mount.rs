@@ -27,6 +27,7 @@ enum Source {
     File(PathBuf),
     Archive(PathBuf),
     Bytes(Arc<[u8]>),
+    Symlink(Vec<u8>),
     Tree(Arc<dyn Directory>),
     Overlay(Box<Source>, Overlay),
     Guarded(Box<Source>, Arc<dyn Guard>),
@@ -71,6 +72,11 @@ impl Mount {
     /// A read-only file with this content.
     pub fn bytes(bytes: impl Into<Arc<[u8]>>, guest: impl Into<Vec<u8>>) -> Self {
         Self::of(guest, Source::Bytes(bytes.into()))
+    }
+
+    /// A symlink to this path, which is followed in the guest's tree.
+    pub fn symlink(target: impl Into<Vec<u8>>, guest: impl Into<Vec<u8>>) -> Self {
+        Self::of(guest, Source::Symlink(target.into()))
     }
 
     /// A tree of the user's own: see [`Directory`].
@@ -146,6 +152,11 @@ impl Mount {
         Self { kernels: KernelAccess::Allowed, ..self }
     }
 
+    /// Whether it lies over the whole tree.
+    pub(crate) fn is_root(&self) -> bool {
+        !self.guest.is_empty() && self.guest.iter().all(|byte| *byte == b'/')
+    }
+
     /// What of this a policy tells.
     pub(crate) fn grant(&self) -> FileGrant {
         let (source, access) = self.source.grant();
@@ -183,6 +194,7 @@ impl Source {
             Self::File(path) => (FileSource::HostFile(path.clone()), FileAccess::ReadOnly),
             Self::Archive(path) => (FileSource::Archive(path.clone()), FileAccess::ReadOnly),
             Self::Bytes(_) => (FileSource::Bytes, FileAccess::ReadOnly),
+            Self::Symlink(target) => (FileSource::Symlink(target.clone()), FileAccess::ReadOnly),
             Self::Tree(_) => (FileSource::Tree, FileAccess::Own),
             Self::Overlay(below, _) => (below.grant().0, FileAccess::Overlay),
             Self::Guarded(inner, _) | Self::Wrapped(inner, _) => (inner.grant().0, FileAccess::Own),
@@ -269,6 +281,7 @@ impl Opening<'_> {
                 let made = Timestamp::from(self.clock.realtime());
                 Graft::File(Arc::new(BytesFile::new(bytes, self.device, 1).at(made)))
             }
+            Source::Symlink(target) => Graft::Symlink(target),
             Source::Tree(root) => Graft::Tree(root, BTreeMap::new()),
             Source::Overlay(below, overlay) => {
                 let below = match *below {

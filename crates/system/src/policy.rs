@@ -130,6 +130,8 @@ pub enum FileSource {
     Archive(PathBuf),
     /// A file that the user gave the content of.
     Bytes,
+    /// A symlink to this path, which is followed in the guest's tree.
+    Symlink(Vec<u8>),
     /// A tree that the user's own code answers for.
     Tree,
 }
@@ -264,7 +266,8 @@ impl FileSource {
     fn is_of_the_host(&self) -> bool {
         match self {
             Self::HostDirectory(_) | Self::OpenDirectory | Self::HostFile(_) | Self::Archive(_) => true,
-            Self::Image | Self::Memory | Self::Devices | Self::Processes | Self::Bytes | Self::Tree => false,
+            Self::Image | Self::Memory | Self::Devices | Self::Processes => false,
+            Self::Bytes | Self::Symlink(_) | Self::Tree => false,
         }
     }
 }
@@ -291,6 +294,7 @@ impl fmt::Display for FileGrant {
             FileSource::HostFile(path) => write!(formatter, ", the file {} of the host", host(path)),
             FileSource::Archive(path) => write!(formatter, ", the archive {} of the host", host(path)),
             FileSource::Bytes => formatter.write_str(", a file that the user gave"),
+            FileSource::Symlink(target) => write!(formatter, ", a link to {}", shown(target)),
             FileSource::Tree => formatter.write_str(", a tree of the user's own"),
         }?;
         match self.kernel {
@@ -359,6 +363,7 @@ mod tests {
                 .mount(Mount::open_directory(open, "/e", Access::ReadOnly))
                 .mount(Mount::file("f", "/f"))
                 .mount(Mount::bytes(*b"x", "/g"))
+                .mount(Mount::symlink("/f", "/h"))
                 .environment("SECRET", "hunter2")
                 .working_directory("/a")
                 .host_function("env.fork()i".parse().expect("a signature"))
@@ -376,6 +381,7 @@ mod tests {
             "files: it may read /e, an open directory of the host",
             "files: it may read /f, the file f of the host",
             "files: it may read /g, a file that the user gave",
+            "files: it may read /h, a link to /f",
             "files: it sees nothing else of the host",
             "host functions: env.fork()i is answered by the user's own handler",
             "environment: it sees PWD, SECRET, and no other variable",

@@ -127,6 +127,78 @@ fn reading_a_directory_with_mounts_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_mount_at_the_root_is_all_that_there_is() {
+    let host = tempfile::tempdir().expect("a directory");
+    std::fs::write(host.path().join("a"), "of the host").expect("written");
+    let system = System::builder()
+        .mount(Mount::bytes(*b"", "/before"))
+        .mount(Mount::directory(host.path(), "/", Access::ReadWrite))
+        .mount(Mount::bytes(*b"after", "/b/c"));
+    assert_eq!(system.policy().files.len(), 2);
+    let mut guest = FakeGuest::new(system.build().expect("a system"));
+    assert_eq!(guest.list("/"), Ok(["b", "a"].map(str::to_owned).to_vec()));
+    let fd = guest.open_to_read("/b/c").expect("opened");
+    assert_eq!(guest.read(fd, 100), Ok(b"after".to_vec()));
+    assert_eq!(guest.on_path("path_create_directory", "/new"), Ok(()));
+    assert!(host.path().join("new").is_dir());
+    // What an image brings is not hidden from its program.
+    let mut pack = Vec::new();
+    let mut writer = Writer::new(0);
+    writer.file("lib/one", b"1".to_vec(), 0o644).and_then(|()| writer.finish(&mut pack)).expect("a pack");
+    let pack = Arc::new(Pack::from_bytes(pack).expect("a pack"));
+    let mount = || Mount::directory(host.path(), "//", Access::ReadOnly);
+    let refused = System::builder().base(pack).mount(mount()).build();
+    assert!(matches!(refused.err(), Some(SystemError::Root)));
+    let mut pack = Vec::new();
+    Writer::new(0).finish(&mut pack).expect("a pack");
+    let empty = Arc::new(Pack::from_bytes(pack).expect("a pack"));
+    System::builder().base(empty).mount(mount()).build().expect("a system");
+}
+
+#[test]
+fn a_mount_lies_where_the_links_of_the_system_lead() {
+    let system = System::builder()
+        .mount(Mount::bytes(*b"by a descriptor", "/dev/fd/63"))
+        .mount(Mount::bytes(*b"in place of a device", "/dev/stdin"))
+        .mount(Mount::symlink("../tmp/./x", "/a/link"))
+        .mount(Mount::bytes(*b"behind a link", "/a/link/y"));
+    let mut guest = FakeGuest::new(system.build().expect("a system"));
+    for (path, content) in [
+        ("/dev/fd/63", "by a descriptor"),
+        ("/proc/self/fd/63", "by a descriptor"),
+        ("/dev/stdin", "in place of a device"),
+        ("/tmp/x/y", "behind a link"),
+        ("/a/link/y", "behind a link"),
+    ] {
+        let fd = guest.open_to_read(path).expect(path);
+        assert_eq!(guest.read(fd, 100), Ok(content.as_bytes().to_vec()), "{path}");
+    }
+    assert!(guest.list("/dev/fd").expect("read").contains(&"0".to_owned()));
+}
+
+#[test]
+fn a_working_directory_must_be_one() {
+    let begin =
+        |path: &[u8]| System::builder().mount(Mount::bytes(*b"", "/file")).working_directory(path).build();
+    for (path, expected) in [
+        (&b"/nowhere"[..], Errno::NOENT),
+        (b"/tmp/x/y", Errno::NOENT),
+        (b"/file", Errno::NOTDIR),
+        (b"", Errno::NOENT),
+    ] {
+        match begin(path).err() {
+            Some(SystemError::WorkingDirectory { errno, .. }) => assert_eq!(errno, expected),
+            other => panic!("{path:?}: {other:?}"),
+        }
+    }
+    let error = begin(b"/no\xffwhere").err().expect("refused").to_string();
+    assert!(error.contains(r"'/no\xffwhere'") && error.contains("ENOENT"), "{error}");
+    for path in [&b"/"[..], b"/tmp", b"/home/user", b"/proc/self/fd"] {
+        assert!(begin(path).is_ok(), "{path:?}");
+    }
+}
+
+#[test]
 fn bad_mounts_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("file");
@@ -136,8 +208,19 @@ fn bad_mounts_are_refused() {
         let refused = with(Mount::directory(directory.path(), guest_path, Access::ReadOnly));
         assert!(matches!(refused, Some(SystemError::GuestPath { .. })), "{guest_path}");
     }
-    let root = with(Mount::directory(directory.path(), "/", Access::ReadOnly));
-    assert!(matches!(root, Some(SystemError::Mount { .. })));
+    let file_as_root = with(Mount::file(&file, "/"));
+    assert!(matches!(file_as_root, Some(SystemError::Mount { errno: Errno::BUSY, .. })));
+    let below_a_file = System::builder().mount(Mount::file(&file, "/a")).mount(Mount::directory(
+        directory.path(),
+        "/a/b",
+        Access::ReadOnly,
+    ));
+    assert!(matches!(below_a_file.build().err(), Some(SystemError::Mount { errno: Errno::NOTDIR, .. })));
+    let endless = System::builder()
+        .mount(Mount::symlink("b", "/a"))
+        .mount(Mount::symlink("a", "/b"))
+        .mount(Mount::bytes(*b"", "/a/c"));
+    assert!(matches!(endless.build().err(), Some(SystemError::Mount { errno: Errno::LOOP, .. })));
     let missing = with(Mount::directory("/no/such/directory", "/a", Access::ReadOnly));
     assert!(matches!(missing, Some(SystemError::Host { .. })));
     let kind = with(Mount::directory(&file, "/a", Access::ReadOnly));
@@ -252,7 +335,7 @@ impl crate::files::Directory for Letters {
 
     fn lookup(&self, name: &[u8]) -> Result<crate::files::Found, Errno> {
         match name {
-            b"inner" => Ok(crate::files::Found::Directory(std::sync::Arc::new(Self))),
+            b"inner" => Ok(crate::files::Found::Directory(Arc::new(Self))),
             b"link" => Ok(crate::files::Found::Symlink(b"inner/a".to_vec())),
             b"a" | b"b" => Ok(crate::files::Found::Other),
             _ => Err(Errno::NOENT),
@@ -291,7 +374,7 @@ impl crate::files::Directory for Letters {
             return Err(Errno::ROFS);
         }
         let file = crate::files::BytesFile::new(name.to_vec(), 50, 3);
-        Ok(crate::files::Opened::File(std::sync::Arc::new(file)))
+        Ok(crate::files::Opened::File(Arc::new(file)))
     }
 
     fn entries(
@@ -314,7 +397,7 @@ impl crate::files::Directory for Letters {
 
 #[test]
 fn a_tree_of_the_users_own_is_like_any_other() {
-    let letters = || std::sync::Arc::new(Letters);
+    let letters = || Arc::new(Letters);
     let (overlaid, overlay) = Mount::tree(letters(), "/over").overlay();
     let system = System::builder().mount(Mount::tree(letters(), "/letters")).mount(overlaid);
     let mut guest = FakeGuest::new(system.build().expect("a system"));
