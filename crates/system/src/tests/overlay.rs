@@ -6,7 +6,7 @@ use crate::files::{
     ApplyError, ChangeKind, Creation, Directory, DirectoryEntry, Found, MemoryTree, Metadata, OpenOptions,
     Opened, Overlay, Quota, Space,
 };
-use crate::{Access, Errno, Mount, RealClock, System};
+use crate::{Access, Errno, Mount, RealClock, System, Waiter};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,6 +85,18 @@ impl Laid {
             other => panic!("{other:?}"),
         };
         assert_eq!(listing(&self.directory.path().join("inside")), before, "nothing is written");
+        refusals
+            .into_iter()
+            .map(|refusal| format!("{}: {}", String::from_utf8_lossy(&refusal.path), refusal.reason))
+            .collect()
+    }
+
+    /// Writes what can be, and gives the rest.
+    fn apply_what_can(&self) -> Vec<String> {
+        let waiter = Waiter::new(None).expect("a waiter");
+        let refusals = self.overlay.changes().expect("told").apply_what_can(&waiter).expect("written");
+        let left = listing(self.directory.path()).into_iter().find(|name| name.contains(".bellglass"));
+        assert_eq!(left, None, "no file of ours is left");
         refusals
             .into_iter()
             .map(|refusal| format!("{}: {}", String::from_utf8_lossy(&refusal.path), refusal.reason))
@@ -285,6 +297,55 @@ fn what_others_changed_meanwhile_is_not_overwritten() {
             "new: something else has been made at its name",
         ]
     );
+}
+
+#[test]
+fn what_can_be_written_is_where_something_cannot() {
+    let mut laid = Laid::new(furnish);
+    laid.write("a", "ours\n");
+    laid.call("path_unlink_file", "b").expect("removed");
+    laid.call("path_create_directory", "new").expect("made");
+    laid.write("new/inner", "ours\n");
+    laid.write("other", "ours\n");
+    laid.call("path_unlink_file", "deep/er/c").expect("removed");
+    laid.call("path_remove_directory", "deep/er").expect("removed");
+    laid.write("deep/d", "ours\n");
+    std::fs::write(laid.path("a"), "theirs\n").expect("written");
+    std::fs::write(laid.path("new"), "theirs\n").expect("written");
+    std::fs::write(laid.path("deep/er/c"), "theirs\n").expect("written");
+    assert_eq!(
+        laid.apply_what_can(),
+        [
+            "a: somebody else has changed it meanwhile",
+            "deep/er/c: somebody else has changed it meanwhile",
+            "new: something else has been made at its name",
+            "new/inner: the directory that it lies in cannot be written",
+            "deep/er: not all that is in it can be removed",
+        ]
+    );
+    assert_eq!(["a", "new", "deep/er/c"].map(|name| laid.read(name)), ["theirs\n"; 3]);
+    assert_eq!(["other", "deep/d"].map(|name| laid.read(name)), ["ours\n"; 2]);
+    assert!(!laid.path("b").exists());
+}
+
+#[test]
+fn what_has_the_content_of_what_is_not_written_stays() {
+    let mut laid = Laid::new(|inside| {
+        furnish(inside);
+        std::fs::create_dir(inside.join("into")).expect("made");
+    });
+    // Each takes the place of the one before it, and the first goes where it cannot.
+    laid.guest.rename("/work/a", "/work/into/a").expect("moved");
+    laid.guest.rename("/work/b", "/work/a").expect("moved");
+    laid.guest.rename("/work/deep/d", "/work/b").expect("moved");
+    laid.write("new", "ours\n");
+    std::fs::rename(laid.path("into"), laid.directory.path().join("kept")).expect("moved");
+    let refused = laid.apply_what_can();
+    assert_eq!(refused[0], "into/a: its directory is gone");
+    let because = ": its content was to go to a name that cannot be written";
+    assert_eq!(refused[1..], ["a", "b", "deep/d"].map(|name| format!("{name}{because}")));
+    let contents = ["a", "b", "deep/d", "new"].map(|name| laid.read(name));
+    assert_eq!(contents, ["one\n", "two\n", "four\n", "ours\n"]);
 }
 
 #[test]
@@ -716,6 +777,24 @@ fn what_somebody_else_makes_at_the_last_moment_is_not_overwritten() {
     let error = overlay.changes().expect("told").apply().expect_err("the name is taken");
     assert!(matches!(&error, ApplyError::Failed { errno: Errno::EXIST, .. }), "{error:?}");
     assert_eq!(content(root.as_ref(), b"first"), b"ours", "without hard links files are written too");
+    assert_eq!(content(root.as_ref(), b"new"), b"theirs");
+}
+
+#[test]
+fn the_rest_is_written_also_where_something_fails_only_then() {
+    let (root, overlay, mut guest) = Poor::laid(1 << 20);
+    for name in ["first", "new", "third"] {
+        let fd = guest.open(&format!("/work/{name}"), 1 | 8).expect("made");
+        guest.write(fd, b"ours").expect("written");
+        guest.close(fd);
+    }
+    let waiter = Waiter::new(None).expect("a waiter");
+    let left = overlay.changes().expect("told").apply_what_can(&waiter).expect("written");
+    assert!(left.len() == 1 && left[0].path == b"new", "{left:?}");
+    assert!(left[0].reason.starts_with("it could not be written: EEXIST"), "{left:?}");
+    for name in [&b"first"[..], b"third"] {
+        assert_eq!(content(root.as_ref(), name), b"ours");
+    }
     assert_eq!(content(root.as_ref(), b"new"), b"theirs");
 }
 

@@ -9,6 +9,7 @@
 mod plan;
 mod probe;
 mod put;
+mod rest;
 mod verify;
 mod way;
 
@@ -18,6 +19,7 @@ use crate::pieces::{Steps, go_on, work_for};
 use crate::{Errno, HostRandom, Random, Stop, Waiter};
 use bellglass_fork::FileSizeSignal;
 use put::Allowed;
+use rest::{Failed, Left, place_of, takes_directory};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use verify::Thorough;
@@ -133,7 +135,7 @@ impl Changes {
     /// # Errors
     /// [`ApplyError`].
     pub fn apply(&self) -> Result<(), ApplyError> {
-        self.apply_by(None)
+        self.apply_by(None, Wanted::All).map(drop)
     }
 
     /// As [`apply`](Self::apply), within a time. Until the first of them is written, the
@@ -160,14 +162,26 @@ impl Changes {
     /// # Errors
     /// [`ApplyError`].
     pub fn apply_within(&self, waiter: &Waiter) -> Result<(), ApplyError> {
-        self.apply_by(Some(waiter))
+        self.apply_by(Some(waiter), Wanted::All).map(drop)
     }
 
-    fn apply_by(&self, waiter: Option<&Waiter>) -> Result<(), ApplyError> {
+    /// As [`apply_within`](Self::apply_within), but where some of them cannot be written the
+    /// others are, and these come back with their reasons. Left with them is what would do
+    /// harm without them, or cannot be: what lies in a directory that is not made, a
+    /// directory that is not empty, and what still has the content that was to go to a name
+    /// that is not written.
+    ///
+    /// # Errors
+    /// [`ApplyError`], but for [`ApplyError::Refused`].
+    pub fn apply_what_can(&self, waiter: &Waiter) -> Result<Vec<Refusal>, ApplyError> {
+        self.apply_by(Some(waiter), Wanted::WhatCan)
+    }
+
+    fn apply_by(&self, waiter: Option<&Waiter>, wanted: Wanted) -> Result<Vec<Refusal>, ApplyError> {
         // A file that may not grow (`ulimit -f`) is an error and not the application's end:
         // no run of the library is around this.
         let _kept = FileSizeSignal::keep_away();
-        let Some((tree, root)) = &self.target else { return Ok(()) };
+        let Some((tree, root)) = &self.target else { return Ok(Vec::new()) };
         let mut target = Target {
             tree,
             way: Way::new(root),
@@ -178,42 +192,68 @@ impl Changes {
             allowed: Allowed { room: 0, waiter },
         };
         let checked = match waiter {
-            None => self.check(&mut target),
+            None => self.check(&mut target, wanted),
             Some(waiter) => {
-                let (checked, _) = work_for(waiter, || self.check(&mut target));
+                let (checked, _) = work_for(waiter, || self.check(&mut target, wanted));
                 waiter.go_on().map_err(|stop| ApplyError::Stopped { stop })?;
                 checked
             }
         };
-        // Held until all is written.
-        let _pinned = checked?;
+        // What is pinned is held until all is written.
+        let Checked { changes, mut refusals, _pinned } = checked?;
         let (mut written, mut at): (_, &[u8]) = (Vec::new(), &[]);
-        let result = target.write(&self.changes, &mut written, &mut at);
-        result.map_err(|errno| self.failed(at, errno, written))
+        let mut failed = Failed::new(wanted);
+        let result = target.write(&changes, &mut written, &mut at, &mut failed);
+        result.map_err(|errno| self.failed(at, errno, written))?;
+        refusals.extend(failed.refusals);
+        Ok(refusals)
     }
 
-    /// Whether all of them may be written; what has to be held open for that.
-    fn check(&self, target: &mut Target<'_>) -> Result<Vec<Arc<dyn File>>, ApplyError> {
+    /// Which of them may be written, and what has to be held open for that.
+    fn check(&self, target: &mut Target<'_>, wanted: Wanted) -> Result<Checked<'_>, ApplyError> {
+        let all: Vec<&Change> = self.changes.iter().collect();
+        let mut left = Left::none(&all);
         let mut refusals = Vec::new();
-        for change in &self.changes {
+        for change in &all {
             go_on().map_err(|errno| self.failed(&change.path, errno, Vec::new()))?;
             if let Err(reason) = target.verify(change, Thorough::Yes) {
                 refusals.push(Refusal { path: change.path.clone(), reason });
             }
         }
-        if !refusals.is_empty() {
-            return Err(ApplyError::Refused { refusals });
+        loop {
+            if !refusals.is_empty() && wanted == Wanted::All {
+                return Err(ApplyError::Refused { refusals });
+            }
+            left.add(refusals, &all).map_err(|errno| self.failed(&[], errno, Vec::new()))?;
+            let changes = left.rest(&all);
+            match self.check_rest(target, &changes)? {
+                Ok(pinned) => return Ok(Checked { changes, refusals: left.refusals, _pinned: pinned }),
+                // Each of these is of what was not refused before.
+                Err(more) => refusals = more,
+            }
         }
-        let pinned = self.pin()?;
+    }
+
+    /// Whether so many may be written together, where the host takes each.
+    fn check_rest(
+        &self,
+        target: &mut Target<'_>,
+        changes: &[&Change],
+    ) -> Result<Result<Vec<Arc<dyn File>>, Vec<Refusal>>, ApplyError> {
+        let pinned = match self.pin(changes)? {
+            Ok(pinned) => pinned,
+            Err(refusal) => return Ok(Err(vec![refusal])),
+        };
         let mut at: &[u8] = &[];
-        let room = plan::check(target, &self.changes, &mut at).map_err(|stopped| match stopped {
-            plan::Stopped::At(error) => error,
-            plan::Stopped::Errno(errno) => self.failed(at, errno, Vec::new()),
-        })?;
-        target.allowed.room = room;
-        match probe::refusals(target, &self.changes) {
-            Ok(refusals) if refusals.is_empty() => Ok(pinned),
-            Ok(refusals) => Err(ApplyError::Refused { refusals }),
+        match plan::check(target, changes, &mut at) {
+            Ok(room) => target.allowed.room = room,
+            Err(plan::Stopped::Refused(refusal)) => return Ok(Err(vec![refusal])),
+            Err(plan::Stopped::At(error)) => return Err(error),
+            Err(plan::Stopped::Errno(errno)) => return Err(self.failed(at, errno, Vec::new())),
+        }
+        match probe::refusals(target, changes) {
+            Ok(refusals) if refusals.is_empty() => Ok(Ok(pinned)),
+            Ok(refusals) => Ok(Err(refusals)),
             Err(errno) => Err(self.failed(&[], errno, Vec::new())),
         }
     }
@@ -232,21 +272,18 @@ impl Changes {
     }
 
     /// Opens the files that were moved away from a name that something else has
-    /// now: their content is still beneath, where it is about to be replaced.
-    fn pin(&self) -> Result<Vec<Arc<dyn File>>, ApplyError> {
-        let replaced: HashSet<Origin> = self
-            .changes
+    /// now: their content is still beneath, where it is about to be replaced. The
+    /// refusal is of one too many.
+    fn pin(&self, changes: &[&Change]) -> Result<Result<Vec<Arc<dyn File>>, Refusal>, ApplyError> {
+        let replaced: HashSet<Origin> = changes
             .iter()
-            .zip(cleared(&self.changes))
+            .zip(cleared(changes))
             .filter(|(change, cleared)| change.after.is_some() || *cleared)
-            .filter_map(|(change, _)| {
-                let name = split(&change.path).1.into();
-                Some(Origin { directory: change.parent?, name })
-            })
+            .filter_map(|(change, _)| place_of(change))
             .collect();
         let mut pinned = Vec::new();
         let mut steps = Steps::default();
-        for change in &self.changes {
+        for change in changes {
             steps.step().map_err(|errno| self.failed(&change.path, errno, Vec::new()))?;
             if let Some(after) = &change.after
                 && let Source::Above { below: Some(origin), .. } = &after.source
@@ -256,16 +293,30 @@ impl Changes {
                     let reason = format!(
                         "more than {PINNED} files have moved away from names that something else has now"
                     );
-                    return Err(ApplyError::Refused {
-                        refusals: vec![Refusal { path: change.path.clone(), reason }],
-                    });
+                    return Ok(Err(Refusal { path: change.path.clone(), reason }));
                 }
                 let opened = after.open();
                 pinned.push(opened.map_err(|errno| self.failed(&change.path, errno, Vec::new()))?);
             }
         }
-        Ok(pinned)
+        Ok(Ok(pinned))
     }
+}
+
+/// What is to be written of changes of which not all can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// All of them, or nothing.
+    All,
+    /// Each that can.
+    WhatCan,
+}
+
+/// What may be written.
+struct Checked<'c> {
+    changes: Vec<&'c Change>,
+    refusals: Vec<Refusal>,
+    _pinned: Vec<Arc<dyn File>>,
 }
 
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
@@ -276,11 +327,13 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 impl Target<'_> {
+    /// Writes changes that were checked. What fails goes to `failed`, unless it is the end.
     fn write<'c>(
         &mut self,
-        changes: &'c [Change],
+        changes: &[&'c Change],
         written: &mut Vec<&'c [u8]>,
         at: &mut &'c [u8],
+        failed: &mut Failed<'c>,
     ) -> Result<(), Errno> {
         // Not by what was held when all was checked.
         self.way.start_again();
@@ -289,32 +342,35 @@ impl Target<'_> {
             *at = &change.path;
             self.allowed.go_on()?;
             let Some(after) = &change.after else { continue };
-            let was_directory =
-                change.before.as_ref().is_some_and(|before| before.file_type == FileType::Directory);
-            if was_directory && after.file_type != FileType::Directory {
-                let below = changes.iter().skip(index + 1);
-                let below: Vec<&Change> =
-                    below.take_while(|other| is_below(&other.path, &change.path)).collect();
-                for other in below.into_iter().rev() {
-                    *at = &other.path;
-                    self.allowed.go_on()?;
-                    self.remove(other)?;
-                    written.push(&other.path);
-                }
-                *at = &change.path;
-                self.remove(change)?;
+            let rest = &changes[index + 1..];
+            let below = match takes_directory(change) {
+                true => rest.iter().take_while(|other| is_below(&other.path, &change.path)).count(),
+                false => 0,
+            };
+            let below = &rest[..below];
+            if failed.stops(change, below) {
+                continue;
             }
-            self.put(change, after)?;
-            if !is_of_directory(change) {
-                written.push(&change.path);
+            let before = written.len();
+            let done = self.put_in_place(change, after, below, written, at);
+            match failed.note(done, change)? {
+                true if is_of_directory(change) => {}
+                true => written.push(&change.path),
+                // The last ones went first.
+                false => failed.keep(&below[..below.len() - (written.len() - before)]),
             }
         }
         let removed = changes.iter().zip(cleared).rev();
         for (change, _) in removed.filter(|(change, cleared)| change.after.is_none() && !cleared) {
             *at = &change.path;
             self.allowed.go_on()?;
-            self.remove(change)?;
-            written.push(&change.path);
+            if failed.stops(change, &[]) {
+                continue;
+            }
+            let done = self.remove(change);
+            if failed.note(done, change)? {
+                written.push(&change.path);
+            }
         }
         self.synchronize()?;
         // Directories last and from within: what was written in them has moved
@@ -324,19 +380,49 @@ impl Target<'_> {
             self.allowed.go_on()?;
             if let Some(after) = &change.after
                 && after.file_type == FileType::Directory
+                && !failed.has(change)
             {
-                let directory = self.way.directory(&change.path)?;
-                let before = change.before.as_ref().map(|before| before.permissions);
-                if before != Some(after.permissions) {
-                    directory.set_permissions(after.permissions)?;
-                }
-                if change.times_set {
-                    directory.set_times(times(after))?;
-                }
-                if is_of_directory(change) {
+                let done = self.set_attributes(change, after);
+                if failed.note(done, change)? && is_of_directory(change) {
                     written.push(&change.path);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Writes what a change makes. A directory that stands there goes first, with all that
+    /// is `below` it.
+    fn put_in_place<'c>(
+        &mut self,
+        change: &'c Change,
+        after: &Version,
+        below: &[&'c Change],
+        written: &mut Vec<&'c [u8]>,
+        at: &mut &'c [u8],
+    ) -> Result<(), Errno> {
+        if takes_directory(change) {
+            for other in below.iter().rev() {
+                *at = &other.path;
+                self.allowed.go_on()?;
+                self.remove(other)?;
+                written.push(&other.path);
+            }
+            *at = &change.path;
+            self.remove(change)?;
+        }
+        self.put(change, after)
+    }
+
+    /// Writes the attributes of a directory.
+    fn set_attributes(&mut self, change: &Change, after: &Version) -> Result<(), Errno> {
+        let directory = self.way.directory(&change.path)?;
+        let before = change.before.as_ref().map(|before| before.permissions);
+        if before != Some(after.permissions) {
+            directory.set_permissions(after.permissions)?;
+        }
+        if change.times_set {
+            directory.set_times(times(after))?;
         }
         Ok(())
     }
@@ -369,7 +455,7 @@ fn is_below(path: &[u8], above: &[u8]) -> bool {
 
 /// Of each change, whether a directory above gave its place to something else, and all
 /// that was in it went with it.
-fn cleared(changes: &[Change]) -> Vec<bool> {
+fn cleared(changes: &[&Change]) -> Vec<bool> {
     // What lies in a directory follows it at once.
     let mut place: Option<&[u8]> = None;
     let cleared = changes.iter().map(|change| {

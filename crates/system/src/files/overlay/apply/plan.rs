@@ -6,7 +6,7 @@
 //! the sum of what is written is held to the same limits.
 
 use super::super::{Change, ChangeKind};
-use super::{ApplyError, Target, make_own, own_name, split};
+use super::{ApplyError, Refusal, Target, make_own, own_name, split};
 use crate::Errno;
 use crate::files::{Directory, FileType};
 use crate::host::file_size_limit;
@@ -45,7 +45,7 @@ enum Kept {
 /// [`ApplyError::TooMuch`], [`ApplyError::NoRoom`], or what reading says.
 pub(super) fn check<'c>(
     target: &Target<'_>,
-    changes: &'c [Change],
+    changes: &[&'c Change],
     at: &mut &'c [u8],
 ) -> Result<u64, Stopped> {
     let quota = std::sync::Arc::clone(crate::files::memory::lock(&target.tree.tree).quota());
@@ -67,7 +67,8 @@ pub(super) fn check<'c>(
         }
         // Else the writing would end half-way.
         if after.size > most_of_a_file {
-            return Err(Errno::FBIG.into());
+            let reason = format!("the host takes no file of {} bytes: {}", after.size, Errno::FBIG);
+            return Err(Stopped::Refused(Refusal { path: change.path.clone(), reason }));
         }
         let is_first = after.inode_above().is_none_or(|inode| files.insert(inode));
         if is_first || *links.get_or_insert_with(|| links_in(root)) == Kept::InFull {
@@ -117,6 +118,7 @@ pub(super) fn check<'c>(
 
 /// Why it is not written.
 pub(super) enum Stopped {
+    Refused(Refusal),
     At(ApplyError),
     Errno(Errno),
 }

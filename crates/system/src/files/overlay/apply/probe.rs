@@ -44,7 +44,7 @@ impl<'c> Tried<'c> {
 ///
 /// # Errors
 /// As [`go_on`].
-pub(super) fn refusals(target: &mut Target<'_>, changes: &[Change]) -> Result<Vec<Refusal>, Errno> {
+pub(super) fn refusals(target: &mut Target<'_>, changes: &[&Change]) -> Result<Vec<Refusal>, Errno> {
     let mut refusals = Vec::new();
     // BOUND: as many as there are changes.
     let mut all: Vec<Tried<'_>> = Vec::new();
