@@ -50,7 +50,9 @@ mod words;
 
 // What runs: a guest, and what it is made of.
 pub use bellglass_engine::ENGINE;
-pub use bellglass_image::{Image, ImageError, Manifest, Start, Store, cache_directory};
+pub use bellglass_image::{
+    CommandLine, Image, ImageError, Manifest, ProgramName, Start, Store, cache_directory,
+};
 pub use builder::SandboxBuilder;
 pub use isolation::Isolation;
 pub use pool::{Pool, PoolBuilder};

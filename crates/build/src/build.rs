@@ -277,7 +277,7 @@ impl Build<'_> {
                 }
                 let script = self.folder.join("guests").join(self.recipe_folder).join(&step.script);
                 let log = logs.join(format!("{}.log", file_name(&step.name)));
-                surroundings.run(&step.name, &script, &log, self.progress)?;
+                surroundings.run(step, &script, &log, self.progress)?;
                 done.set(&step.name, self.stamps.steps[index]).map_err(BuildError::io("write", &done.0))
             })?;
         }

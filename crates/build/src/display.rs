@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Without a terminal, a step that takes long says so this often.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
-/// What such a line has room for, in characters. Compilers' command lines are many
+/// What the moving line has room for, in characters. The paths in an archive may be many
 /// times as long.
 const LINE_WIDTH: usize = 120;
 
@@ -72,6 +72,14 @@ impl Display {
         });
     }
 
+    /// Says that a step is still at work, where no line moves and it is time to.
+    fn sign(&self, state: &mut Shown) {
+        if !self.is_terminal && state.last_sign.elapsed() >= SIGN_OF_LIFE {
+            state.last_sign = Instant::now();
+            self.print(&format!("{}: {} s so far", state.title, state.started.elapsed().as_secs()));
+        }
+    }
+
     /// Replaces the moving line by a lasting one. What is printed next, such as
     /// an error, then stands below it.
     fn ended(&self, title: &str, how: &str, mark: char, colour: &str) {
@@ -120,13 +128,10 @@ impl Progress for Display {
             }
             Event::Line(line) => {
                 self.style(false);
-                self.bar.set_message(line.to_owned());
-                if !self.is_terminal && state.last_sign.elapsed() >= SIGN_OF_LIFE {
-                    state.last_sign = Instant::now();
-                    let seconds = state.started.elapsed().as_secs();
-                    self.print(&cut(format!("{}: {seconds} s so far; {line}", state.title)));
-                }
+                self.bar.set_message(cut(line));
+                self.sign(&mut state);
             }
+            Event::Working => self.sign(&mut state),
             Event::Finished { elapsed } => {
                 self.ended(&state.title, &format!("{:.1} s", elapsed.as_secs_f64()), '✓', "32");
             }
@@ -137,11 +142,13 @@ impl Progress for Display {
     }
 }
 
-/// The line, with dots for what is beyond the width.
-fn cut(line: String) -> String {
+/// The line, with dots for what is beyond the width, and without what a terminal would
+/// obey.
+fn cut(line: &str) -> String {
+    let plain = line.chars().map(|one| if one.is_control() { ' ' } else { one });
     match line.char_indices().nth(LINE_WIDTH) {
-        Some(_) => line.chars().take(LINE_WIDTH - 1).chain(['…']).collect(),
-        None => line,
+        Some(_) => plain.take(LINE_WIDTH - 1).chain(['…']).collect(),
+        None => plain.collect(),
     }
 }
 
@@ -151,8 +158,9 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_and_short_ones_are_not() {
-        assert_eq!(cut("ä".repeat(LINE_WIDTH)), "ä".repeat(LINE_WIDTH));
-        let long = cut("ä".repeat(LINE_WIDTH + 1));
+        assert_eq!(cut(&"ä".repeat(LINE_WIDTH)), "ä".repeat(LINE_WIDTH));
+        assert_eq!(cut("a\x1b[2J\tb"), "a [2J b");
+        let long = cut(&"ä".repeat(LINE_WIDTH + 1));
         assert_eq!((long.chars().count(), long.ends_with("ä…")), (LINE_WIDTH, true));
     }
 
@@ -164,6 +172,7 @@ mod tests {
             Event::Failed,
             Event::Note("a note"),
             Event::Line("a line"),
+            Event::Working,
             Event::Started { step: "", number: 9, of: 0 },
             Event::Bytes { file: "x", done: 2, total: 1 },
             Event::Finished { elapsed: Duration::MAX },

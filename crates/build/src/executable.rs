@@ -26,6 +26,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// Raise this when what is kept of a program changes otherwise than by its module.
+const PREPARED: u32 = 2;
+
 /// What a command of WASI exports.
 const COMMAND: &str = "_start";
 
@@ -75,7 +78,7 @@ pub struct Sealing {
     pub argument_zero: String,
     /// Files and folders of this machine, and where they stand in the guest's
     /// tree.
-    pub files: Vec<(PathBuf, String)>,
+    pub files: Vec<(PathBuf, PathBuf)>,
     /// What a guest's environment holds unless its user says otherwise.
     pub environment: BTreeMap<String, String>,
     /// Calls that nothing answers and that are no reason to refuse the module:
@@ -99,7 +102,7 @@ impl Sealing {
 }
 
 /// The image of a program, compiled for this engine: the one in the cache, or a
-/// new one.
+/// new one. It has no files and no environment of its own.
 ///
 /// # Errors
 /// [`BuildError`] if the file is no program, or cannot be compiled or kept.
@@ -111,7 +114,7 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
         None => cache_directory()?,
     };
     let entry = program.entry.as_deref().unwrap_or_default();
-    let key = format!("{} {} {entry}", digest_of_bytes(&wasm), program.interruption.name());
+    let key = format!("{PREPARED} {} {} {entry}", digest_of_bytes(&wasm), program.interruption.name());
     let digest = digest_of_bytes(key.as_bytes());
     let folder = cache.join("programs");
     let store = Store::new(folder.join(digest.to_string()));
@@ -129,9 +132,7 @@ pub fn prepare(program: &Executable) -> Result<Image, BuildError> {
     if let Some(image) = kept(&store, || Ok(compiler.clone()))? {
         return Ok(image);
     }
-    let mut sealing = Sealing::new(NAME, digest.short());
-    let standard = [("HOME", "/home/user"), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
-    sealing.environment = standard.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let sealing = Sealing::new(NAME, digest.short());
     install(&store, &wasm, program.entry.as_deref(), &sealing, &[program.interruption], &compiler)
 }
 
@@ -224,7 +225,6 @@ fn install(
     let written = write_module(&staging, Start::Fresh, wasm, kinds, compiler)?;
     let mut writer = Writer::new(0);
     for (host, guest) in &sealing.files {
-        let guest = guest.trim_start_matches('/');
         let metadata = fs::metadata(host).map_err(BuildError::io("read", host))?;
         if metadata.is_dir() {
             writer.directory(guest, host, &mut |_| true)?;
@@ -242,6 +242,7 @@ fn install(
         entry: EntryPoints { exports: vec![run.to_owned()], start: None },
         hooks: hooks(&module),
         argument_zero: sealing.argument_zero.clone(),
+        command_line: None,
         environment: sealing.environment.clone(),
         imports: module.imports,
         module: written,

@@ -24,8 +24,10 @@ pub enum Event<'a> {
         /// Bytes in all.
         total: u64,
     },
-    /// The newest line that the step has printed, or what it is busy with.
+    /// What the step is busy with, in a few words.
     Line(&'a str),
+    /// The step is still at work; what it says is in its log.
+    Working,
     /// The step has ended well.
     Finished {
         /// How long it took.

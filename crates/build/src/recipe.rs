@@ -3,13 +3,12 @@
 mod base;
 
 use crate::source::{Package, Source};
-use bellglass_image::Sha256Digest;
+use bellglass_image::{CommandLine, Sha256Digest};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-/// What a recipe file says. The head of the recipe of CPython explains each key
-/// to those who write one.
+/// What a recipe file says. guests/README.md explains each key to those who write one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -24,6 +23,9 @@ pub struct Recipe {
     pub toolchain: String,
     /// What a guest finds as its argument zero.
     pub program: String,
+    /// How it reads its command line: see [`CommandLine`].
+    #[serde(default)]
+    pub command_line: Option<CommandLine>,
     /// What a guest's environment holds unless its user says otherwise.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -36,7 +38,7 @@ pub struct Recipe {
     /// What the image's snapshot is made of, if it is to have one.
     #[serde(default)]
     pub snapshot: Option<SnapshotRecipe>,
-    /// What the steps find in their environment, as `BELLGLASS_<NAME>`.
+    /// What the steps that need them find in their environment, as `BELLGLASS_<NAME>`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
     /// The files from outside.
@@ -105,8 +107,8 @@ pub struct Step {
     pub name: String,
     /// The script, in the recipe's folder.
     pub script: PathBuf,
-    /// What it reads: `source:NAME`, `step:NAME` for an earlier step, or a path in
-    /// the folder of guests. A change in one of them makes it run again.
+    /// What it reads: `source:NAME`, `step:NAME` for an earlier step, `option:NAME`, or a
+    /// path in the folder of guests. A change in one of them makes it run again.
     #[serde(default)]
     pub needs: Vec<String>,
 }
@@ -116,6 +118,7 @@ pub struct Step {
 pub(crate) enum Need<'a> {
     Source(&'a str),
     Step(&'a str),
+    Option(&'a str),
     File(&'a Path),
 }
 
@@ -124,6 +127,7 @@ impl Step {
         self.needs.iter().map(|need| match need.split_once(':') {
             Some(("source", name)) => Need::Source(name),
             Some(("step", name)) => Need::Step(name),
+            Some(("option", name)) => Need::Option(name),
             _ => Need::File(Path::new(need)),
         })
     }
@@ -172,7 +176,7 @@ impl Recipe {
     }
 
     /// The recipe of an image with another name, some of whose options differ.
-    /// Only options that the recipe has can: a step reads no others.
+    /// Only options that the recipe has can: no step reads others.
     pub(crate) fn varied(
         mut self,
         name: &str,
@@ -219,6 +223,9 @@ impl Recipe {
                 ));
             }
         }
+        if let Some(line) = &self.command_line {
+            line.check()?;
+        }
         if self.snapshot.is_some() && self.entry.start.is_none() {
             return Err("a snapshot needs the export that [entry] calls 'start'".to_owned());
         }
@@ -238,6 +245,7 @@ impl Recipe {
                 let known = match need {
                     Need::Source(name) => sources.contains(name),
                     Need::Step(name) => steps.contains(name),
+                    Need::Option(name) => self.options.contains_key(name),
                     Need::File(path) => is_inside(path),
                 };
                 if !known {
@@ -251,6 +259,11 @@ impl Recipe {
                         Need::Step(other) => {
                             format!(
                                 "the step '{name}' needs the step '{other}', which does not come before it"
+                            )
+                        }
+                        Need::Option(option) => {
+                            format!(
+                                "the step '{name}' needs the option '{option}', which the recipe does not have"
                             )
                         }
                         Need::File(path) => {
@@ -307,6 +320,8 @@ mod tests {
         program = "/bin/toy"
         [entry]
         run = "main"
+        [command_line]
+        with_argument = ["-W"]
         [options]
         cflags = "-O2"
         [[source]]
@@ -318,7 +333,7 @@ mod tests {
         [[step]]
         name = "first"
         script = "steps/first.sh"
-        needs = ["source:data", "sysroot"]
+        needs = ["source:data", "sysroot", "option:cflags"]
         [[step]]
         name = "second"
         script = "steps/second.sh"
@@ -347,7 +362,8 @@ mod tests {
         let recipe = parse(RECIPE).expect("a recipe");
         assert_eq!(recipe.entry.names().collect::<Vec<_>>(), ["main"]);
         let needs: Vec<_> = recipe.steps[0].needs().collect();
-        assert_eq!(needs, [Need::Source("data"), Need::File(Path::new("sysroot"))]);
+        assert_eq!(needs, [Need::Source("data"), Need::File(Path::new("sysroot")), Need::Option("cflags")]);
+        assert_eq!(recipe.command_line.expect("a command line").with_argument, ["-W"]);
     }
 
     #[test]
@@ -366,6 +382,9 @@ mod tests {
             ("steps/first.sh", "../first.sh"),
             ("steps/first.sh", "/bin/sh"),
             ("source:data", "source:other"),
+            ("option:cflags", "option:ldflags"),
+            ("[\"-W\"]", "[\"W\"]"),
+            ("with_argument", "without_argument"),
             ("\"sysroot\"", "\"step:second\""),
             ("\"sysroot\"", "\"../sysroot\""),
             ("name = \"second\"", "name = \"first\""),
@@ -378,6 +397,29 @@ mod tests {
         }
     }
 
+    /// A step has the options that its script and the tools beside it read, and no others:
+    /// with one too many a change of that would build for nothing.
+    fn check_options(guests: &crate::guests::Guests, recipe: &Recipe, folder: &Path) {
+        for step in &recipe.steps {
+            let tools = step.needs().filter_map(|need| match need {
+                Need::File(path) if path.extension().is_some() => Some(path.to_owned()),
+                _ => None,
+            });
+            let files = tools.chain([folder.join(&step.script)]);
+            let texts: String = files.map(|file| guests.text(&file).expect("text")).collect();
+            for option in recipe.options.keys() {
+                // The longer of two names that begin alike is not the shorter.
+                let variable = format!("BELLGLASS_{}", option.to_ascii_uppercase());
+                let is_end =
+                    |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+                let is_read =
+                    texts.match_indices(&variable).any(|(at, _)| is_end(&texts[at + variable.len()..]));
+                let is_needed = step.needs().any(|need| need == Need::Option(option));
+                assert_eq!(is_read, is_needed, "{}: the step '{}' and '{option}'", recipe.name, step.name);
+            }
+        }
+    }
+
     #[test]
     fn the_built_in_recipes_are_read() {
         let guests = crate::guests::Guests::built_in();
@@ -385,6 +427,7 @@ mod tests {
         assert!(!names.is_empty());
         for file in names {
             let recipe = guests.recipe(&file).expect("a recipe");
+            check_options(&guests, &recipe, file.parent().expect("a folder"));
             let toolchain = PathBuf::from(&recipe.toolchain);
             Toolchain::parse(&guests.text(&toolchain).expect("text"), &toolchain).expect("a toolchain");
         }

@@ -114,6 +114,7 @@ impl Seal<'_> {
                 interrupt_table: entry.interrupt.clone(),
             },
             argument_zero: self.recipe.program.clone(),
+            command_line: self.recipe.command_line.clone(),
             environment: self.recipe.environment.clone(),
             imports: parts.imports.clone(),
             module: parts.module.clone(),

@@ -1,8 +1,7 @@
 //! Stamps: what tells whether a step has to run again.
 //!
-//! A step's stamp is the digest of all that it reads: its script, the options,
-//! the toolchain, the sources and files that it needs, and the stamps of the
-//! steps that it needs. It is written when the step has ended well, and taken
+//! A step's stamp is the digest of all that it reads: its script, the toolchain, the
+//! options, sources and files that it needs, and the stamps of the steps that it needs. It is written when the step has ended well, and taken
 //! away before the step, or one that it needs, begins.
 
 use crate::guests::Guests;
@@ -15,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Raise this when the builder changes what steps find or do, so that what an
 /// older builder made is not taken for what this one would make.
-const BUILDER_VERSION: u32 = 1;
+const BUILDER_VERSION: u32 = 2;
 
 /// The stamps of a recipe's steps.
 #[derive(Debug)]
@@ -57,14 +56,14 @@ impl Stamps {
             };
             let script = digest_of(&folder.join(&step.script))?;
             let mut text = format!("{BUILDER_VERSION}\n{toolchain}\n{}\n{script}\n", std::env::consts::ARCH);
-            for (option, value) in &recipe.options {
-                text.push_str(&format!("{option}={value:?}\n"));
-            }
             for need in step.needs() {
                 // A recipe's check has seen that each name is known.
                 let digest = match need {
                     Need::Source(name) => sources.get(name).copied(),
                     Need::Step(name) => by_name.get(name).copied(),
+                    Need::Option(name) => {
+                        recipe.options.get(name).map(|value| digest_of_bytes(value.as_bytes()))
+                    }
                     Need::File(path) => Some(digest_of(path)?),
                 };
                 text.push_str(&format!("{need:?} {digest:?}\n"));
@@ -74,10 +73,13 @@ impl Stamps {
             steps.push(stamp);
         }
         let text = format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {steps:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {steps:?}",
             recipe.name,
             recipe.version,
+            // The base files bear it, whatever step made them.
+            recipe.time(),
             recipe.program,
+            recipe.command_line,
             recipe.environment,
             recipe.entry,
             recipe.unknown,

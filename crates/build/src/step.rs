@@ -1,11 +1,13 @@
 //! Running one script of a recipe.
 
+use crate::keeper::{self, Kept};
 use crate::progress::{Event, Progress};
+use crate::recipe::{Need, Step};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 /// Options with these names would hide what the builder tells the scripts.
@@ -18,7 +20,7 @@ const SHOWN_LINES: usize = 20;
 /// Bytes at the end of the log that are looked at for them.
 const SHOWN_BYTES: u64 = 16 << 10;
 
-/// How often the log is looked at for its newest line.
+/// How often a script is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(100);
 
 /// Why a step did not do its work.
@@ -26,7 +28,7 @@ const POLL: Duration = Duration::from_millis(100);
 #[non_exhaustive]
 pub enum StepError {
     /// The script failed.
-    #[error("the step '{step}' failed with {status}; its log {} ends so:\n{tail}", log.display())]
+    #[error("the step '{step}' failed with {status}: see its log {}, which ends so:\n{tail}", log.display())]
     Failed {
         /// The step's name.
         step: String,
@@ -56,7 +58,7 @@ pub(crate) struct Surroundings<'a> {
     pub work: &'a Path,
     pub out: &'a Path,
     pub guests: &'a Path,
-    /// The bellglass command, whose `cc` compiles.
+    /// The bellglass command, whose `cc` compiles and which ends what a script leaves.
     pub command: &'a Path,
     pub cache: &'a Path,
     pub jobs: usize,
@@ -64,18 +66,22 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// A shell that runs `script` and sees nothing of the caller's environment
-    /// but where programs are.
-    fn command(&self, script: &Path) -> Command {
-        let mut command = Command::new("sh");
+    /// A shell that runs the script of a step and sees nothing of the caller's
+    /// environment but where programs are.
+    fn command(&self, step: &Step, script: &Path) -> Command {
+        let mut command = keeper::command(self.command, "sh");
         command.arg(script).current_dir(self.work).env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
         command.env("HOME", self.work).env("TMPDIR", self.work.join("tmp"));
         command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
-        for (option, value) in self.options {
-            command.env(format!("BELLGLASS_{}", option.to_ascii_uppercase()), value);
+        for need in step.needs() {
+            if let Need::Option(name) = need
+                && let Some(value) = self.options.get(name)
+            {
+                command.env(format!("BELLGLASS_{}", name.to_ascii_uppercase()), value);
+            }
         }
         command.env("BELLGLASS_TOOLCHAIN", self.toolchain);
         command.env("BELLGLASS_SOURCES", self.sources);
@@ -92,54 +98,31 @@ impl Surroundings<'_> {
     /// Runs the script of a step to its end, with its output in `log`.
     pub fn run(
         &self,
-        name: &str,
+        step: &Step,
         script: &Path,
         log: &Path,
         progress: &dyn Progress,
     ) -> Result<(), StepError> {
-        let start_error = |source| StepError::Start { step: name.to_owned(), log: log.to_owned(), source };
+        let start_error = |source| StepError::Start { step: step.name.clone(), log: log.to_owned(), source };
         fs::create_dir_all(self.work.join("tmp")).map_err(start_error)?;
         fs::create_dir_all(self.out).map_err(start_error)?;
-        let mut command = self.command(script);
+        let mut command = self.command(step, script);
         // The output goes to the file and not through us: a process that a script
         // leaves behind then cannot keep the build waiting.
         let file = File::create(log).map_err(start_error)?;
-        command.stdin(Stdio::null()).stderr(file.try_clone().map_err(start_error)?).stdout(file);
-        let mut child = command.spawn().map_err(start_error)?;
-        let mut tail = Tail::default();
+        command.stderr(file.try_clone().map_err(start_error)?).stdout(file);
+        let mut kept = Kept::start(&mut command).map_err(start_error)?;
         loop {
-            if let Some(status) = child.try_wait().map_err(start_error)? {
+            if let Some(status) = kept.child.try_wait().map_err(start_error)? {
                 if status.success() {
                     return Ok(());
                 }
-                let tail = last_lines(log);
-                return Err(StepError::Failed { step: name.to_owned(), status, log: log.to_owned(), tail });
+                let (step, log) = (step.name.clone(), log.to_owned());
+                return Err(StepError::Failed { step, status, tail: last_lines(&log), log });
             }
-            if let Some(line) = tail.newest_line(log) {
-                progress.event(Event::Line(&line));
-            }
+            progress.event(Event::Working);
             std::thread::sleep(POLL);
         }
-    }
-}
-
-/// Watches the end of a growing file.
-#[derive(Default)]
-struct Tail {
-    length: u64,
-}
-
-impl Tail {
-    fn newest_line(&mut self, log: &Path) -> Option<String> {
-        let length = fs::metadata(log).ok()?.len();
-        if length == self.length {
-            return None;
-        }
-        self.length = length;
-        let text = end_of(log, 1024).ok()?;
-        let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
-        // What a terminal would obey must not reach one.
-        Some(line.trim().chars().map(|one| if one.is_control() { ' ' } else { one }).collect())
     }
 }
 

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod command_line;
 mod companion;
 mod digest;
 mod error;
@@ -31,6 +32,7 @@ mod store;
 mod trust;
 
 pub use cache::{CACHE_VARIABLE, FolderLock, cache_directory};
+pub use command_line::{CommandLine, ProgramName};
 pub use companion::{Companion, CompanionError};
 pub use digest::{DigestWriter, Sha256Digest, digest_of_bytes, digest_of_file};
 pub use error::ImageError;

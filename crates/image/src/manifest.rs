@@ -1,7 +1,7 @@
 //! The manifest: what is written beside an image's parts about them.
 
 use crate::image::FILES_FILE;
-use crate::{ImageError, Sha256Digest};
+use crate::{CommandLine, ImageError, Sha256Digest};
 use bellglass_wire::{Interruption, Pages, Signature, caps};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ pub struct Manifest {
     pub hooks: Hooks,
     /// What a guest finds as its argument zero.
     pub argument_zero: String,
+    /// How it reads its command line, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_line: Option<CommandLine>,
     /// What a guest's environment holds unless its user says otherwise.
     pub environment: BTreeMap<String, String>,
     /// Every external call that the module can make, in the module's order.
@@ -415,6 +418,7 @@ pub(crate) mod tests {
             entry: EntryPoints { exports: vec!["bellglass_run".to_owned()], start: None },
             hooks: Hooks { allocate: Some("malloc".to_owned()), ..Hooks::default() },
             argument_zero: name.to_owned(),
+            command_line: None,
             environment: BTreeMap::from([("HOME".to_owned(), "/home/guest".to_owned())]),
             imports: vec!["env.getpid()i".parse().expect("a signature")],
             module: module("toy"),
@@ -448,6 +452,8 @@ pub(crate) mod tests {
     fn the_snapshot_serves_what_it_says_and_nothing_else() {
         let mut manifest = example("python", "1");
         manifest.environment.insert("LANG".to_owned(), "C.UTF-8".to_owned());
+        manifest.command_line =
+            Some(CommandLine { with_argument: vec!["-X".to_owned()], ..CommandLine::default() });
         manifest.snapshot = Some(Snapshot {
             module: module("toy"),
             exports: vec!["go_on".to_owned()],

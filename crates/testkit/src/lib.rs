@@ -83,6 +83,7 @@ impl ToyImage {
             entry: EntryPoints { exports: vec!["run".to_owned()], start: None },
             hooks,
             argument_zero: "toy".to_owned(),
+            command_line: None,
             environment: BTreeMap::new(),
             imports,
             module,

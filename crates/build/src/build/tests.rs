@@ -86,10 +86,12 @@ impl Toy {
             &format!(
                 "name = \"toy\"\nversion = \"1\"\ntoolchain = \"toolchain.toml\"\nprogram = \"/bin/toy\"\n\
                  environment = {{ HOME = \"/\" }}\n\
-                 [entry]\nrun = \"run\"\n[options]\nflavour = \"{flavour}\"\n\
+                 [entry]\nrun = \"run\"\n[options]\nflavour = \"{flavour}\"\nsource_date_epoch = \"7\"\n\
+                 [command_line]\nwith_argument = [\"-W\"]\n\
                  [[step]]\nname = \"other\"\nscript = \"other.sh\"\n\
                  [[step]]\nname = \"first\"\nscript = \"first.sh\"\nneeds = [\"shared\"]\n\
-                 [[step]]\nname = \"second\"\nscript = \"second.sh\"\nneeds = [\"step:first\"]\n"
+                 [[step]]\nname = \"second\"\nscript = \"second.sh\"\n\
+                 needs = [\"step:first\", \"option:flavour\"]\n"
             ),
         );
     }
@@ -123,6 +125,7 @@ fn a_recipe_becomes_an_image() {
     assert_eq!(manifest.imports, ["env.getpid()i".parse().expect("a signature")]);
     assert_eq!(manifest.entry.exports, ["run"]);
     assert_eq!(manifest.environment["HOME"], "/");
+    assert_eq!(manifest.command_line.as_ref().expect("a command line").with_argument, ["-W"]);
     assert!(image.is_for_engine(bellglass_engine::compatibility_key));
     assert_eq!(words(&image), b"sweet words\n");
     assert_eq!(
@@ -159,10 +162,17 @@ fn a_change_runs_the_steps_that_it_concerns() {
     assert_eq!(words(&toy.build().expect("an image")), b"sweet other words\n");
     assert_eq!(toy.log.take()[2..5], ["3/7 other: cached", "4/7 first: done", "5/7 second: done"]);
 
-    // Options concern every step.
+    // An option concerns the steps that name it.
     toy.recipe("sour");
     assert_eq!(words(&toy.build().expect("an image")), b"sour other words\n");
-    assert_eq!(toy.log.take()[2..5], ["3/7 other: done", "4/7 first: done", "5/7 second: done"]);
+    assert_eq!(toy.log.take()[2..5], ["3/7 other: cached", "4/7 first: cached", "5/7 second: done"]);
+
+    // The time of the base files is read by none, and is the image's all the same.
+    let recipe = toy.folder.path().join("guests/toy/recipe-1.toml");
+    let text = fs::read_to_string(&recipe).expect("there");
+    fs::write(&recipe, text.replace("\"7\"", "\"8\"")).expect("written");
+    toy.build().expect("an image");
+    assert!(toy.log.take()[..5].iter().all(|line| line.ends_with(": cached")));
 
     // What no step has declared concerns none.
     toy.write("shared-not/file", "x");
@@ -201,13 +211,31 @@ fn scripts_see_what_they_declared_and_nothing_of_the_caller() {
         "toy/first.sh",
         "set -eu\necho words > words\ntest ! -e \"$BELLGLASS_GUESTS/shared-not\"\n\
         test \"$BELLGLASS_JOBS\" = 3\ntest \"$(pwd)\" = \"$BELLGLASS_WORK\"\ntest -z \"${CARGO_PKG_NAME-}\"\n\
-        test -d \"$BELLGLASS_TOOLCHAIN\"\n! read line\n",
+        test -d \"$BELLGLASS_TOOLCHAIN\"\n! read line\ntest -z \"${BELLGLASS_FLAVOUR-}\"\n",
     );
     let mut request = toy.request();
     request.jobs = Some(3);
     request.keep_work = false;
     build(&request, &toy.log).expect("an image");
     assert!(!toy.folder.path().join("cache/build/toy-1").exists(), "the work is not kept");
+}
+
+#[test]
+fn a_script_leaves_nothing_running() {
+    let toy = Toy::new();
+    // One in its group, and one that has left it and lost its parent.
+    toy.write(
+        "toy/other.sh",
+        "sleep 1000 & echo $! > one\nsetsid sh -c 'sleep 1000 & echo $! > two' &\n\
+         while ! test -s two; do sleep 0.01; done\n",
+    );
+    toy.build().expect("an image");
+    for name in ["one", "two"] {
+        let path = toy.folder.path().join("cache/build/toy-1/work").join(name);
+        let id = fs::read_to_string(&path).expect("its number");
+        let stat = fs::read_to_string(format!("/proc/{}/stat", id.trim()));
+        assert!(stat.as_ref().map_or(true, |stat| !stat.contains("(sleep)")), "{name}: {stat:?}");
+    }
 }
 
 #[test]

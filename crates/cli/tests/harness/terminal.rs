@@ -28,20 +28,25 @@ struct Shown {
 impl Terminal {
     /// Starts the command with these words.
     pub fn open(place: &Scratch, words: &[&str]) -> Self {
-        Self::start(place, "xterm", Reads::All, words)
+        Self::start(place, Reads::All, words, &[])
     }
 
     /// The same, on a terminal of this name.
     pub fn open_as(place: &Scratch, name: &str, words: &[&str]) -> Self {
-        Self::start(place, name, Reads::All, words)
+        Self::start(place, Reads::All, words, &[("TERM", name)])
+    }
+
+    /// The same, with more in its environment.
+    pub fn open_with(place: &Scratch, words: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start(place, Reads::All, words, environment)
     }
 
     /// The same, on a terminal that takes what it has room for and shows nothing.
     pub fn open_unread(place: &Scratch, words: &[&str]) -> Self {
-        Self::start(place, "xterm", Reads::Nothing, words)
+        Self::start(place, Reads::Nothing, words, &[])
     }
 
-    fn start(place: &Scratch, name: &str, read: Reads, words: &[&str]) -> Self {
+    fn start(place: &Scratch, read: Reads, words: &[&str], environment: &[(&str, &str)]) -> Self {
         let pair =
             portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).expect("a terminal");
         let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_bellglass"));
@@ -50,7 +55,10 @@ impl Terminal {
         command.env_clear();
         command.env("BELLGLASS_CACHE", super::cache());
         command.env("HOME", place.home());
-        command.env("TERM", name);
+        command.env("TERM", "xterm");
+        for (name, value) in environment {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).expect("a start");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let keys = pair.master.take_writer().expect("a writer");
