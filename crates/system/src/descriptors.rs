@@ -2,6 +2,7 @@
 
 use crate::Errno;
 use crate::files::{Dentry, ProcessFiles};
+use crate::locks::{DescriptionLocks, Locker};
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Object, Position};
 use crate::rights::Rights;
@@ -53,6 +54,8 @@ pub(crate) struct Description {
     /// How often it was read or written in order: see `epoll`.
     turns: AtomicU64,
     state: Mutex<OpenState>,
+    /// What is locked by way of it.
+    locks: Mutex<Option<DescriptionLocks>>,
     _charge: Charge,
 }
 
@@ -104,8 +107,13 @@ impl Description {
             flags: AtomicU32::new(flags & !(flags::ACCESS | flags::OPENING)),
             turns: AtomicU64::new(0),
             state: Mutex::default(),
+            locks: Mutex::default(),
             _charge: charge,
         }))
+    }
+
+    pub(crate) fn locks(&self) -> MutexGuard<'_, Option<DescriptionLocks>> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, OpenState> {
@@ -217,6 +225,8 @@ pub(crate) struct Descriptors {
     taken: usize,
     limit: usize,
     process: ProcessFiles,
+    /// What the process and its open files have locked.
+    locker: Arc<Locker>,
     /// For the places of the table.
     charge: Charge,
     /// How many things had a number of their own: see [`serial`](Self::serial).
@@ -229,7 +239,13 @@ const SERIALS: u64 = 1 << 32;
 impl Descriptors {
     /// An empty table with room for `limit` descriptors.
     pub(crate) fn new(limit: usize, process: ProcessFiles, meter: &Arc<Meter>) -> Self {
-        Self { slots: Vec::new(), taken: 0, limit, process, charge: meter.nothing(), serials: 0 }
+        let (locker, charge) = (Locker::new(meter), meter.nothing());
+        Self { slots: Vec::new(), taken: 0, limit, process, locker, charge, serials: 0 }
+    }
+
+    /// Who takes locks by way of these descriptors.
+    pub(crate) fn locker(&self) -> &Arc<Locker> {
+        &self.locker
     }
 
     /// A number that no other thing has: for a pipe, a socket, a file without a name.
@@ -329,6 +345,9 @@ impl Descriptors {
         self.grow(index)?;
         self.process.add(number, &descriptor.description);
         let before = self.slots[index].replace(descriptor);
+        if let Some(before) = &before {
+            self.locker.closed(&before.description);
+        }
         while self.is_taken(self.taken) {
             self.taken += 1;
         }
@@ -356,6 +375,7 @@ impl Descriptors {
         let closed = self.slots.get_mut(number as usize).and_then(Option::take).ok_or(Errno::BADF)?;
         self.process.remove(number);
         self.taken = self.taken.min(number as usize);
+        self.locker.closed(&closed.description);
         Ok(closed)
     }
 }

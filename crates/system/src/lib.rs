@@ -51,6 +51,7 @@ mod information;
 mod kind;
 mod limit;
 mod linux;
+mod locks;
 mod meter;
 mod mount;
 mod object;

@@ -10,7 +10,7 @@
 use crate::epoll::Epoll;
 use crate::event_signals::EventSignals;
 use crate::event_timer::EventTimer;
-use crate::files::{Dentry, Directory, File, FileType, Metadata, NewTimes, Seals, Space, Unopened};
+use crate::files::{Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space, Unopened};
 use crate::host::{Action, SavedTerminal, Settings};
 use crate::pipe::PipeEnd;
 use crate::poll::{Look, Polled};
@@ -284,6 +284,10 @@ pub trait Inode {
     /// The file that it is, if it is one.
     fn file(&self) -> Option<&dyn File> {
         None
+    }
+    /// Its locks, if its tree keeps them.
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        Ok(None)
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) fn read(
     Ok(count)
 }
 
+/// Where the next read or write starts; 0 in what has no positions.
+pub(crate) fn tell(description: &Description) -> Result<u64, Errno> {
+    Ok(description.state().position)
+}
+
 /// Reads at `offset`; ESPIPE.
 pub(crate) fn read_at(
     description: &Description,

@@ -2,8 +2,8 @@
 
 use super::process::{ProcessFiles, ProcessLink};
 use super::{
-    Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions,
-    Opened, Space, Timestamp, refuse_new,
+    Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
+    OpenOptions, Opened, Space, Timestamp, refuse_new,
 };
 use crate::Errno;
 use std::collections::BTreeMap;
@@ -287,6 +287,10 @@ impl Directory for Composite {
 
     fn synchronize(&self) -> Result<(), Errno> {
         self.base.as_ref().map_or(Ok(()), |base| base.synchronize())
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        self.base.as_ref().map_or(Ok(None), |base| base.locks())
     }
 
     fn space(&self) -> Result<Space, Errno> {

@@ -1,8 +1,8 @@
 //! A tree with somebody before it who is asked what may be done.
 
 use super::{
-    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
-    PATH_BYTES, Space,
+    Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes, OpenOptions,
+    Opened, PATH_BYTES, Space,
 };
 use crate::meter::{Charge, Meter};
 use crate::object::Interest;
@@ -308,6 +308,10 @@ impl Directory for GuardedDirectory {
         self.inner.synchronize()
     }
 
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        self.inner.locks()
+    }
+
     fn space(&self) -> Result<Space, Errno> {
         self.inner.space()
     }
@@ -442,6 +446,10 @@ impl File for GuardedFile {
 
     fn synchronize(&self) -> Result<(), Errno> {
         self.inner.synchronize()
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        self.inner.locks()
     }
 }
 

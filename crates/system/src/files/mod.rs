@@ -57,6 +57,8 @@ pub(crate) use unnamed::{UnnamedFile, seal};
 pub use unopened::Unopened;
 pub(crate) use walk::{Bounds, Last, LastName, Place, Resolved, Walk, check_name, walk, walk_to_parent};
 
+pub use crate::locks::Locks;
+
 use crate::Errno;
 use object::IntoObject;
 use std::any::Any;
@@ -508,6 +510,11 @@ pub trait Directory: Any + Send + Sync {
         self.space().is_ok_and(|space| space.read_only)
     }
 
+    /// The locks of the directory itself, as [`File::locks`].
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        Ok(None)
+    }
+
     /// The directory of the underlying tree, where this one only stands before
     /// it: what `rename` and `link` of that tree must be given.
     fn innermost(&self) -> Option<&dyn Directory> {
@@ -605,5 +612,11 @@ pub trait File: Any + Send + Sync + IntoObject {
     /// Makes what was written last.
     fn synchronize(&self) -> Result<(), Errno> {
         Ok(())
+    }
+
+    /// The locks of the file, the same each time that it is opened; nothing where programs
+    /// of one run only are to see each other's.
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        Ok(None)
     }
 }

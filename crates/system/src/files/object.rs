@@ -1,6 +1,6 @@
 //! Files and directories as open descriptors hold them.
 
-use super::{Dentry, Directory, File, FileType, Metadata, NewTimes, Seals, Space};
+use super::{Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space};
 use crate::object::{Inode, Interest, Object, Position, Transfer};
 use crate::poll::{Look, Polled, events};
 use crate::rights::Rights;
@@ -123,6 +123,10 @@ impl<F: File> Inode for F {
     fn file(&self) -> Option<&dyn File> {
         Some(self)
     }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        File::locks(self)
+    }
 }
 
 /// An open directory.
@@ -232,5 +236,9 @@ impl Inode for OpenDirectory {
 
     fn space(&self) -> Result<Space, Errno> {
         self.listing.space()
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        self.listing.locks()
     }
 }

@@ -14,8 +14,8 @@
 mod unix;
 
 pub(crate) use unix::{
-    Action, Descriptor, HostStream, HostTerminal, SavedTerminal, Settings, errno, file_size_limit,
-    open_file_limit, spawn,
+    Action, Descriptor, HostLocks, HostStream, HostTerminal, Lockable, Reopen, SavedTerminal, Settings,
+    errno, file_size_limit, open_file_limit, opened_for_both, spawn,
 };
 pub use unix::{HostRandom, RealClock, Source};
 

@@ -12,7 +12,7 @@ mod descriptor;
 mod directory;
 mod event;
 mod identity;
-mod lock;
+pub(crate) mod lock;
 mod memory;
 mod open;
 mod path;
@@ -71,6 +71,7 @@ pub(crate) const SUBJECTS: &[(&str, &[Row])] = &[
     ("Descriptors", descriptor::ROWS),
     ("Waiting for descriptors", poll::ROWS),
     ("Counters, timers and signals that are read", event::ROWS),
+    ("Locks", lock::ROWS),
     ("Clocks and sleeping", time::ROWS),
     ("Alarm clocks and timers", timer::ROWS),
     ("Signals", signal::ROWS),

@@ -2,6 +2,7 @@
 
 use super::{ok, unsigned};
 use crate::descriptors::{Description, Descriptor, flags};
+use crate::linux::lock;
 use crate::pipe::pipe as make_pipe;
 use crate::{Answer, Call, Errno, Fault, System};
 use std::sync::Arc;
@@ -78,11 +79,7 @@ pub(super) fn add_two(
 /// The commands that WASI has no call for. Close-on-exec makes no difference.
 pub(super) fn fcntl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     const DUPLICATE: i32 = 0;
-    const GET_LOCK: i32 = 5;
-    const SET_LOCK: i32 = 6;
-    const SET_LOCK_WAIT: i32 = 7;
     const DUPLICATE_CLOSE_ON_EXEC: i32 = 1030;
-    const UNLOCKED: u16 = 2;
     let descriptor = system.descriptors.get(call.u32(0))?.clone();
     match call.i32(1) {
         DUPLICATE | DUPLICATE_CLOSE_ON_EXEC => {
@@ -92,32 +89,19 @@ pub(super) fn fcntl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
             }
             unsigned(system.descriptors.insert(descriptor, least)?)
         }
-        // No one else holds a lock: the first field of the structure says so.
-        GET_LOCK => {
-            call.memory.write(call.u32(2), &UNLOCKED.to_le_bytes())?;
+        _ => {
+            lock::fcntl_of_the_library(system, call)?;
             ok(0)
         }
-        SET_LOCK | SET_LOCK_WAIT => ok(0),
-        _ => Err(Errno::INVAL.into()),
     }
 }
 
-/// A lock is always free: there is one process.
 pub(super) fn flock(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    const DO_NOT_WAIT: u32 = 4;
-    system.descriptors.get(call.u32(0))?;
-    match call.u32(1) & !DO_NOT_WAIT {
-        // Shared, exclusive, unlock.
-        1 | 2 | 8 => ok(0),
-        _ => Err(Errno::INVAL.into()),
-    }
+    lock::lock_whole(system, call)?;
+    ok(0)
 }
 
 pub(super) fn lockf(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    system.descriptors.get(call.u32(0))?;
-    match call.u32(1) {
-        // Unlock, lock, try, test.
-        0..=3 => ok(0),
-        _ => Err(Errno::INVAL.into()),
-    }
+    lock::lockf(system, call)?;
+    ok(0)
 }

@@ -162,12 +162,15 @@ fn copies_of_descriptors_share_their_position() {
     assert_eq!(guest.libc("fcntl", &[copy, 0, 60]), Ok(60));
     assert_eq!(guest.libc("fcntl", &[copy, 1030, 60]), Ok(61));
     assert_eq!(guest.libc("fcntl", &[copy, 0, 1 << 20]), Err(Errno::INVAL));
-    assert_eq!(guest.libc("fcntl", &[copy, 5, R]), Ok(0));
-    assert_eq!(guest.get(RESULT, 2), [2, 0]);
+    let (asked, _) = guest.put(&[0; 32]);
+    assert_eq!(guest.libc("fcntl", &[copy, 5, asked]), Ok(0));
+    assert_eq!(guest.get(asked as u32, 2), [2, 0]);
     assert_eq!(guest.libc("fcntl", &[copy, 99, R]), Err(Errno::INVAL));
     assert_eq!(guest.libc("flock", &[copy, 6]), Ok(0));
     assert_eq!(guest.libc("flock", &[copy, 3]), Err(Errno::INVAL));
     assert_eq!(guest.libc("lockf", &[copy, 2, 0]), Ok(0));
+    let other = guest.open("tmp/f", 0).expect("opened");
+    assert_eq!(guest.libc("flock", &[other, 1 | 4]), Err(Errno::AGAIN));
     assert_eq!(guest.libc("lockf", &[99, 2, 0]), Err(Errno::BADF));
 }
 

@@ -486,7 +486,7 @@ fn whole(apply: &mut dyn FnMut(&Operation) -> Outcome) -> Vec<(String, Outcome)>
     found
 }
 
-fn sequences() -> u32 {
+pub(super) fn sequences() -> u32 {
     std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(600)
 }
 

@@ -1,9 +1,8 @@
 //! An open file of a mounted directory.
 
 use super::mount::{Mount, timestamps};
-use super::{holes, step};
-use crate::files::handles::Permit;
-use crate::files::{File, Metadata, NewTimes, Space};
+use super::{holes, locks, step};
+use crate::files::{File, Locks, Metadata, NewTimes, Space};
 use crate::{Errno, pieces};
 use rustix::fs::FallocateFlags;
 use std::ops::Range;
@@ -12,40 +11,40 @@ use std::sync::Arc;
 
 /// What the descriptor may do was decided when the host opened it.
 pub(super) struct OpenFile {
-    pub(super) file: std::fs::File,
+    /// It stays open beyond this as long as it holds locks.
+    pub(super) held: Arc<locks::Held>,
     pub(super) mount: Arc<Mount>,
-    pub(super) _permit: Permit,
 }
 
 impl OpenFile {
     fn allocate_by(&self, flags: FallocateFlags, offset: u64, length: u64) -> Result<(), Errno> {
         self.mount.writable()?;
-        let file = self.file.try_clone()?;
+        let file = self.held.file.try_clone()?;
         Ok(pieces::aside(move || rustix::fs::fallocate(file, flags, offset, length))??)
     }
 }
 
 impl File for OpenFile {
     fn metadata(&self) -> Result<Metadata, Errno> {
-        Ok(self.mount.metadata(&rustix::fs::fstat(&self.file)?))
+        Ok(self.mount.metadata(&rustix::fs::fstat(&self.held.file)?))
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
-        Ok(self.file.read_at(into, offset)?)
+        Ok(self.held.file.read_at(into, offset)?)
     }
 
     fn next_data(&self, offset: u64) -> Result<Option<Range<u64>>, Errno> {
-        holes::next_data(&self.file, offset)
+        holes::next_data(&self.held.file, offset)
     }
 
     fn write_at(&self, offset: u64, from: &[u8]) -> Result<usize, Errno> {
         self.mount.writable()?;
-        Ok(self.file.write_at(from, offset)?)
+        Ok(self.held.file.write_at(from, offset)?)
     }
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         self.mount.writable()?;
-        Ok(self.file.set_len(size)?)
+        Ok(self.held.file.set_len(size)?)
     }
 
     fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
@@ -64,20 +63,25 @@ impl File for OpenFile {
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
         self.mount.writable()?;
-        Ok(rustix::fs::futimens(&self.file, &timestamps(times))?)
+        Ok(rustix::fs::futimens(&self.held.file, &timestamps(times))?)
     }
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         self.mount.writable()?;
-        Ok(rustix::fs::fchmod(&self.file, step::permission_bits(permissions))?)
+        Ok(rustix::fs::fchmod(&self.held.file, step::permission_bits(permissions))?)
     }
 
     fn space(&self) -> Result<Space, Errno> {
-        self.mount.space(&self.file)
+        self.mount.space(&self.held.file)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {
-        let file = self.file.try_clone()?;
+        let file = self.held.file.try_clone()?;
         Ok(pieces::aside(move || file.sync_all())??)
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        let handles = Arc::clone(&self.mount.handles);
+        locks::locks_of(Arc::clone(&self.held) as _, Some(handles)).map(Some)
     }
 }

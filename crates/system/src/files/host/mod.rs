@@ -9,6 +9,7 @@ mod file;
 mod holes;
 mod kernel;
 mod listing;
+mod locks;
 mod mount;
 mod node;
 mod open;
@@ -18,8 +19,8 @@ mod within;
 
 use super::handles::{For, Held};
 use super::{
-    Creation, Directory, DirectoryEntry, File, FileType, Found, Metadata, NewTimes, OpenOptions, Opened,
-    Space,
+    Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes, OpenOptions,
+    Opened, Space,
 };
 use crate::{Errno, pieces};
 use file::OpenFile;
@@ -210,7 +211,8 @@ impl Directory for HostDirectory {
             rustix::fs::ftruncate(&file, 0)?;
         }
         let mount = Arc::clone(&self.node.mount);
-        Ok(Opened::File(Arc::new(OpenFile { file: file.into(), mount, _permit: permit })))
+        let held = Arc::new(locks::Held { file: file.into(), _permit: permit });
+        Ok(Opened::File(Arc::new(OpenFile { held, mount })))
     }
 
     fn entries(
@@ -293,7 +295,8 @@ impl Directory for HostDirectory {
         let mode = step::permission_bits(options.permissions);
         let file = step::open_unnamed(directory.as_fd(), options.read, unlinkable, mode)?;
         let mount = Arc::clone(&self.node.mount);
-        Ok(Arc::new(OpenFile { file: file.into(), mount, _permit: permit }))
+        let held = Arc::new(locks::Held { file: file.into(), _permit: permit });
+        Ok(Arc::new(OpenFile { held, mount }))
     }
 
     fn link_file(&self, file: &dyn File, name: &[u8]) -> Result<(), Errno> {
@@ -302,7 +305,7 @@ impl Directory for HostDirectory {
         let file = of_this_mount.filter(is_it).ok_or(Errno::XDEV)?;
         let directory = self.node.open()?;
         self.free(directory.as_fd(), name)?;
-        step::link_open(file.file.as_fd(), directory.as_fd(), name)
+        step::link_open(file.held.file.as_fd(), directory.as_fd(), name)
     }
 
     fn exchange(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
@@ -386,5 +389,12 @@ impl Directory for HostDirectory {
 
     fn space(&self) -> Result<Space, Errno> {
         self.node.mount.space(self.node.open()?)
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        // What is held of a directory only names it, and that cannot be locked.
+        let _permit = self.node.mount.handles.take(For::File)?;
+        let file = step::listed(self.node.open()?.as_fd())?.into();
+        locks::locks_of(Arc::new(locks::Held { file, _permit }), None).map(Some)
     }
 }

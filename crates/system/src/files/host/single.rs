@@ -1,14 +1,15 @@
 //! One file of the host, which stands alone and is read-only.
 
-use super::holes;
+use super::{holes, locks};
 use crate::Errno;
-use crate::files::{File, FileType, Metadata, Timestamp};
+use crate::files::{File, FileType, Locks, Metadata, Timestamp};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// A file of the host, opened by the controller's user, read-only here.
 pub struct HostFile {
-    file: std::fs::File,
+    file: Arc<std::fs::File>,
     device: u64,
     inode: u64,
 }
@@ -16,7 +17,7 @@ pub struct HostFile {
 impl HostFile {
     /// Shows `file` with these numbers.
     pub fn new(file: std::fs::File, device: u64, inode: u64) -> Self {
-        Self { file, device, inode }
+        Self { file: Arc::new(file), device, inode }
     }
 }
 
@@ -50,5 +51,10 @@ impl File for HostFile {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
         Ok(self.file.read_at(into, offset)?)
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        // It is open to be read, so that nobody needs it opened once more.
+        locks::locks_of(Arc::clone(&self.file) as _, None).map(Some)
     }
 }

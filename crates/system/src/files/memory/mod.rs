@@ -7,7 +7,8 @@ mod lower;
 mod tree;
 
 use super::{
-    Creation, Directory, DirectoryEntry, File, Found, Metadata, NewTimes, OpenOptions, Opened, Quota, Space,
+    Creation, Directory, DirectoryEntry, File, Found, Locks, Metadata, NewTimes, OpenOptions, Opened, Quota,
+    Space,
 };
 use crate::Errno;
 use crate::clock::Clock;
@@ -286,6 +287,10 @@ impl Directory for MemoryDirectory {
     fn space(&self) -> Result<Space, Errno> {
         Ok(self.0.lock().space())
     }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        self.0.lock().locks(self.0.inode).map(Some)
+    }
 }
 
 struct MemoryFile(Handle);
@@ -354,5 +359,9 @@ impl File for MemoryFile {
 
     fn space(&self) -> Result<Space, Errno> {
         Ok(self.0.lock().space())
+    }
+
+    fn locks(&self) -> Result<Option<Locks>, Errno> {
+        self.0.lock().locks(self.0.inode).map(Some)
     }
 }

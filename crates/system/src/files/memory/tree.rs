@@ -4,11 +4,12 @@ use super::lower::{LOWER_ROOT, Lower, New, Origin, SeenDirectory};
 use crate::Errno;
 use crate::clock::Clock;
 use crate::files::pages::{PAGE_BYTES, Pages};
-use crate::files::{File, FileType, Metadata, NewTimes, Quota, Space, Timestamp};
+use crate::files::{File, FileType, Locks, Metadata, NewTimes, Quota, Space, Timestamp};
+use crate::locks::FileLocks;
 use crate::pieces::{self, Steps};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// What an inode is charged with, beside its content: more than its size, its part
 /// of the table where that is emptiest, and the first node of its content's.
@@ -76,6 +77,8 @@ pub(in crate::files) struct Inode {
     pub(super) cost: u64,
     /// What it was in the lower tree, if it came from there.
     pub below: Option<Box<Below>>,
+    /// What is locked of it, as long as somebody holds a lock.
+    locks: Weak<FileLocks>,
 }
 
 /// What is known of the lower file that an inode began as.
@@ -366,6 +369,7 @@ impl Tree {
             created: Some(now),
             cost,
             below: None,
+            locks: Weak::new(),
         };
         self.inodes.insert(number, Box::new(inode));
         number
@@ -724,6 +728,20 @@ impl Tree {
             Content::Special(_) => Err(Errno::ACCES),
             _ => Err(Errno::ISDIR),
         }
+    }
+
+    /// What is locked of an inode. As long as a file's content is the lower one's, that is
+    /// locked as well.
+    pub(super) fn locks(&mut self, inode: u64) -> Result<Locks, Errno> {
+        let lower = match &self.get(inode)?.content {
+            Content::Lower { .. } => self.open_lower(inode)?.locks()?,
+            _ => None,
+        };
+        let locks = Locks::found_or_new(&mut self.get_mut(inode)?.locks);
+        Ok(match lower {
+            Some(lower) => locks.over(lower),
+            None => locks,
+        })
     }
 
     pub(in crate::files) fn quota(&self) -> &Arc<Quota> {

@@ -6,6 +6,7 @@
 mod clock;
 mod errno;
 mod limits;
+mod locks;
 mod poller;
 mod random;
 mod source;
@@ -16,6 +17,7 @@ mod thread;
 pub use clock::RealClock;
 pub(crate) use errno::errno;
 pub(crate) use limits::{file_size_limit, open_file_limit};
+pub(crate) use locks::{HostLocks, Lockable, Reopen, opened_for_both};
 pub(crate) use poller::Native;
 pub use random::HostRandom;
 pub use source::Source;
