@@ -14,6 +14,7 @@ use crate::mount::Mount;
 use crate::object::Object;
 use crate::policy::{FileAccess, FileGrant, FileSource, Policy, Unsupported};
 use crate::process::{Limits, Process};
+use crate::pty::{PseudoDirectory, Terminals};
 use crate::random::Random;
 use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
 use crate::system::{Identity, Shortage, Sleeps, Streams, System};
@@ -385,10 +386,12 @@ impl SystemBuilder {
         let process = ProcessFiles::default();
         let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
         let meter = Arc::new(Meter::new(limit));
+        let input = Arc::new(InputStream::new(std::mem::take(&mut self.input)));
+        let terminals = Terminals::new(input.is_terminal());
         let root = match self.set_up_for.take() {
             // Why the run must end is in the error as well.
-            Some(waiter) => pieces::work_for(&waiter, || self.tree(&process, &meter)).0?,
-            None => self.tree(&process, &meter)?,
+            Some(waiter) => pieces::work_for(&waiter, || self.tree(&process, &terminals, &meter)).0?,
+            None => self.tree(&process, &terminals, &meter)?,
         };
         let root = Dentry::root(root, &meter);
         process.stand(&root, &root);
@@ -398,7 +401,7 @@ impl SystemBuilder {
             Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget), Arc::clone(&meter)))
         };
         let streams = Streams {
-            input: Arc::new(InputStream::new(self.input)),
+            input,
             output: output(self.output, HostSource::output()),
             error: output(self.error, HostSource::error()),
         };
@@ -439,6 +442,7 @@ impl SystemBuilder {
             is_linux: false,
             working_directory,
             terminal: SavedTerminal::default(),
+            terminals,
             memory_limit: self.memory_limit,
             memory_bytes: 0,
             policy,
@@ -454,7 +458,12 @@ impl SystemBuilder {
 
     /// The whole tree: the base read-only, memory at /tmp and the home, /dev, a
     /// small /etc, and the mounts over all that.
-    fn tree(&mut self, links: &ProcessFiles, meter: &Arc<Meter>) -> Result<Arc<dyn Directory>, SystemError> {
+    fn tree(
+        &mut self,
+        links: &ProcessFiles,
+        terminals: &Terminals,
+        meter: &Arc<Meter>,
+    ) -> Result<Arc<dyn Directory>, SystemError> {
         // The root of a pack is an entry as well.
         let has_files = self.base.as_ref().is_some_and(|pack| pack.entries() > 1);
         // Each tree has a device number of its own, from 1.
@@ -478,6 +487,8 @@ impl SystemBuilder {
             let directory = make_directory(&memory, path, permissions)?;
             put(&mut grafts, path, Graft::Tree(directory, BTreeMap::new()))?;
         }
+        let slaves = Arc::new(PseudoDirectory::new(terminals.clone(), 3));
+        put(&mut grafts, b"/dev/pts", Graft::Tree(slaves, BTreeMap::new()))?;
         let process = self.identity.process;
         put(&mut grafts, b"/proc/self", Graft::Symlink(process.to_string().into_bytes()))?;
         for (name, information) in Information::files(process) {

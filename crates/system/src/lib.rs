@@ -61,6 +61,7 @@ mod policy;
 mod poll;
 mod posix;
 mod process;
+mod pty;
 mod random;
 mod results;
 mod rights;

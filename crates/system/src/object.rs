@@ -14,6 +14,7 @@ use crate::files::{Dentry, Directory, File, FileType, Locks, Metadata, NewTimes,
 use crate::host::{Action, SavedTerminal, Settings};
 use crate::pipe::PipeEnd;
 use crate::poll::{Look, Polled};
+use crate::pty::Pseudo;
 use crate::random::Random;
 use crate::rights::Rights;
 use crate::wait::Readiness;
@@ -344,4 +345,48 @@ pub trait Terminal {
     /// Changes modes and characters; the speeds stay. What it was before is noted in
     /// `saved`, for the end of the run.
     fn change(&self, saved: &SavedTerminal, action: Action, new: &Settings) -> Result<(), Errno>;
+
+    /// Changes the window's size: EPERM where it is the user's.
+    fn set_window(&self, _new: [u16; 4]) -> Result<(), Errno> {
+        Err(Errno::PERM)
+    }
+
+    /// Throws away what is on its way.
+    fn flush(&self, queue: Queue) -> Result<(), Errno>;
+
+    /// Stops what goes through it, or lets it go on; nothing where that is the user's.
+    fn flow(&self, _flow: Flow) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    /// Waits until all that was written is out.
+    fn drain(&self) -> Result<(), Errno>;
+
+    /// Bytes that can be read.
+    fn to_read(&self) -> Result<usize, Errno>;
+
+    /// The pseudo-terminal that it is, if it is one.
+    fn pseudo(&self) -> Option<Pseudo<'_>> {
+        None
+    }
+}
+
+/// What of a terminal is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// What was typed and not read.
+    Input,
+    /// What was written and not shown.
+    Output,
+    Both,
+}
+
+/// What is done with what goes through a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    StopOutput,
+    StartOutput,
+    /// Asks who types to stop, or to go on.
+    SendStop,
+    SendStart,
 }

@@ -24,6 +24,8 @@ impl Signal {
     pub const HANGUP: Self = Self(1);
     /// Ctrl-C: KeyboardInterrupt in Python.
     pub const INTERRUPT: Self = Self(2);
+    /// Ctrl-\: to end, and leave a core.
+    pub const QUIT: Self = Self(3);
     /// What nothing can catch.
     pub const KILL: Self = Self(9);
     /// A write where nobody reads any more.
@@ -32,6 +34,12 @@ impl Signal {
     pub const ALARM: Self = Self(14);
     /// What stops a process until another continues it.
     pub const STOP: Self = Self(19);
+    /// What lets a process go on that was stopped.
+    pub const CONTINUE: Self = Self(18);
+    /// Ctrl-Z: what stops a process, if it does not want otherwise.
+    pub const TERMINAL_STOP: Self = Self(20);
+    /// The terminal's window has another size.
+    pub const WINDOW: Self = Self(28);
     /// A request to end.
     pub const TERMINATE: Self = Self(15);
     /// A limit of processor time was met.

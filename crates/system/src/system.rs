@@ -10,6 +10,7 @@ use crate::meter::Meter;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
 use crate::process::Process;
+use crate::pty::{Controlling, Terminals};
 use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, TerminalBothWays};
 use crate::table::{self, Ending, Family, Row, Support};
 use crate::waiter::ProcessorTime;
@@ -39,6 +40,7 @@ pub struct System {
     /// Where it started, as its owner said.
     pub(crate) working_directory: Vec<u8>,
     pub(crate) terminal: SavedTerminal,
+    pub(crate) terminals: Terminals,
     pub(crate) memory_limit: Option<u64>,
     /// Bytes of the guest's memory at its last call.
     pub(crate) memory_bytes: u64,
@@ -356,16 +358,18 @@ impl System {
             Device::Standard(0) => Arc::clone(input) as Arc<dyn Object>,
             Device::Standard(1) => Arc::clone(output) as Arc<dyn Object>,
             Device::Standard(_) => Arc::clone(error) as Arc<dyn Object>,
-            Device::Terminal => {
-                let output = [output, error].into_iter().find(|stream| stream.is_terminal());
-                match output {
-                    Some(output) if input.is_terminal() => {
-                        Arc::new(TerminalBothWays { input: Arc::clone(input), output: Arc::clone(output) })
-                    }
-                    // As Linux answers a process without a terminal.
-                    _ => return Err(Errno::NXIO),
+            Device::Terminal => match self.terminals.controlling() {
+                Controlling::Lent => {
+                    let output = [output, error].into_iter().find(|stream| stream.is_terminal());
+                    let output = output.ok_or(Errno::NXIO)?;
+                    Arc::new(TerminalBothWays { input: Arc::clone(input), output: Arc::clone(output) })
                 }
-            }
+                Controlling::Pseudo(number) => self.terminals.open_slave(number)?,
+                // As Linux answers a process without a terminal.
+                Controlling::None => return Err(Errno::NXIO),
+            },
+            Device::PseudoTerminals => self.terminals.open_master(&self.meter)?,
+            Device::PseudoTerminal(number) => self.terminals.open_slave(number)?,
             Device::Information(information) => crate::information::open(self, information)?.into_object(),
             device => Arc::new(device),
         })

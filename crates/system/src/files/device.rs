@@ -25,6 +25,10 @@ pub enum Device {
     Random,
     /// The terminal, if the run has one.
     Terminal,
+    /// Makes a pair of ends of a pseudo-terminal, and is the master then.
+    PseudoTerminals,
+    /// The slave of the pseudo-terminal with this number.
+    PseudoTerminal(u32),
     /// Standard input, output or error: descriptor 0, 1 or 2 as the run started.
     Standard(u8),
     /// A file of /proc: it has its content when it is opened.
@@ -40,6 +44,8 @@ impl Device {
             Self::Random => 14,
             Self::Terminal => 15,
             Self::Standard(number) => 16 + u64::from(number),
+            Self::PseudoTerminals => 22,
+            Self::PseudoTerminal(number) => (2 << 32) + u64::from(number),
             // These are of the numbers below 100, which no other has.
             Self::Information(information) => 30 + information as u64,
         }
@@ -53,6 +59,8 @@ impl Device {
             Self::Full => (1, 7),
             Self::Random => (1, 9),
             Self::Terminal => (5, 0),
+            Self::PseudoTerminals => (5, 2),
+            Self::PseudoTerminal(number) => (136 + (number >> 8), number & 0xff),
             // What they are turns out when they are opened.
             Self::Standard(_) | Self::Information(_) => (0, 0),
         }
@@ -62,6 +70,7 @@ impl Device {
     pub(crate) fn metadata(self, device: u64) -> Metadata {
         let (file_type, permissions) = match self {
             Self::Information(_) => (FileType::RegularFile, 0o444),
+            Self::PseudoTerminal(_) => (FileType::CharacterDevice, 0o620),
             _ => (FileType::CharacterDevice, 0o666),
         };
         let metadata = Metadata::read_only(device, self.inode(), file_type, 0);
@@ -89,9 +98,11 @@ impl Object for Device {
             Self::Null => return Ok(0),
             Self::Zero | Self::Full => into.fill(0),
             Self::Random => transfer.random.fill(into)?,
-            Self::Terminal | Self::Standard(_) | Self::Information(_) => {
-                return Err(Errno::IO.into());
-            }
+            Self::Terminal
+            | Self::PseudoTerminals
+            | Self::PseudoTerminal(_)
+            | Self::Standard(_)
+            | Self::Information(_) => return Err(Errno::IO.into()),
         }
         Ok(into.len())
     }
@@ -133,6 +144,7 @@ pub(crate) fn devices() -> BTreeMap<Vec<u8>, Graft> {
     let devices = [
         ("full", Device::Full),
         ("null", Device::Null),
+        ("ptmx", Device::PseudoTerminals),
         ("random", Device::Random),
         ("stderr", Device::Standard(2)),
         ("stdin", Device::Standard(0)),

@@ -1,7 +1,7 @@
 //! A terminal of the host that its user lends to a guest.
 
 use super::Source;
-use crate::object::Terminal;
+use crate::object::{Queue, Terminal};
 use crate::{Errno, pieces};
 use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
@@ -10,6 +10,7 @@ use rustix::termios::{
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a program may know and change of a terminal, in Linux's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Of input, output, control and local modes.
     pub modes: [u32; 4],
@@ -84,6 +85,24 @@ impl Terminal for HostTerminal {
             rustix::io::Result::Ok(())
         };
         Ok(pieces::aside(set)??)
+    }
+
+    /// What was typed. What was written may be another's too.
+    fn flush(&self, queue: Queue) -> Result<(), Errno> {
+        match queue {
+            Queue::Output => Ok(()),
+            Queue::Input | Queue::Both => Ok(rustix::termios::tcflush(&self.0, QueueSelector::IFlush)?),
+        }
+    }
+
+    fn drain(&self) -> Result<(), Errno> {
+        let terminal = self.0.clone();
+        Ok(pieces::aside(move || rustix::termios::tcdrain(terminal))??)
+    }
+
+    fn to_read(&self) -> Result<usize, Errno> {
+        let bytes = rustix::io::ioctl_fionread(&self.0)?;
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 }
 

@@ -1,0 +1,80 @@
+//! The directory of the slaves: /dev/pts.
+
+use super::Terminals;
+use crate::Errno;
+use crate::files::{
+    Creation, Device, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
+};
+use std::ops::ControlFlow;
+
+/// Its own inode number, of those that devices have.
+const INODE: u64 = 21;
+
+pub(crate) struct PseudoDirectory {
+    terminals: Terminals,
+    device: u64,
+}
+
+impl PseudoDirectory {
+    pub(crate) fn new(terminals: Terminals, device: u64) -> Self {
+        Self { terminals, device }
+    }
+
+    fn find(&self, name: &[u8]) -> Result<Device, Errno> {
+        let number: u32 =
+            std::str::from_utf8(name).ok().and_then(|text| text.parse().ok()).ok_or(Errno::NOENT)?;
+        // One spelling is the name, 007 is not.
+        if number.to_string().as_bytes() != name {
+            return Err(Errno::NOENT);
+        }
+        self.terminals.pair(number).map(|_| Device::PseudoTerminal(number))
+    }
+}
+
+impl Directory for PseudoDirectory {
+    fn metadata(&self) -> Result<Metadata, Errno> {
+        let metadata = Metadata::read_only(self.device, INODE, FileType::Directory, 0);
+        Ok(Metadata { links: 2, permissions: 0o755, ..metadata })
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
+        self.find(name).map(|_| Found::Other)
+    }
+
+    fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {
+        Ok(self.find(name)?.metadata(self.device))
+    }
+
+    fn open(&self, name: &[u8], options: &OpenOptions) -> Result<Opened, Errno> {
+        match (self.find(name), options.creation) {
+            (Ok(_), Creation::New) => Err(Errno::EXIST),
+            (Ok(device), _) => Ok(Opened::Device(device)),
+            // No other file can be made here.
+            (Err(Errno::NOENT), Creation::IfMissing | Creation::New) => Err(Errno::ACCES),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn entries(
+        &self,
+        cookie: u64,
+        each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Errno> {
+        // The cookie after a number is that number and one.
+        let Ok(from) = u32::try_from(cookie) else { return Ok(()) };
+        for number in self.terminals.numbers(from) {
+            let name = number.to_string();
+            let metadata = Device::PseudoTerminal(number).metadata(self.device);
+            let entry = DirectoryEntry {
+                cookie: u64::from(number) + 1,
+                name: name.as_bytes(),
+                inode: metadata.inode,
+                file_type: metadata.file_type,
+            };
+            if each(entry).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
