@@ -75,10 +75,13 @@ impl Row {
     }
 }
 
+/// The rows of the other faces.
+static OTHERS: [(&str, &[Row]); 2] =
+    [("WASI preview 1", crate::wasi::ROWS), ("Functions of a C library", crate::posix::ROWS)];
+
 /// All rows, by their subjects: the calls of Linux first.
 pub fn subjects() -> impl Iterator<Item = (&'static str, &'static [Row])> {
-    let others = [("WASI preview 1", crate::wasi::ROWS), ("Functions of a C library", crate::posix::ROWS)];
-    crate::linux::SUBJECTS.iter().copied().chain(others)
+    crate::linux::SUBJECTS.iter().chain(&OTHERS).copied()
 }
 
 /// All rows.

@@ -60,8 +60,8 @@ macro_rules! letter {
 
 use {calls, letter};
 
-/// All rows, subject by subject.
-pub(crate) const SUBJECTS: &[(&str, &[Row])] = &[
+/// All rows, subject by subject. A static, so that each row is at one address.
+pub(crate) static SUBJECTS: &[(&str, &[Row])] = &[
     ("Opening files", open::ROWS),
     ("Paths", path::ROWS),
     ("What files are", stat::ROWS),

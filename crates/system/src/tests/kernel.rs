@@ -288,7 +288,6 @@ const HERE: Word = Number(-100);
 /// Of these too, which have no test elsewhere that makes them by their names.
 const ON_PATHS: &[Case] = &[
     ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, Number(5), NULL]),
-    ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, Number(2), NULL]),
     ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, Number(8), NULL]),
     ("faccessat2", libc::SYS_faccessat2, &[HERE, ROOT, NULL, Number(0x4000)]),
     ("faccessat2", libc::SYS_faccessat2, &[HERE, NULL, NULL, NULL]),
