@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = calls! { "linux":
     pwritev(fd: Descriptor, iov: Buffers, iovcnt: Size, offset: Unsigned, offset_high: Unsigned) &[buffers(1)], Full, "", pwritev;
     preadv2(fd: Descriptor, iov: Buffers, iovcnt: Size, offset: Unsigned, offset_high: Unsigned, flags: Flags) &[pairs(1)], Full, "", preadv2;
     pwritev2(fd: Descriptor, iov: Buffers, iovcnt: Size, offset: Unsigned, offset_high: Unsigned, flags: Flags) &[buffers(1)], Partial, "neither RWF_ATOMIC nor RWF_DONTCACHE", pwritev2;
-    _llseek(fd: Descriptor, offset_high: Unsigned, offset_low: Unsigned, result: Result, whence: Unsigned) &[], Full, "", llseek;
+    _llseek(fd: Descriptor, offset_high: Unsigned, offset_low: Unsigned, result: Result, whence: Whence) &[], Full, "", llseek;
     ftruncate64(fd: Descriptor, length: Unsigned, length_high: Unsigned) &[], Full, "", ftruncate64;
     fallocate(fd: Descriptor, mode: Flags, offset: Unsigned, offset_high: Unsigned, len: Unsigned, len_high: Unsigned) &[], Partial, "nothing is inserted or cut out, and only trees that have holes make them", fallocate;
     fsync(fd: Descriptor) &[], Full, "", fsync;

@@ -16,9 +16,9 @@ pub(super) const ROWS: &[Row] = calls! { "linux":
     close(fd: Descriptor) &[], Full, "", close;
     close_range(first: Descriptor, last: Descriptor, flags: Flags) &[], Full, "", close_range;
     dup(fd: Descriptor) &[], Full, "", dup;
-    dup3(oldfd: Descriptor, newfd: Descriptor, flags: Flags) &[], Full, "", dup3;
-    fcntl64(fd: Descriptor, cmd: Unsigned, arg: Unsigned) &[], Partial, "no signal tells of input or output, and there are no leases", fcntl64;
-    pipe2(fds: Result, flags: Flags) &[], Full, "", pipe2;
+    dup3(oldfd: Descriptor, newfd: Descriptor, flags: DescriptorFlags) &[], Full, "", dup3;
+    fcntl64(fd: Descriptor, cmd: DescriptorCommand, arg: Unsigned) &[], Partial, "no signal tells of input or output, and there are no leases", fcntl64;
+    pipe2(fds: Result, flags: DescriptorFlags) &[], Full, "", pipe2;
     memfd_create(name: Text, flags: Flags) &[View::Cstr { pointer: 0 }], Partial, "no huge pages", memfd_create;
 };
 

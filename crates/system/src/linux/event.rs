@@ -15,11 +15,11 @@ use std::sync::Arc;
 use Support::{Full, Partial, Refused};
 
 pub(super) const ROWS: &[Row] = calls! { "linux":
-    eventfd2(initval: Unsigned, flags: Flags) &[], Full, "", eventfd2;
-    timerfd_create(clockid: Unsigned, flags: Flags) &[], Partial, "no program may wake the machine", timerfd_create;
-    timerfd_settime64(fd: Descriptor, flags: Flags, new: Pointer, old: Result) &[structure(2, 32)], Full, "", timerfd_settime64;
+    eventfd2(initval: Unsigned, flags: DescriptorFlags) &[], Full, "", eventfd2;
+    timerfd_create(clockid: Clock, flags: DescriptorFlags) &[], Partial, "no program may wake the machine", timerfd_create;
+    timerfd_settime64(fd: Descriptor, flags: TimerFlags, new: Pointer, old: Result) &[structure(2, 32)], Full, "", timerfd_settime64;
     timerfd_gettime64(fd: Descriptor, current: Result) &[], Full, "", timerfd_gettime64;
-    signalfd4(fd: Descriptor, mask: Pointer, sizemask: Size, flags: Flags) &[structure(1, 8)], Partial, "a signal's number is told, and not who sent it", signalfd4;
+    signalfd4(fd: Descriptor, mask: Pointer, sizemask: Size, flags: DescriptorFlags) &[structure(1, 8)], Partial, "a signal's number is told, and not who sent it", signalfd4;
     inotify_init1(flags: Flags) &[], Refused(Errno::NOSYS), "nothing tells of changes of files", refused;
     inotify_add_watch(fd: Descriptor, pathname: Text, mask: Flags) &[View::Cstr { pointer: 1 }], Refused(Errno::NOSYS), "nothing tells of changes of files", refused;
     inotify_rm_watch(fd: Descriptor, wd: Unsigned) &[], Refused(Errno::NOSYS), "nothing tells of changes of files", refused;

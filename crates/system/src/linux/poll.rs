@@ -14,12 +14,12 @@ use std::time::Duration;
 use Support::{Full, Partial};
 
 pub(super) const ROWS: &[Row] = calls! { "linux":
-    ppoll_time64(fds: Pointer, nfds: Size, timeout: Pointer, sigmask: Pointer, sigsetsize: Size) &[View::Bytes { pointer: 0, length: 1, scale: 8 }, structure(2, 16)], Full, "", ppoll_time64;
-    pselect6_time64(nfds: Size, readfds: Pointer, writefds: Pointer, exceptfds: Pointer, timeout: Pointer, sigmask: Pointer) &[structure(1, 128), structure(2, 128), structure(3, 128), structure(4, 16)], Full, "", pselect6_time64;
-    epoll_create1(flags: Flags) &[], Full, "", epoll_create1;
-    epoll_ctl(epfd: Descriptor, op: Unsigned, fd: Descriptor, event: Pointer) &[structure(3, 16)], Partial, "what is always ready cannot be watched, and one program at a time is woken", epoll_ctl;
+    ppoll_time64(fds: Pointer, nfds: Size, timeout: TimePointer, sigmask: Pointer, sigsetsize: Size) &[View::Bytes { pointer: 0, length: 1, scale: 8 }, structure(2, 16)], Full, "", ppoll_time64;
+    pselect6_time64(nfds: Size, readfds: Pointer, writefds: Pointer, exceptfds: Pointer, timeout: TimePointer, sigmask: Pointer) &[structure(1, 128), structure(2, 128), structure(3, 128), structure(4, 16)], Full, "", pselect6_time64;
+    epoll_create1(flags: DescriptorFlags) &[], Full, "", epoll_create1;
+    epoll_ctl(epfd: Descriptor, op: EpollOperation, fd: Descriptor, event: Pointer) &[structure(3, 16)], Partial, "what is always ready cannot be watched, and one program at a time is woken", epoll_ctl;
     epoll_pwait(epfd: Descriptor, events: Result, maxevents: Unsigned, timeout: Signed, sigmask: Pointer, sigsetsize: Size) &[], Full, "", epoll_pwait;
-    epoll_pwait2(epfd: Descriptor, events: Result, maxevents: Unsigned, timeout: Pointer, sigmask: Pointer, sigsetsize: Size) &[structure(3, 16)], Full, "", epoll_pwait2;
+    epoll_pwait2(epfd: Descriptor, events: Result, maxevents: Unsigned, timeout: TimePointer, sigmask: Pointer, sigsetsize: Size) &[structure(3, 16)], Full, "", epoll_pwait2;
 };
 
 /// Bytes of a time, of a set of signals, of what poll asks, and of what epoll tells.

@@ -48,9 +48,6 @@ pub(super) const ROWS: &[Row] = calls! { "linux":
     open_by_handle_at(mount: Descriptor, handle: Pointer, flags: OpenFlags) NONE, DENIED, "only a superuser may open files without a path", refused;
     fanotify_init(flags: Flags, file_flags: OpenFlags) NONE, DENIED, "only a superuser may watch whole file systems", refused;
     fanotify_mark(group: Descriptor, flags: Flags, mask: Flags, mask_high: Flags, directory: AtDescriptor, path: Text) NONE, DENIED, "only a superuser may watch whole file systems", refused;
-    inotify_init1(flags: DescriptorFlags) NONE, ABSENT, "files tell nobody of changes; programs then look from time to time", refused;
-    inotify_add_watch(fd: Descriptor, path: Text, mask: Flags) TEXT_1, ABSENT, "files tell nobody of changes", refused;
-    inotify_rm_watch(fd: Descriptor, watch: Signed) NONE, ABSENT, "files tell nobody of changes", refused;
 
     // Input and output that the program does not wait for.
     io_setup(count: Size, context: Result) NONE, ABSENT, "files answer at once", refused;

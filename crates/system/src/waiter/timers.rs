@@ -93,10 +93,28 @@ pub(crate) struct Expiry {
     pub more: bool,
 }
 
+/// What an alarm runs by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RunsBy {
+    Time,
+    Processor,
+}
+
+/// What the clocks show. Each is asked once, however many alarms run by it.
+#[derive(Clone, Copy)]
+struct Moment {
+    now: Instant,
+    /// How long the clock of waits has run.
+    passed: Duration,
+    /// How much processor time the guest has used.
+    used: Duration,
+    computing: Computing,
+}
+
 /// Something that is set to expire.
 struct Alarm {
-    basis: Basis,
-    /// When it expires next, by its basis.
+    runs_by: RunsBy,
+    /// When it expires next, by what it runs by.
     due: Duration,
     interval: Duration,
     /// When it is to be looked at.
@@ -108,7 +126,7 @@ struct Timer {
     /// What its maker calls its clock.
     clock: i32,
     notice: Notice,
-    basis: Basis,
+    runs_by: RunsBy,
     alarm: Option<Alarm>,
     /// Which of all expiries its signal told of that the guest has not taken yet. Until then
     /// it sends no other.
@@ -124,6 +142,8 @@ pub(super) struct Timers {
     warned: bool,
     /// Where the clock of waits counts from.
     start: Option<Instant>,
+    /// What tells of processor time, once something runs by that.
+    processor: Option<ProcessorTime>,
     /// By the order of [`AlarmClock`].
     alarms: [Option<Alarm>; 3],
     // BOUND: MOST_TIMERS.
@@ -154,29 +174,27 @@ impl Alarm {
         self.look.is_some_and(|look| look <= now)
     }
 
-    fn time(&self, passed: Duration) -> Duration {
-        match &self.basis {
-            Basis::Time => passed,
-            Basis::Processor(used) => used(),
+    fn time(&self, moment: Moment) -> Duration {
+        match self.runs_by {
+            RunsBy::Time => moment.passed,
+            RunsBy::Processor => moment.used,
         }
     }
 
     /// Says when it is to be looked at next.
-    fn plan(&mut self, now: Instant, passed: Duration, computing: Computing) {
-        let left = self.due.saturating_sub(self.time(passed));
-        self.look = match self.basis {
+    fn plan(&mut self, moment: Moment) {
+        let left = self.due.saturating_sub(self.time(moment));
+        self.look = match (self.runs_by, moment.computing) {
             // A time too far to be told never comes.
-            Basis::Time => now.checked_add(left),
-            Basis::Processor(_) if computing == Computing::Yes => {
-                now.checked_add(left.max(SHORTEST_INTERVAL))
-            }
-            Basis::Processor(_) => None,
+            (RunsBy::Time, _) => moment.now.checked_add(left),
+            (RunsBy::Processor, Computing::Yes) => moment.now.checked_add(left.max(SHORTEST_INTERVAL)),
+            (RunsBy::Processor, Computing::No) => None,
         };
     }
 
     /// How long it has until it expires next, or once more.
-    fn left(&self, passed: Duration) -> Duration {
-        let time = self.time(passed);
+    fn left(&self, moment: Moment) -> Duration {
+        let time = self.time(moment);
         match self.due.checked_sub(time) {
             Some(left) if !left.is_zero() => left,
             _ => {
@@ -211,9 +229,22 @@ impl Timers {
         self.warned
     }
 
-    /// How long the clock of waits has run.
-    fn passed(&mut self, now: Instant) -> Duration {
-        now.saturating_duration_since(*self.start.get_or_insert(now))
+    fn moment(&mut self, now: Instant, computing: Computing) -> Moment {
+        let passed = now.saturating_duration_since(*self.start.get_or_insert(now));
+        let used = self.processor.as_ref().map_or(Duration::ZERO, |used| used());
+        Moment { now, passed, used, computing }
+    }
+
+    /// What a timer of this basis runs by.
+    fn run_by(&mut self, basis: Basis) -> RunsBy {
+        match basis {
+            Basis::Time => RunsBy::Time,
+            Basis::Processor(used) => {
+                // There is one guest, and so one time.
+                self.processor.get_or_insert(used);
+                RunsBy::Processor
+            }
+        }
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Alarm> {
@@ -228,13 +259,12 @@ impl Timers {
 
     /// The guest begins to compute, or stands still in a call.
     pub(super) fn set_computing(&mut self, now: impl FnOnce() -> Instant, computing: Computing) {
-        if !self.all().any(|alarm| matches!(alarm.basis, Basis::Processor(_))) {
+        if self.processor.is_none() || !self.all().any(|alarm| alarm.runs_by == RunsBy::Processor) {
             return;
         }
-        let now = now();
-        let passed = self.passed(now);
-        for alarm in self.all().filter(|alarm| matches!(alarm.basis, Basis::Processor(_))) {
-            alarm.plan(now, passed, computing);
+        let moment = self.moment(now(), computing);
+        for alarm in self.all().filter(|alarm| alarm.runs_by == RunsBy::Processor) {
+            alarm.plan(moment);
         }
         self.look_ahead();
         if computing == Computing::Yes {
@@ -242,11 +272,17 @@ impl Timers {
         }
     }
 
-    fn alarm(&mut self, now: Instant, basis: Basis, setting: Setting, computing: Computing) -> Option<Alarm> {
-        let passed = self.passed(now);
-        let mut alarm = Alarm { basis, due: Duration::ZERO, interval: setting.interval, look: None };
-        alarm.due = alarm.time(passed).saturating_add(setting.left);
-        alarm.plan(now, passed, computing);
+    fn alarm(
+        &mut self,
+        runs_by: RunsBy,
+        setting: Setting,
+        now: Instant,
+        computing: Computing,
+    ) -> Option<Alarm> {
+        let moment = self.moment(now, computing);
+        let mut alarm = Alarm { runs_by, due: Duration::ZERO, interval: setting.interval, look: None };
+        alarm.due = alarm.time(moment).saturating_add(setting.left);
+        alarm.plan(moment);
         (!setting.left.is_zero()).then_some(alarm)
     }
 
@@ -258,16 +294,18 @@ impl Timers {
         now: Instant,
         computing: Computing,
     ) {
-        self.alarms[clock as usize] = self.alarm(now, basis, setting, computing);
+        let runs_by = self.run_by(basis);
+        self.alarms[clock as usize] = self.alarm(runs_by, setting, now, computing);
         self.look_ahead();
         self.schedule_next();
     }
 
     pub(super) fn alarm_setting(&mut self, clock: AlarmClock, now: Instant) -> Setting {
-        let passed = self.passed(now);
+        // Whether it computes makes no difference to what is told.
+        let moment = self.moment(now, Computing::No);
         self.alarms[clock as usize].as_ref().map_or_else(Setting::default, |alarm| Setting {
             // One that is due is not over yet.
-            left: alarm.due.saturating_sub(alarm.time(passed)).max(Duration::from_nanos(1)),
+            left: alarm.due.saturating_sub(alarm.time(moment)).max(Duration::from_nanos(1)),
             interval: alarm.interval,
         })
     }
@@ -287,7 +325,8 @@ impl Timers {
             return Err(Errno::AGAIN);
         };
         let notice = Notice { signal, value: value.unwrap_or(number) };
-        self.timers.insert(number, Timer { clock, notice, basis, alarm: None, pending: None, overrun: 0 });
+        let runs_by = self.run_by(basis);
+        self.timers.insert(number, Timer { clock, notice, runs_by, alarm: None, pending: None, overrun: 0 });
         Ok(number)
     }
 
@@ -311,8 +350,8 @@ impl Timers {
         now: Instant,
         computing: Computing,
     ) -> Result<(), Errno> {
-        let basis = self.timers.get(&timer).ok_or(Errno::INVAL)?.basis.clone();
-        let alarm = self.alarm(now, basis, setting, computing);
+        let runs_by = self.timers.get(&timer).ok_or(Errno::INVAL)?.runs_by;
+        let alarm = self.alarm(runs_by, setting, now, computing);
         if let Some(timer) = self.timers.get_mut(&timer) {
             (timer.alarm, timer.pending, timer.overrun) = (alarm, None, 0);
         }
@@ -323,10 +362,10 @@ impl Timers {
 
     /// EINVAL if there is none.
     pub(super) fn setting(&mut self, timer: u32, now: Instant) -> Result<Setting, Errno> {
-        let passed = self.passed(now);
+        let moment = self.moment(now, Computing::No);
         let timer = self.timers.get(&timer).ok_or(Errno::INVAL)?;
         Ok(timer.alarm.as_ref().map_or_else(Setting::default, |alarm| Setting {
-            left: alarm.left(passed),
+            left: alarm.left(moment),
             interval: alarm.interval,
         }))
     }
@@ -338,7 +377,7 @@ impl Timers {
 
     /// The guest takes the signal of the timer that was first to send it.
     pub(super) fn take(&mut self, signal: Signal, now: Instant, computing: Computing) -> Option<Expiry> {
-        let passed = self.passed(now);
+        let moment = self.moment(now, computing);
         let waiting = || {
             let of_it = self.timers.iter().filter(|(_, timer)| timer.notice.signal == Some(signal));
             of_it.filter_map(|(number, timer)| Some((timer.pending?, *number)))
@@ -350,11 +389,11 @@ impl Timers {
         match timer.alarm.as_mut() {
             Some(alarm) if !alarm.interval.is_zero() => {
                 // It goes on from here, as if it had expired all the while.
-                let late = alarm.time(passed).saturating_sub(alarm.due);
+                let late = alarm.time(moment).saturating_sub(alarm.due);
                 let (times, took) = expired(late, alarm.interval);
                 timer.overrun = times.min(i32::MAX.cast_unsigned());
                 alarm.due = alarm.due.saturating_add(took).saturating_add(alarm.interval);
-                alarm.plan(now, passed, computing);
+                alarm.plan(moment);
             }
             _ => timer.alarm = None,
         }
@@ -390,20 +429,20 @@ impl Timers {
             signals.send(signal);
             fired = Fired::Yes;
         }
-        let passed = self.passed(now);
         let computing = if signals.is_open() { Computing::No } else { Computing::Yes };
+        let moment = self.moment(now, computing);
         for clock in [AlarmClock::Real, AlarmClock::Virtual, AlarmClock::Profile] {
             let slot = &mut self.alarms[clock as usize];
             let Some(alarm) = slot.as_mut().filter(|alarm| alarm.is_to_be_looked_at(now)) else { continue };
-            let time = alarm.time(passed);
+            let time = alarm.time(moment);
             if time < alarm.due {
-                alarm.plan(now, passed, computing);
+                alarm.plan(moment);
                 continue;
             }
             let again = !alarm.interval.is_zero();
             // One that was missed is not made up for.
             alarm.due = time.saturating_add(alarm.interval.max(SHORTEST_INTERVAL));
-            alarm.plan(now, passed, computing);
+            alarm.plan(moment);
             if !again {
                 *slot = None;
             }
@@ -419,8 +458,8 @@ impl Timers {
             if !alarm.is_to_be_looked_at(now) {
                 continue;
             }
-            if alarm.time(passed) < alarm.due {
-                alarm.plan(now, passed, computing);
+            if alarm.time(moment) < alarm.due {
+                alarm.plan(moment);
                 continue;
             }
             self.expiries += 1;
@@ -528,6 +567,28 @@ mod tests {
         assert_eq!(timers.fire(start + INTERVAL * 10, &mut signals), Fired::Yes);
         assert_eq!(signals.close_call(), (0, 1 << 27));
         assert_eq!(timers.alarm_setting(AlarmClock::Profile, start), EACH);
+    }
+
+    #[test]
+    fn processor_time_is_asked_for_once_for_all_timers() {
+        let (mut timers, mut signals) = (Timers::default(), Signals::default());
+        let asked = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&asked);
+        let used: ProcessorTime = Arc::new(move || {
+            *counted.lock().expect("held by nobody") += 1;
+            Duration::ZERO
+        });
+        let start = Instant::now();
+        for _ in 0..MOST_TIMERS {
+            let basis = Basis::Processor(Arc::clone(&used));
+            let number = timers.create(2, basis, Some(Signal::ALARM), None).expect("there is room");
+            timers.set(number, EACH, start, Computing::No).expect("it is there");
+        }
+        let before = std::mem::take(&mut *asked.lock().expect("held by nobody"));
+        assert_eq!(before, MOST_TIMERS, "once for each that is set");
+        timers.set_computing(|| start, Computing::Yes);
+        assert_eq!(timers.fire(start + INTERVAL, &mut signals), Fired::No);
+        assert_eq!(*asked.lock().expect("held by nobody"), 2);
     }
 
     #[test]
