@@ -91,8 +91,8 @@ pub use monitor::{Next, Observation};
 pub mod files {
     pub use bellglass_system::files::{
         Act, ArchiveError, BytesFile, Creation, Device, Directory, DirectoryEntry, File, FileType, Found,
-        Guard, MemoryTree, Metadata, NAME_BYTES, NewTimes, OpenOptions, Opened, PATH_BYTES, Quota, Refusal,
-        Request, Space, Timestamp, Version,
+        Guard, Jump, MemoryTree, Metadata, NAME_BYTES, NewTimes, OpenOptions, Opened, PATH_BYTES, Quota,
+        Refusal, Request, Space, Timestamp, Version, Wanting,
     };
 }
 

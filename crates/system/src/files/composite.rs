@@ -3,7 +3,7 @@
 use super::process::{ProcessFiles, ProcessLink};
 use super::{
     Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
-    OpenOptions, Opened, Space, Timestamp, refuse_new,
+    OpenOptions, Opened, Space, Timestamp, Wanting, refuse_new,
 };
 use crate::Errno;
 use std::collections::BTreeMap;
@@ -320,6 +320,10 @@ impl Directory for Composite {
 
     fn checks_permissions(&self) -> bool {
         self.base.as_ref().is_some_and(|base| base.checks_permissions())
+    }
+
+    fn check_permission(&self, wanted: Wanting) -> Result<(), Errno> {
+        self.base.as_ref().map_or(Ok(()), |base| base.check_permission(wanted))
     }
 
     fn is_read_only(&self) -> bool {

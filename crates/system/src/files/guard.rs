@@ -2,7 +2,7 @@
 
 use super::{
     Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes, OpenOptions,
-    Opened, PATH_BYTES, Space,
+    Opened, PATH_BYTES, Space, Wanting,
 };
 use crate::meter::{Charge, Meter};
 use crate::object::Interest;
@@ -335,6 +335,10 @@ impl Directory for GuardedDirectory {
 
     fn checks_permissions(&self) -> bool {
         self.inner.checks_permissions()
+    }
+
+    fn check_permission(&self, wanted: Wanting) -> Result<(), Errno> {
+        self.inner.check_permission(wanted)
     }
 
     fn is_read_only(&self) -> bool {

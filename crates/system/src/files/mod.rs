@@ -238,6 +238,17 @@ pub struct OpenOptions {
     pub permissions: u32,
 }
 
+/// What somebody wants to do in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanting {
+    /// To read what entries it has.
+    List,
+    /// To look up a name.
+    Search,
+    /// To make or remove a name.
+    Change,
+}
+
 /// What opening gave.
 #[derive(Clone)]
 pub enum Opened {
@@ -503,6 +514,12 @@ pub trait Directory: Any + Send + Sync {
     /// calls look at them, as the program's user owns all files.
     fn checks_permissions(&self) -> bool {
         false
+    }
+
+    /// Where it [checks permissions](Self::checks_permissions): EACCES if that may not be
+    /// done in it, by them.
+    fn check_permission(&self, _wanted: Wanting) -> Result<(), Errno> {
+        Ok(())
     }
 
     /// Whether nothing in it can be changed, because the tree is only shown.

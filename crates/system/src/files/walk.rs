@@ -1,7 +1,7 @@
 //! From a path to a directory and a name: the only code that interprets paths.
 
 use super::dentry::Dentry;
-use super::{Directory, Found, Jump, NAME_BYTES, PATH_BYTES};
+use super::{Directory, Found, Jump, NAME_BYTES, PATH_BYTES, Wanting};
 use crate::Errno;
 use crate::pieces::Steps;
 use std::collections::VecDeque;
@@ -56,6 +56,29 @@ impl Place {
     /// ENOMEM if the guest may have no more kept for it.
     pub(crate) fn hold_name(&self, name: &[u8]) -> Result<Arc<Dentry>, Errno> {
         self.hold()?.hold(name, None)
+    }
+
+    /// Whether it is that directory, or lies in it.
+    pub(crate) fn lies_in(&self, directory: &dyn Directory) -> Result<bool, Errno> {
+        let identity = directory.identity()?;
+        for (_, below) in &self.below {
+            if below.identity()? == identity {
+                return Ok(true);
+            }
+        }
+        let mut at = Arc::clone(&self.held);
+        let mut steps = Steps::default();
+        loop {
+            steps.step()?;
+            if at.directory()?.identity()? == identity {
+                return Ok(true);
+            }
+            let above = at.parent();
+            if Arc::ptr_eq(&above, &at) {
+                return Ok(false);
+            }
+            at = above;
+        }
     }
 
     fn enter(&mut self, name: Vec<u8>, directory: Arc<dyn Directory>) {
@@ -249,7 +272,8 @@ impl Walk {
                 Resolved::Entry { .. } | Resolved::Open(_) => return Err(Errno::NOTDIR),
             },
         };
-        self.may_search(place.directory().as_ref())?;
+        // Whatever the name is: not every call goes on to look it up.
+        self.may_search(place.directory().as_ref(), b".")?;
         let last = match name {
             b"." => LastName::Dot,
             b".." => LastName::DotDot,
@@ -271,14 +295,17 @@ impl Walk {
         walking.to_end(last)
     }
 
-    /// EACCES if no name may be looked up in a directory.
-    fn may_search(&self, directory: &dyn Directory) -> Result<(), Errno> {
+    /// EACCES if a name may not be looked up in a directory.
+    fn may_search(&self, directory: &dyn Directory, name: &[u8]) -> Result<(), Errno> {
         const SEARCH: u32 = 0o100;
-        let is_asked = self.searches_by_permission && !directory.checks_permissions();
-        if is_asked && directory.metadata()?.permissions & SEARCH == 0 {
-            return Err(Errno::ACCES);
+        match directory.checks_permissions() {
+            _ if !self.searches_by_permission => Ok(()),
+            // Names it looks up itself, and dots it is not asked for.
+            true if matches!(name, b"." | b"..") => directory.check_permission(Wanting::Search),
+            true => Ok(()),
+            false if directory.metadata()?.permissions & SEARCH == 0 => Err(Errno::ACCES),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -288,7 +315,7 @@ impl Walking<'_> {
         let mut steps = Steps::default();
         while let Some(name) = self.rest.pop_front() {
             steps.step()?;
-            self.walk.may_search(self.place.directory().as_ref())?;
+            self.walk.may_search(self.place.directory().as_ref(), &name)?;
             match name.as_slice() {
                 b"." => continue,
                 b".." => {
@@ -297,7 +324,11 @@ impl Walking<'_> {
                 }
                 _ => {}
             }
-            check_name(&name)?;
+            if let Err(too_long) = check_name(&name) {
+                // No tree will be asked.
+                self.walk.may_search(self.place.directory().as_ref(), b".")?;
+                return Err(too_long);
+            }
             let is_last = self.rest.is_empty();
             let keeps = is_last && !self.slash && last == Last::Keep;
             match self.place.directory().lookup(&name) {

@@ -2,7 +2,7 @@
 
 use super::path::{access, may, path, resolve, text};
 use super::{calls, done, value};
-use crate::files::{Dentry, DirectoryEntry, FileType, Last, Resolved};
+use crate::files::{Dentry, DirectoryEntry, FileType, Last, Resolved, Wanting};
 use crate::pieces::Steps;
 use crate::table::{Row, Support};
 use crate::{Answer, CALL_BYTES, Call, Errno, Fault, System};
@@ -21,8 +21,9 @@ pub(super) const ROWS: &[Row] = calls! { "linux":
 /// ENOTDIR; EACCES where nothing may be looked up.
 fn stand(system: &mut System, directory: Arc<Dentry>) -> Result<Answer, Fault> {
     let found = directory.directory()?;
-    if !found.checks_permissions() {
-        may(system, found.metadata()?.permissions, access::EXECUTE)?;
+    match found.checks_permissions() {
+        true => found.check_permission(Wanting::Search)?,
+        false => may(system, found.metadata()?.permissions, access::EXECUTE)?,
     }
     system.stand(directory);
     done()

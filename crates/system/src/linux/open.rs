@@ -1,11 +1,11 @@
 //! Opening.
 
-use super::path::{access, last, may, only, path, start, text, walk};
+use super::path::{access, last, may, may_change, only, path, start, text, walk};
 use super::{calls, value};
 use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
     Bounds, Creation, Dentry, FileType, Last, LastName, Metadata, OpenDirectory, OpenOptions, Place,
-    Resolved, Unopened, Walk,
+    Resolved, Unopened, Walk, Wanting,
 };
 use crate::object::Object;
 use crate::table::{Row, Support};
@@ -116,12 +116,11 @@ impl How {
 
     /// EINVAL for flags that exclude each other.
     fn check(&self) -> Result<(), Errno> {
-        let is_unnamed = self.has(flag::UNNAMED);
-        let excluded = match () {
-            () if self.has(flag::CREATE) => self.has(flag::DIRECTORY),
-            () => is_unnamed && !self.has(flag::DIRECTORY),
-        };
-        if excluded || is_unnamed && !self.writes() { Err(Errno::INVAL) } else { Ok(()) }
+        let is_directory = self.has(flag::DIRECTORY);
+        let is_for_reading = self.flags & flag::ACCESS == 0;
+        let excluded = self.has(flag::CREATE) && is_directory
+            || self.has(flag::UNNAMED) && (!is_directory || is_for_reading);
+        if excluded { Err(Errno::INVAL) } else { Ok(()) }
     }
 
     fn reads(&self) -> bool {
@@ -245,15 +244,13 @@ fn open_unnamed(
     if found.is_read_only() {
         return Err(Errno::ROFS);
     }
-    if !found.checks_permissions() {
-        may(system, found.metadata()?.permissions, access::WRITE | access::EXECUTE)?;
-    }
+    may_change(system, found.as_ref())?;
     let options = OpenOptions { creation: Creation::New, truncate: false, ..how.options(system) };
     let file = found.create_unnamed(&options, how.has(flag::EXCLUSIVE))?;
     let number = file.metadata()?.inode;
     let name = place.hold()?.nameless(format!("#{number}").as_bytes())?;
     let object = file.into_object();
-    Ok(Opening { object, name: Some(name), readable: how.reads(), writable: true })
+    Ok(Opening { object, name: Some(name), readable: how.reads(), writable: how.writes() })
 }
 
 /// Opens what a walk led to.
@@ -267,7 +264,10 @@ fn open_found(system: &System, found: Resolved, how: &How) -> Result<Opening, Er
         }
         Resolved::Directory { .. } if creates || writes => return Err(Errno::ISDIR),
         Resolved::Directory { place } => {
-            may_open(system, &place, &place.directory().metadata()?, how)?;
+            match place.directory().checks_permissions() {
+                true => place.directory().check_permission(Wanting::List)?,
+                false => may(system, place.directory().metadata()?.permissions, access::READ)?,
+            }
             return directory(&place, readable);
         }
         // O_DIRECTORY is looked at first.
@@ -285,8 +285,8 @@ fn open_found(system: &System, found: Resolved, how: &How) -> Result<Opening, Er
     let directory = parent.directory();
     if !is_new {
         may_open(system, &parent, &directory.metadata_of(&name)?, how)?;
-    } else if !directory.is_read_only() && !directory.checks_permissions() {
-        may(system, directory.metadata()?.permissions, access::WRITE | access::EXECUTE)?;
+    } else if !directory.is_read_only() {
+        may_change(system, directory.as_ref())?;
     }
     // Held first, for what is opened may be made.
     let dentry = parent.hold_name(&name)?;

@@ -3,8 +3,8 @@
 
 use super::{calls, done, value};
 use crate::files::{
-    Creation, Dentry, FileType, Found, Jump, Last, LastName, OpenOptions, Place, Resolved, Walk, check_name,
-    names,
+    Creation, Dentry, Directory, FileType, Found, Jump, Last, LastName, OpenOptions, Place, Resolved, Walk,
+    Wanting, check_name, names,
 };
 use crate::table::{Row, Support};
 use crate::{Answer, Call, Errno, Fault, System};
@@ -129,12 +129,27 @@ pub(super) fn may(system: &System, permissions: u32, wanted: u32) -> Result<(), 
 }
 
 /// EACCES if names in a directory may not be changed.
-fn may_change(system: &System, place: &Place) -> Result<(), Errno> {
+pub(super) fn may_change(system: &System, directory: &dyn Directory) -> Result<(), Errno> {
+    if system.identity.user == 0 {
+        return Ok(());
+    }
+    if directory.checks_permissions() {
+        return directory.check_permission(Wanting::Change);
+    }
+    may(system, directory.metadata()?.permissions, access::WRITE | access::EXECUTE)
+}
+
+/// EACCES for a directory that may not be moved to another.
+fn may_move(system: &System, place: &Place, name: &[u8]) -> Result<(), Errno> {
     let directory = place.directory();
     if system.identity.user == 0 || directory.checks_permissions() {
         return Ok(());
     }
-    may(system, directory.metadata()?.permissions, access::WRITE | access::EXECUTE)
+    let metadata = directory.metadata_of(name)?;
+    match metadata.file_type {
+        FileType::Directory => may(system, metadata.permissions, access::WRITE),
+        _ => Ok(()),
+    }
 }
 
 /// The directory and the name that a new thing is to get. EEXIST if it is taken; ENOENT
@@ -160,7 +175,7 @@ fn new_name(
     if place.directory().is_read_only() {
         return Err(Errno::ROFS);
     }
-    may_change(system, &place)?;
+    may_change(system, place.directory().as_ref())?;
     Ok((place, name))
 }
 
@@ -230,7 +245,7 @@ fn unlinkat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     if slash && !removes_directory {
         return Err(if is_directory { Errno::ISDIR } else { Errno::NOTDIR }.into());
     }
-    may_change(system, &place)?;
+    may_change(system, place.directory().as_ref())?;
     match (removes_directory, is_directory) {
         (true, true) => names::remove_directory(&place, &name)?,
         (true, false) => return Err(Errno::NOTDIR.into()),
@@ -254,9 +269,10 @@ fn renameat2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
     if flags & WHITEOUT != 0 {
         return Err(Errno::PERM.into());
     }
-    let (old_path, new_path) = (path(call, 1)?, path(call, 3)?);
+    let old_path = path(call, 1)?;
     let old_start = start(system, call.u32(0), &old_path)?;
     let (old_place, old_last) = walk(system).to_parent(&old_start, &old_path)?;
+    let new_path = path(call, 3)?;
     let new_start = start(system, call.u32(2), &new_path)?;
     let (new_place, new_last) = walk(system).to_parent(&new_start, &new_path)?;
     let (old, new) = (old_place.directory(), new_place.directory());
@@ -292,8 +308,27 @@ fn renameat2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
     if !is_directory(&found) && (old_slash || new_slash && flags & EXCHANGE == 0) {
         return Err(Errno::NOTDIR.into());
     }
-    may_change(system, &old_place)?;
-    may_change(system, &new_place)?;
+    // What cannot be is told before what may not be.
+    if let Found::Directory(moved) = &found
+        && new_place.lies_in(moved.as_ref())?
+    {
+        return Err(Errno::INVAL.into());
+    }
+    if let Some(Found::Directory(replaced)) = &replaced
+        && old_place.lies_in(replaced.as_ref())?
+    {
+        let exchanges = renaming == names::Renaming::Exchange;
+        return Err(if exchanges { Errno::INVAL } else { Errno::NOTEMPTY }.into());
+    }
+    may_change(system, old_place.directory().as_ref())?;
+    may_change(system, new_place.directory().as_ref())?;
+    if old.identity()? != new.identity()? {
+        // What lies above it is noted in a directory itself.
+        may_move(system, &old_place, &old_name)?;
+        if renaming == names::Renaming::Exchange {
+            may_move(system, &new_place, &new_name)?;
+        }
+    }
     if old.is_taken(&old_name) || new.is_taken(&new_name) {
         return Err(Errno::BUSY.into());
     }
@@ -310,9 +345,10 @@ fn renameat2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
 /// What the old path leads to; then EEXIST, ENOENT, EROFS, EXDEV, EPERM for a directory.
 fn linkat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let flags = only(call.u32(4), at::FOLLOW | at::EMPTY_PATH)?;
-    let (old_path, new_path) = (path(call, 1)?, path(call, 3)?);
+    let old_path = path(call, 1)?;
     let follow = if flags & at::FOLLOW == 0 { at::NO_FOLLOW } else { 0 };
     let old = resolve_at(system, call.u32(0), &old_path, follow | flags & at::EMPTY_PATH)?;
+    let new_path = path(call, 3)?;
     let (place, name) = new_name(system, call.u32(2), &new_path, false)?;
     let directory = place.directory().as_ref();
     match old {

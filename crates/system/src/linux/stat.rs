@@ -55,12 +55,12 @@ fn statx(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     const NO_AUTOMOUNT: u32 = 0x800;
     /// How fresh it must be. It always is; both at once are none.
     const SYNCHRONIZE: u32 = 0x6000;
-    let path = path_or_own(call, 1, 2)?;
     let (flags, mask) = (call.u32(2), call.u32(3));
     if mask & told::RESERVED != 0 || flags & SYNCHRONIZE == SYNCHRONIZE {
         return Err(Errno::INVAL.into());
     }
     only(flags, at::NO_FOLLOW | at::EMPTY_PATH | NO_AUTOMOUNT | SYNCHRONIZE)?;
+    let path = path_or_own(call, 1, 2)?;
     let metadata = resolve_at(system, call.u32(0), &path, flags)?.metadata()?;
     let bytes = statx_of(system, &metadata);
     call.memory.write(call.u32(4), &bytes)?;

@@ -313,7 +313,7 @@ impl Virtual {
                 let opened = self.guest.linux("openat", &[directory, path, 0o200_000, 0])?;
                 let mut found = Vec::new();
                 let listed = loop {
-                    let (buffer, room) = self.guest.put(&[0; 100]);
+                    let (buffer, room) = self.guest.put(&[0; 300]);
                     match self.guest.linux("getdents64", &[u64::from(opened), buffer, room]) {
                         Ok(0) => break Ok(()),
                         Ok(length) => found.extend(self.guest.get(buffer as u32, length as usize)),
@@ -352,7 +352,8 @@ impl Virtual {
                     let part = u32::from_le_bytes(told[offset + 8..offset + 12].try_into().expect("four"));
                     (seconds, i64::from(part))
                 };
-                Ok(kept_times(times, [time(64), time(112)]))
+                let mode = u16::from_le_bytes([told[28], told[29]]);
+                Ok(kept_times(times, [time(64), time(112)], mode))
             }
             Operation::Access(at, mode) => {
                 let (directory, path) = self.at(at);
@@ -371,13 +372,17 @@ impl Virtual {
     }
 }
 
-/// Those that were not to stay as they were.
-fn kept_times(given: &[(i64, i64); 2], told: [(i64, i64); 2]) -> Shown {
+/// Those that were not to stay as they were. To look at a symlink may be to read it, which
+/// the kernel notes in the link.
+fn kept_times(given: &[(i64, i64); 2], told: [(i64, i64); 2], mode: u16) -> Shown {
     let mut kept = told;
     for (kept, given) in kept.iter_mut().zip(given) {
         if given.1 == 0x3fff_fffe {
             *kept = (0, 0);
         }
+    }
+    if mode & 0o170_000 == 0o120_000 {
+        kept[0] = (0, 0);
     }
     Shown::Times(kept)
 }
@@ -671,7 +676,7 @@ impl Real {
                     rustix::fs::StatxFlags::BASIC_STATS,
                 )?;
                 let told = [stat.stx_atime, stat.stx_mtime].map(|time| (time.tv_sec, time.tv_nsec.into()));
-                Ok(kept_times(given, told))
+                Ok(kept_times(given, told, stat.stx_mode))
             }
             Operation::Access((slot, path), mode) => {
                 let mode = rustix::fs::Access::from_bits_retain(*mode as _);

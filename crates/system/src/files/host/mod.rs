@@ -20,7 +20,7 @@ mod within;
 use super::handles::{For, Held};
 use super::{
     Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes, OpenOptions,
-    Opened, Space,
+    Opened, Space, Wanting,
 };
 use crate::{Errno, pieces};
 use file::OpenFile;
@@ -333,6 +333,18 @@ impl Directory for HostDirectory {
 
     fn checks_permissions(&self) -> bool {
         true
+    }
+
+    fn check_permission(&self, wanted: Wanting) -> Result<(), Errno> {
+        let directory = self.node.open()?;
+        match wanted {
+            Wanting::List => step::listed(directory.as_fd()).map(drop),
+            Wanting::Search => step::may(directory.as_fd(), rustix::fs::Access::EXEC_OK),
+            Wanting::Change if self.node.mount.writable().is_err() => Err(Errno::ROFS),
+            Wanting::Change => {
+                step::may(directory.as_fd(), rustix::fs::Access::EXEC_OK | rustix::fs::Access::WRITE_OK)
+            }
+        }
     }
 
     fn is_read_only(&self) -> bool {

@@ -64,7 +64,19 @@ pub(super) fn directory(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedF
 /// Opens a directory that is open, now to read what is in it.
 pub(super) fn listed(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(directory, ".", flags, Mode::empty())?)
+    match rustix::fs::openat(directory, ".", flags, Mode::empty()) {
+        // To look up the dot is more than to read, and may be forbidden alone.
+        Err(rustix::io::Errno::ACCESS) => {
+            let (own, number) = named(directory).ok_or(Errno::ACCES)?;
+            Ok(rustix::fs::openat(own, number, flags, Mode::empty())?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// EACCES if that may not be done in a directory that is open.
+pub(super) fn may(directory: BorrowedFd<'_>, wanted: rustix::fs::Access) -> Result<(), Errno> {
+    Ok(rustix::fs::accessat(directory, ".", wanted, AtFlags::EACCESS)?)
 }
 
 /// The directory above one that is open. Whether that is still within a mount is for
