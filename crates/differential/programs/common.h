@@ -46,7 +46,8 @@ static uint64_t next_random(void) {
   return mixed(random_state);
 }
 
-/* A number below `end`, which is not 0. */
+/* A number below `end`, which is not 0. Draws are never two in one expression that leaves their
+ * order to the compiler: both sides must draw alike. */
 static unsigned below(unsigned end) { return (unsigned)((next_random() >> 16) % end); }
 
 /* Whether something of that many in a hundred happens. */

@@ -68,7 +68,8 @@ static void do_make(void) {
   }
   switch (below(7)) {
   case 0: case 1: {
-    int flags = O_NONBLOCK | (chance(30) ? O_CLOEXEC : 0) | (chance(3) ? O_APPEND : 0);
+    int flags = O_NONBLOCK | (chance(30) ? O_CLOEXEC : 0);
+    flags |= chance(3) ? O_APPEND : 0;
     say("pipe2 %s%s", flags & O_CLOEXEC ? "cloexec" : "", flags & O_APPEND ? " append" : "");
     if (told(pipe2(ends, flags)) == 0) {
       say(" %d %d", ends[0], ends[1]);
@@ -109,7 +110,8 @@ static void do_make(void) {
   }
   case 6: {
     unsigned value = below(4);
-    int flags = EFD_NONBLOCK | (chance(40) ? EFD_SEMAPHORE : 0) | (chance(5) ? 0x40000 : 0);
+    int flags = EFD_NONBLOCK | (chance(40) ? EFD_SEMAPHORE : 0);
+    flags |= chance(5) ? 0x40000 : 0;
     say("eventfd %u flags %x", value, (unsigned)flags & ~(unsigned)EFD_NONBLOCK);
     tell(eventfd(value, flags));
     break;
@@ -160,7 +162,8 @@ static void do_descriptor(void) {
   }
   case 6: {
     /* What could block stays as it is. */
-    int flags = (chance(50) ? O_APPEND : 0) | (is(fd, S_IFREG) && chance(50) ? 0 : O_NONBLOCK);
+    int flags = chance(50) ? O_APPEND : 0;
+    flags |= is(fd, S_IFREG) && chance(50) ? 0 : O_NONBLOCK;
     flags |= chance(20) ? O_TRUNC | O_RDWR : 0;
     say("F_SETFL %d to %x", fd, (unsigned)flags);
     told(fcntl(fd, F_SETFL, flags));
@@ -492,7 +495,9 @@ static void do_message(void) {
     char room[CMSG_SPACE(sizeof(int) * 4)];
   } control;
   int fd = some();
-  struct iovec list[2] = {{bytes, below(60)}, {bytes + 100, below(60)}};
+  struct iovec list[2];
+  list[0] = (struct iovec){bytes, below(60)};
+  list[1] = (struct iovec){bytes + 100, below(60)};
   struct msghdr message = {.msg_iov = list, .msg_iovlen = 2};
   memset(&control, 0, sizeof control);
   if (chance(50)) {

@@ -99,7 +99,8 @@ static void do_open(void) {
     const char *name;
   } others[] = {{O_EXCL, 12, "excl"}, {O_TRUNC, 12, "trunc"}, {O_APPEND, 12, "append"}, {O_DIRECTORY, 12, "directory"},
                 {O_NOFOLLOW, 12, "nofollow"}, {O_PATH, 8, "path"}, {O_CLOEXEC, 10, "cloexec"}, {O_SYNC, 3, "sync"}};
-  int which = slot(), flags = PICK(access) | (chance(45) ? O_CREAT : 0);
+  int which = slot(), flags = PICK(access);
+  flags |= chance(45) ? O_CREAT : 0;
   say("open to slot %d,", which);
   int directory = start();
   const char *text = path();
@@ -218,7 +219,8 @@ static void do_data(void) {
 
 static struct timespec some_time(void) {
   static const long long seconds[] = {0, 1, -1, 1000000000, -1000000000, 2147483647, 2147483648, -2147483648, 4000000000, -86400};
-  struct timespec time_ = {PICK(seconds), (long)below(1000000000)};
+  struct timespec time_ = {.tv_sec = PICK(seconds)};
+  time_.tv_nsec = (long)below(1000000000);
   unsigned odd = below(20);
   if (odd == 0)
     time_.tv_nsec = UTIME_NOW;
@@ -246,7 +248,9 @@ static void do_metadata(void) {
     break;
   }
   case 3: {
-    struct timespec times[2] = {some_time(), some_time()};
+    struct timespec times[2];
+    times[0] = some_time();
+    times[1] = some_time();
     say("futimens slot %d %lld.%ld %lld.%ld", which, (long long)times[0].tv_sec, (long)times[0].tv_nsec,
         (long long)times[1].tv_sec, (long)times[1].tv_nsec);
     if (told(futimens(fd, times)) == 0 && fstat(fd, &stat) == 0 && times[0].tv_nsec != UTIME_OMIT) {
@@ -396,7 +400,9 @@ static void do_ask(void) {
     break;
   }
   case 4: {
-    struct timespec times[2] = {some_time(), some_time()};
+    struct timespec times[2];
+    times[0] = some_time();
+    times[1] = some_time();
     int flags = chance(40) ? AT_SYMLINK_NOFOLLOW : 0;
     say("utimens flags %x %lld.%ld %lld.%ld", (unsigned)flags, (long long)times[0].tv_sec, (long)times[0].tv_nsec,
         (long long)times[1].tv_sec, (long)times[1].tv_nsec);

@@ -38,15 +38,26 @@ static void say_float(float value) {
     say(" %08x", bits);
 }
 
+/* A whole number of any length. */
+static uint64_t some_bits(void) {
+  uint64_t bits = next_random();
+  return bits >> below(64);
+}
+
+/* One of the larger range now and then. */
+static int some_exponent(int usual, int least, int most) {
+  return chance(80) ? between(-usual, usual) : between(least, most);
+}
+
 static double some_double(void) {
   static const double special[] = {0, -0.0, 1, -1, 0.5, 1e308, -1e308, 5e-324, 2.2250738585072014e-308, 1e15, 123456789, 0.1, 1e22, 1e23, 9007199254740993, INFINITY, -INFINITY, NAN, 0.3, 2.5, 3.5};
-  double value;
+  double value, factor;
   uint64_t bits = next_random();
   switch (below(5)) {
   case 0: return PICK(special);
-  case 1: return (double)between(-1000000, 1000000) / between(1, 1000);
+  case 1: value = between(-1000000, 1000000); return value / between(1, 1000);
   case 2: return (double)(int64_t)bits;
-  case 3: return ((double)(bits >> 11) / 9007199254740992.0 - 0.5) * PICK(((double[]){1, 10, 1e5, 1e-5}));
+  case 3: factor = PICK(((double[]){1, 10, 1e5, 1e-5})); return ((double)(bits >> 11) / 9007199254740992.0 - 0.5) * factor;
   default:
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -74,7 +85,7 @@ static void do_print(void) {
   case 0: {
     static const char *const lengths[] = {"", "h", "hh", "j", "ll"};
     unsigned kind = below(COUNT(lengths));
-    uint64_t value = next_random() >> below(64);
+    uint64_t value = some_bits();
     some_conversion(format, lengths[kind], "diuxXo");
     count = kind < 3 ? snprintf(text, sizeof text, format, (int)value) : snprintf(text, sizeof text, format, value);
     break;
@@ -119,7 +130,7 @@ static void some_number_text(char *text) {
     return;
   }
   if (chance(20)) {
-    at += sprintf(at, "0x%" PRIx64, next_random() >> below(64));
+    at += sprintf(at, "0x%" PRIx64, some_bits());
     if (chance(50))
       at += sprintf(at, ".%" PRIx64, next_random());
     if (chance(60))
@@ -135,7 +146,7 @@ static void some_number_text(char *text) {
   }
   *at = 0;
   if (chance(50))
-    at += sprintf(at, "e%d", between(chance(80) ? -30 : -400, chance(80) ? 30 : 400));
+    at += sprintf(at, "e%d", some_exponent(30, -400, 400));
   if (chance(10))
     strcpy(at, PICK(((const char *[]){"x", " 5", "e", "e+"})));
 }
@@ -243,7 +254,7 @@ static void do_real(void) {
     break;
   }
   case 6: {
-    uint64_t bits = next_random() >> below(64);
+    uint64_t bits = some_bits();
     float narrow;
     uint32_t narrow_bits = (uint32_t)next_random();
     memcpy(&narrow, &narrow_bits, sizeof narrow);
@@ -272,7 +283,7 @@ static void do_real(void) {
     *at++ = '.';
     for (unsigned count = 1 + below(chance(90) ? 20 : 120); count > 0; count--)
       *at++ = (char)('0' + below(10));
-    sprintf(at, "e%d", between(chance(80) ? -50 : -5000, chance(80) ? 50 : 4900));
+    sprintf(at, "e%d", some_exponent(50, -5000, 4900));
     say("read %.50s", text); say_real(real_of_text(text));
     break;
   }
@@ -358,12 +369,13 @@ static void do_mathematics(void) {
 static const char *const zones[] = {"UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "<+0330>-3:30", "NZST-12NZDT,M9.5.0,M4.1.0/3", "<-03>3<-02>,M3.5.0/-2,M10.5.0/-1", "IST-2IDT,M3.4.4/26,M10.5.0", "AEST-10AEDT,M10.1.0,M4.1.0/3", "XXX5YYY,J60/1,J300", "XXX-5YYY,59/0,299/24", "", "nonsense"};
 
 static long long some_moment(void) {
+  long long moment;
   switch (below(5)) {
   case 0: return (long long)(next_random() >> 32);
   case 1: return -(long long)(next_random() >> 32);
   /* About a change of the clock. */
   case 2: return 1711846800 + between(-7200, 7200);
-  case 3: return 1729990800 + between(-7200, 7200) + (long long)between(-40, 40) * 31556952;
+  case 3: moment = 1729990800 + between(-7200, 7200); return moment + (long long)between(-40, 40) * 31556952;
   default: return (long long)(next_random() >> 26) - ((long long)1 << 37);
   }
 }
@@ -512,7 +524,7 @@ static void do_text(void) {
     break;
   }
   default: {
-    unsigned short seeds[3] = {(unsigned short)below(65536), (unsigned short)below(65536), 5};
+    unsigned short seeds[3] = {(unsigned short)below(65536), 7, 5};
     unsigned one = below(1000000);
     srand(one);
     srandom(one);

@@ -49,7 +49,10 @@ static void do_flock(void) {
 static struct flock range(void) {
   static const short kinds[] = {F_RDLCK, F_WRLCK, F_WRLCK, F_UNLCK, F_RDLCK, F_UNLCK, 9};
   static const short whences[] = {SEEK_SET, SEEK_SET, SEEK_SET, SEEK_CUR, SEEK_END, 8};
-  struct flock lock = {.l_type = PICK(kinds), .l_whence = PICK(whences), .l_start = between(-5, 40), .l_len = between(-10, 30)};
+  struct flock lock = {.l_type = PICK(kinds)};
+  lock.l_whence = PICK(whences);
+  lock.l_start = between(-5, 40);
+  lock.l_len = between(-10, 30);
   if (chance(20))
     lock.l_len = 0;
   if (chance(5))

@@ -109,7 +109,7 @@ static void do_make(void) {
 }
 
 static void do_change(void) {
-  static char bytes[4096];
+  static char bytes[16 * 4096];
   int which = slot();
   if (chance(12)) {
     say("close %d", which);
@@ -272,7 +272,8 @@ static void do_select(void) {
     }
     say(";");
   }
-  int count = select(chance(3) ? -1 : most + 1, &sets[0], &sets[1], chance(80) ? &sets[2] : 0, &time_);
+  int end = chance(3) ? -1 : most + 1;
+  int count = select(end, &sets[0], &sets[1], chance(80) ? &sets[2] : 0, &time_);
   tell(count);
   if (count >= 0)
     for (int set = 0; set < 3; set++) {

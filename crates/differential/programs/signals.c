@@ -372,7 +372,8 @@ static void do_jump(void) {
 }
 
 static void do_stack(void) {
-  stack_t new = {.ss_sp = second_stack, .ss_size = PICK(((size_t[]){sizeof second_stack, sizeof second_stack, 100})), .ss_flags = PICK(((int[]){0, 0, SS_DISABLE, 77}))};
+  stack_t new = {.ss_sp = second_stack, .ss_size = PICK(((size_t[]){sizeof second_stack, sizeof second_stack, 100}))};
+  new.ss_flags = PICK(((int[]){0, 0, SS_DISABLE, 77}));
   stack_t old = {.ss_flags = 99};
   say("sigaltstack size %u flags %d", (unsigned)new.ss_size, new.ss_flags);
   if (told(sigaltstack(&new, &old)) == 0)
