@@ -44,10 +44,11 @@ const CONFIGURATION: &str = "\
 const FUTEX: &str = "#define FUTEX_WAIT_PRIVATE 128\n#define FUTEX_WAKE_PRIVATE 129\n";
 
 /// How all of it is compiled.
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 9] = [
     "-O2",
     "-w",
     "-D_GNU_SOURCE",
+    "-DNDEBUG",
     "-fwasm-exceptions",
     "-fvisibility-inlines-hidden",
     "-ffunction-sections",
