@@ -139,7 +139,7 @@ fn a_path_of_nothing_names_nothing() {
 }
 
 #[test]
-fn the_library_of_cpp_is_there_and_exceptions_are_refused_by_name() {
+fn the_library_of_cpp_is_there() {
     let place = Scratch::new();
     place.write(
         "program.cc",
@@ -168,8 +168,53 @@ fn the_library_of_cpp_is_there_and_exceptions_are_refused_by_name() {
     let finished =
         shell(&place, "bellglass c++ -std=c++20 -O1 -Wall -o program program.cc && ./program", b"a b a\n");
     assert_eq!(finished.expect(0).out(), "a=2 b=1 one 321made before main\n");
-    place.write("throws.cc", "int main() { try { throw 1; } catch (int) { return 0; } }\n");
-    shell(&place, "bellglass c++ throws.cc", b"").expect(1).says("with exceptions disabled");
+}
+
+#[test]
+fn cpp_has_exceptions_long_doubles_and_the_errors_of_linux() {
+    let place = Scratch::new();
+    place.write(
+        "program.cc",
+        r#"#include <filesystem>
+        #include <iomanip>
+        #include <iostream>
+        #include <sstream>
+        #include <stdexcept>
+        struct Left { ~Left() { std::cout << "left "; } };
+        static int third(int number) {
+          Left left;
+          if (number == 3) throw std::out_of_range("three");
+          return number;
+        }
+        int main() {
+          for (int number = 2; number < 4; number++)
+            try { std::cout << third(number) << '\n'; }
+            catch (const std::exception &error) { std::cout << error.what() << '\n'; }
+          try { throw 42; }
+          catch (int number) {
+            try { throw; }
+            catch (...) { std::cout << number << " again\n"; }
+          }
+          try { std::stoi("no number"); }
+          catch (const std::invalid_argument &) { std::cout << "invalid\n"; }
+          long double tenth = 0;
+          std::istringstream("0.1") >> tenth;
+          std::cout << std::setprecision(33) << tenth << '\n';
+          std::error_code error;
+          std::filesystem::file_size("/nowhere", error);
+          std::cout << error.value() << ' ' << error.message() << '\n';
+        }"#,
+    );
+    let finished = shell(&place, "bellglass c++ -std=c++20 -O1 -Wall -o program program.cc && ./program", b"");
+    assert_eq!(
+        finished.expect(0).out(),
+        "left 2\nleft three\n42 again\ninvalid\n0.1\n2 No such file or directory\n"
+    );
+    place.write("plain.c", "#include <stdio.h>\nint main(void) { puts(\"c\"); return 0; }\n");
+    shell(&place, "bellglass cc plain.c -lstdc++ -o plain && ./plain", b"").expect(0);
+    place.write("uncaught.cc", "int main() { throw 1; }\n");
+    let finished = shell(&place, "bellglass c++ uncaught.cc -o uncaught && ./uncaught", b"");
+    finished.says("terminating due to uncaught exception of type int");
 }
 
 #[test]
