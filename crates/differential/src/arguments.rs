@@ -39,6 +39,9 @@ pub(crate) struct Programs {
     /// The file tree that guests work in
     #[arg(long, value_enum, default_value_t = Tree::Memory)]
     pub tree: Tree,
+    /// Parts of the programs that are left out, such as attributes or fifos
+    #[arg(long, value_name = "PART,...", default_value = "")]
+    pub without: String,
     /// How many kinds of differences are made small and shown
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     pub show: usize,

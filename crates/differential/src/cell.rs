@@ -25,6 +25,8 @@ pub(crate) struct Cell {
     image: PathBuf,
     tree: Tree,
     words: Vec<String>,
+    /// Parts of the program that it leaves out.
+    without: String,
     /// A folder that it sees read-only, where an interpreter's program is.
     programs: Option<PathBuf>,
 }
@@ -43,7 +45,13 @@ impl Cell {
         let mut executable = Executable::new(program);
         executable.cache = cache.map(Path::to_owned);
         let image = prepare(&executable)?;
-        Ok(Self { image: image.path().to_owned(), tree, words: Vec::new(), programs: None })
+        Ok(Self {
+            image: image.path().to_owned(),
+            tree,
+            words: Vec::new(),
+            without: String::new(),
+            programs: None,
+        })
     }
 
     /// A program for the interpreter of an image.
@@ -53,8 +61,15 @@ impl Cell {
             image: image.path().to_owned(),
             tree,
             words: vec![format!("{PROGRAM_PLACE}/{name}")],
+            without: String::new(),
             programs: Some(program.parent().context("a program is in a folder")?.to_owned()),
         })
+    }
+
+    /// The same, leaving out these parts.
+    pub fn without(mut self, parts: &str) -> Self {
+        self.without = parts.to_owned();
+        self
     }
 }
 
@@ -102,6 +117,7 @@ impl Side for Cell {
             .arguments(self.words.iter().chain(words).map(String::as_str))
             .environment("LANG", "C.UTF-8")
             .environment("TZ", "UTC")
+            .environment("WITHOUT", self.without.as_str())
             .working_directory(PLACE)
             .stdout(Output::Capture(printed.clone()))
             .stderr(Output::Capture(errors.clone()));

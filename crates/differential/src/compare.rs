@@ -75,8 +75,8 @@ impl Sides {
             (Native::compiled(toolbox, &source, &[])?, Cell::compiled(&source, &[], arguments.tree)?)
         };
         Ok(Some(Self {
-            linux: Box::new(linux),
-            guest: Box::new(guest),
+            linux: Box::new(linux.without(&arguments.without)),
+            guest: Box::new(guest.without(&arguments.without)),
             alone: family.alone,
             seed: arguments.seed,
         }))

@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 const OUTPUT_BYTES: u64 = 64 << 20;
 
 /// How programs are compiled, on both sides.
-pub(crate) const FLAGS: [&str; 5] = ["-O2", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function"];
+pub(crate) const FLAGS: [&str; 4] = ["-O2", "-std=gnu11", "-Wall", "-Wno-unused-function"];
 
 /// The compiler of this machine, and the library.
 pub(crate) struct Toolbox {
@@ -125,6 +125,8 @@ pub(crate) struct Native {
     command: Vec<PathBuf>,
     /// Whether root gives up its rights for it.
     ordinary: bool,
+    /// Parts of the program that it leaves out.
+    without: String,
     /// Holds the program, if it was made for this.
     _folder: Option<TempDir>,
 }
@@ -140,7 +142,7 @@ impl Native {
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let program = folder.path().join("program");
         toolbox.compile(source, flags, &program)?;
-        Ok(Self { command: vec![program], ordinary: false, _folder: Some(folder) })
+        Ok(Self { command: vec![program], ordinary: false, without: String::new(), _folder: Some(folder) })
     }
 
     /// A program for an interpreter.
@@ -149,8 +151,15 @@ impl Native {
         Self {
             command: [interpreter.to_owned()].into_iter().chain(words).chain([program.to_owned()]).collect(),
             ordinary: false,
+            without: String::new(),
             _folder: None,
         }
+    }
+
+    /// The same, leaving out these parts.
+    pub fn without(mut self, parts: &str) -> Self {
+        self.without = parts.to_owned();
+        self
     }
 
     /// The same, run by a user without rights: the programs of the comparison see to that
@@ -179,6 +188,7 @@ impl Side for Native {
         command.args(&self.command[1..]).args(words).current_dir(place.path()).env_clear();
         // The same variables that guests begin with, of those that programs look at.
         command.envs([("LANG", "C.UTF-8"), ("TZ", "UTC"), ("HOME", "/"), ("PATH", "/usr/bin:/bin")]);
+        command.env("WITHOUT", &self.without);
         command.stdin(Stdio::null()).stdout(written.reopen()?).stderr(errors.reopen()?).process_group(0);
         if self.ordinary {
             command.uid(USER).gid(USER);

@@ -66,10 +66,13 @@ fn kind(difference: &Difference) -> String {
         let word = word.map_or("nothing", String::as_str);
         word.chars().map(|one| if one.is_ascii_digit() { '#' } else { one }).take(30).collect::<String>()
     };
-    let name: Vec<&str> = linux.iter().skip(1).take(2).map(String::as_str).collect();
+    // Paths and numbers are the sequence's own.
+    let is_word = |word: &&str| word.starts_with(|one: char| one.is_ascii_alphabetic());
+    let name: Vec<&str> = linux.iter().skip(1).map(String::as_str).filter(is_word).take(1).collect();
     let before = plain(at.checked_sub(1).and_then(|before| linux.get(before)));
     // What a call returned stands after an equals sign.
     let shown = |words: &[String]| plain(words.get(at));
+    let before = if before.starts_with('"') { "a path".to_owned() } else { before };
     format!(
         "{}: after {before}, Linux {} and the guest {}",
         plain(Some(&name.join(" "))),

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import time
 
-from sequences import attempt, brief, draws, run, say
+from sequences import attempt, brief, draws, is_left_out, run, say
 
 NAMES = ["a", "b", "c", "a", "b", ".", "..", "d"]
 top = None
@@ -118,7 +118,7 @@ def change():
             when = draws.pick([0, -1, 10**9, -(10**9), 2**31, 1.5])
             attempt("utime", os.utime, one, (when, when), follow_symlinks=draws.chance(60))
         case 12: attempt("truncate", os.truncate, one, draws.between(-1, 4000))
-        case 13: attempt("mkfifo", os.mkfifo, one, 0o600)
+        case 13: attempt("mkfifo", os.mkfifo, one, 0o600) if not is_left_out("fifos") else None
 
 
 def ask():
@@ -234,6 +234,8 @@ def pipes():
 
 
 def attributes():
+    if is_left_out("attributes"):
+        return
     one, key = path(), draws.pick(["user.one", "user.two", "user.", "x"])
     match draws.below(4):
         case 0: attempt("setxattr", os.setxattr, one, key, draws.bytes(draws.below(20)), draws.pick([0, os.XATTR_CREATE, os.XATTR_REPLACE]))

@@ -68,6 +68,11 @@ def attempt(name, function, *arguments, show=brief, **words):
     return value
 
 
+def is_left_out(part):
+    """Whether a part of what a program does is left out, on both sides."""
+    return part in os.environ.get("WITHOUT", "").split(",")
+
+
 def be_ordinary():
     """What root may do a guest may not."""
     if os.geteuid() == 0:
