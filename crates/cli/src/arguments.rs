@@ -3,9 +3,12 @@
 use crate::units::{parse_size, parse_time};
 use bellglass::{Identity, Limits, Signal, walls};
 use bellglass_build::{CompileLimits, SystemCallFilter};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::iter::once;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Run untrusted programs in an interpreter that can touch nothing.
@@ -21,10 +24,11 @@ pub(crate) enum Command {
     /// Run a program in a fresh sandbox
     ///
     /// The program may try anything; whatever would leave the interpreter is answered by
-    /// bellglass. Nothing of the host is there unless an option shows it. The exit codes
-    /// stand at the end.
+    /// bellglass. Nothing of the host is there unless an option shows it. An option with one
+    /// hyphen that is none of these, and all after it, is the interpreter's own, as is all
+    /// after '--': the program is the file that they name. The exit codes stand at the end.
     #[command(
-        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]...\n       bellglass run [OPTIONS] --wasm MODULE.wasm [ARGS]...\n       bellglass run [OPTIONS] --image NAME -- [ARGS]...",
+        override_usage = "bellglass run [OPTIONS] PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -O -W error PROGRAM.py [ARGS]...\n       bellglass run [OPTIONS] -c CODE [ARGS]...\n       bellglass run [OPTIONS] -m MODULE [ARGS]...\n       bellglass run [OPTIONS] - [ARGS]...\n       bellglass run [OPTIONS] --wasm MODULE.wasm [ARGS]...\n       bellglass run [OPTIONS] --image NAME -- [ARGS]...",
         after_long_help = crate::exit::table()
     )]
     Run(RunArguments),
@@ -121,7 +125,11 @@ pub(crate) struct Options {
     ///
     /// It is read-only, unless :rw lets the program change it, or :overlay lets it change what it
     /// sees and leaves the host as it is. An archive is a zip, tar, tar.gz or tar.zst file.
-    #[arg(long = "dir", value_name = "HOST[:GUEST][:ro|rw|overlay]", value_parser = Directory::parse)]
+    #[arg(
+        long = "dir",
+        value_name = "HOST[:GUEST][:ro|rw|overlay]",
+        value_parser = OsStringValueParser::new().try_map(|text| Directory::parse(&text))
+    )]
     pub(crate) directories: Vec<Directory>,
 
     /// Print what the program has changed in :overlay directories, or the whole patch; at a
@@ -136,17 +144,22 @@ pub(crate) struct Options {
     )]
     pub(crate) diff: Option<Diff>,
 
-    /// Write to the host what the program has changed in :overlay directories, once it has ended
+    /// Write to the host what the program has changed in :overlay directories, once it has ended;
+    /// what cannot be written is told, and the rest is written
     #[arg(long)]
     pub(crate) apply: bool,
 
     /// Set an environment variable; without =VALUE, pass the host's
-    #[arg(long = "env", value_name = "KEY[=VALUE]")]
-    pub(crate) environment: Vec<String>,
+    #[arg(
+        long = "env",
+        value_name = "KEY[=VALUE]",
+        value_parser = OsStringValueParser::new().try_map(|text| Variable::parse(&text))
+    )]
+    pub(crate) environment: Vec<Variable>,
 
     /// The working directory, in the guest's file tree
     #[arg(long, value_name = "GUEST")]
-    pub(crate) cwd: Option<String>,
+    pub(crate) cwd: Option<PathBuf>,
 
     /// The name of the machine, as the program sees it
     #[arg(long, value_name = "NAME", value_parser = parse_hostname, help_heading = "Identity")]
@@ -448,8 +461,12 @@ pub(crate) enum ImageCommand {
         #[arg(short, long, value_name = "FOLDER")]
         output: PathBuf,
         /// Put a file or folder of the host into the image, at GUEST of its file tree
-        #[arg(long = "files", value_name = "HOST:GUEST", value_parser = sealed_files)]
-        files: Vec<(PathBuf, String)>,
+        #[arg(
+            long = "files",
+            value_name = "HOST:GUEST",
+            value_parser = OsStringValueParser::new().try_map(|text| sealed_files(&text))
+        )]
+        files: Vec<(PathBuf, PathBuf)>,
         /// Set an environment variable of every guest of the image
         #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
         environment: Vec<(String, String)>,
@@ -487,15 +504,23 @@ pub(crate) enum Payload {
     File(OsString, Vec<OsString>),
     /// `-`: the program comes on stdin.
     Stdin(Vec<OsString>),
-    /// `--` and the interpreter's own words.
+    /// The interpreter's own words, which begin with an option of it or stand after `--`.
     Words(Vec<OsString>),
 }
 
-fn sealed_files(text: &str) -> Result<(PathBuf, String), String> {
-    match text.rsplit_once(':') {
-        Some((host, guest)) if !host.is_empty() && guest.starts_with('/') => {
-            Ok((host.into(), guest.to_owned()))
-        }
+/// The two sides of the last `mark` in a text; names of files may be of any bytes.
+fn split_at_last(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().rposition(|byte| *byte == mark)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+fn sealed_files(text: &OsStr) -> Result<(PathBuf, PathBuf), String> {
+    match split_at_last(text.as_bytes(), b':') {
+        Some((host, guest)) if !host.is_empty() && guest.starts_with(b"/") => Ok((path(host), path(guest))),
         _ => Err("write HOST:GUEST, where GUEST begins with /".to_owned()),
     }
 }
@@ -509,11 +534,34 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A variable of the guest's environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    pub(crate) name: OsString,
+    /// That of the host, if there is none.
+    pub(crate) value: Option<OsString>,
+}
+
+impl Variable {
+    fn parse(text: &OsStr) -> Result<Self, String> {
+        let bytes = text.as_bytes();
+        let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
+            None => (bytes, None),
+        };
+        if name.is_empty() {
+            return Err("the variable has no name: write KEY or KEY=VALUE".to_owned());
+        }
+        let owned = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        Ok(Self { name: owned(name), value: value.map(owned) })
+    }
+}
+
 /// A directory or an archive to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Directory {
     pub(crate) host: PathBuf,
-    pub(crate) guest: Option<String>,
+    pub(crate) guest: Option<PathBuf>,
     pub(crate) mode: Mode,
 }
 
@@ -529,26 +577,27 @@ pub(crate) enum Mode {
 }
 
 impl Directory {
-    fn parse(text: &str) -> Result<Self, String> {
-        let (rest, mode) = match text.rsplit_once(':') {
-            Some((rest, "rw")) => (rest, Mode::ReadWrite),
-            Some((rest, "ro")) => (rest, Mode::ReadOnly),
-            Some((rest, "overlay")) => (rest, Mode::Overlay),
+    fn parse(text: &OsStr) -> Result<Self, String> {
+        let text = text.as_bytes();
+        let (rest, mode) = match split_at_last(text, b':') {
+            Some((rest, b"rw")) => (rest, Mode::ReadWrite),
+            Some((rest, b"ro")) => (rest, Mode::ReadOnly),
+            Some((rest, b"overlay")) => (rest, Mode::Overlay),
             _ => (text, Mode::ReadOnly),
         };
-        let (host, guest) = match rest.rsplit_once(':') {
-            Some((host, guest)) => (host, Some(guest)),
+        let (host, guest) = match split_at_last(rest, b':') {
+            Some((host, guest)) => (host, Some(path(guest))),
             None => (rest, None),
         };
         if host.is_empty() {
             return Err("no directory is named: write HOST[:GUEST][:ro|rw|overlay]".to_owned());
         }
-        if let Some(guest) = guest
-            && !guest.starts_with('/')
+        if let Some(guest) = &guest
+            && !guest.has_root()
         {
-            return Err(format!("the guest's path '{guest}' does not begin with /"));
+            return Err(format!("the guest's path '{}' does not begin with /", guest.display()));
         }
-        Ok(Self { host: PathBuf::from(host), guest: guest.map(str::to_owned), mode })
+        Ok(Self { host: path(host), guest, mode })
     }
 }
 
@@ -583,16 +632,30 @@ pub(crate) const OPTIONS_VARIABLE: &str = "BELLGLASS_OPTIONS";
 /// The line of an `exec` with the options of the environment before its own.
 fn with_environment(mut line: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
     let Some(options) = std::env::var_os(OPTIONS_VARIABLE) else { return Ok(line) };
-    let words = options.to_str().and_then(|options| shell_words::split(options).ok());
-    let Some(words) = words else {
+    let Some(words) = split_as_a_shell(&options) else {
         let message = format!(
             "{OPTIONS_VARIABLE} cannot be split into words as a shell does it, so check its quotes: {options:?}"
         );
         return Err(Arguments::command().error(clap::error::ErrorKind::ValueValidation, message));
     };
-    line.splice(2..2, words.into_iter().map(OsString::from));
+    line.splice(2..2, words);
     Ok(line)
 }
+
+/// The words of a text with quotes, which may be of any bytes: those that mean something
+/// to a shell are of ASCII, so that the others can pass for letters meanwhile.
+fn split_as_a_shell(text: &OsStr) -> Option<Vec<OsString>> {
+    let letters: String = text.as_bytes().iter().map(|byte| char::from(*byte)).collect();
+    let words = shell_words::split(&letters).ok()?;
+    let bytes = |word: String| {
+        let bytes: Option<Vec<u8>> = word.chars().map(|letter| u8::try_from(letter).ok()).collect();
+        bytes.map(OsString::from_vec)
+    };
+    words.into_iter().map(bytes).collect()
+}
+
+/// The command's own option of one letter, beside those that say what to run.
+const HELP: &str = "-h";
 
 /// Divides the line of a `run` into the command's own words and the payload.
 fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
@@ -621,10 +684,11 @@ fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
             continue;
         }
         for (option, payload) in
-            [("-c", Payload::Code as fn(_, _) -> _), ("-m", Payload::Module as fn(_, _) -> _)]
+            [(&b"-c"[..], Payload::Code as fn(_, _) -> _), (b"-m", Payload::Module as fn(_, _) -> _)]
         {
-            if let Some(attached) = text.strip_prefix(option) {
-                let value = if attached.is_empty() { words.next() } else { Some(attached.into()) };
+            if let Some(attached) = word.as_bytes().strip_prefix(option) {
+                let attached = OsStr::from_bytes(attached).to_owned();
+                let value = if attached.is_empty() { words.next() } else { Some(attached) };
                 let Some(value) = value else {
                     // Clap says what is missing.
                     own.push(word);
@@ -633,14 +697,12 @@ fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
                 return (own, payload(value, words.collect()));
             }
         }
-        if text == "-" {
-            return (own, Payload::Stdin(words.collect()));
+        match text.as_str() {
+            "-" => return (own, Payload::Stdin(words.collect())),
+            HELP => own.push(word),
+            _ if text.starts_with('-') => return (own, Payload::Words(once(word).chain(words).collect())),
+            _ => return (own, Payload::File(word, words.collect())),
         }
-        if text.starts_with('-') {
-            own.push(word);
-            continue;
-        }
-        return (own, Payload::File(word, words.collect()));
     }
     (own, Payload::None)
 }
@@ -649,7 +711,7 @@ fn split(line: Vec<OsString>) -> (Vec<OsString>, Payload) {
 /// interpreter itself is given.
 fn verbatim(mut words: Vec<OsString>) -> Payload {
     match words.first() {
-        Some(first) if first.to_string_lossy().starts_with('-') && !std::path::Path::new(first).exists() => {
+        Some(first) if first.as_bytes().starts_with(b"-") && !Path::new(first).exists() => {
             Payload::Words(words)
         }
         Some(_) => {
@@ -690,25 +752,55 @@ mod tests {
         assert_eq!(payload("bellglass run -- odd.py a"), Payload::File("odd.py".into(), words(&["a"])));
         assert_eq!(payload("bellglass run -- -e x"), Payload::Words(words(&["-e", "x"])));
         assert_eq!(payload("bellglass run --image lua --"), Payload::Words(vec![]));
+        assert_eq!(
+            payload("bellglass run --cwd /tmp -Wd --cwd x.py"),
+            Payload::Words(words(&["-Wd", "--cwd", "x.py"]))
+        );
     }
 
     #[test]
     fn a_run_of_nothing_is_refused() {
-        for line in
-            ["bellglass run", "bellglass run --memory 5M", "bellglass run -c", "bellglass run -q x.py"]
-        {
+        for line in ["bellglass run", "bellglass run --memory 5M", "bellglass run -c", "bellglass run -h"] {
             assert!(parse(words(&line.split(' ').collect::<Vec<_>>())).is_err(), "{line}");
         }
     }
 
     #[test]
     fn directories_may_name_a_guest_path_and_a_mode() {
-        let parsed = |text| Directory::parse(text).map(|one| (one.host, one.guest, one.mode));
+        let parsed = |text: &str| Directory::parse(text.as_ref()).map(|one| (one.host, one.guest, one.mode));
         assert_eq!(parsed("."), Ok((".".into(), None, Mode::ReadOnly)));
         assert_eq!(parsed("a:rw"), Ok(("a".into(), None, Mode::ReadWrite)));
-        assert_eq!(parsed("a:/b:ro"), Ok(("a".into(), Some("/b".to_owned()), Mode::ReadOnly)));
-        assert_eq!(parsed("a:/b:overlay"), Ok(("a".into(), Some("/b".to_owned()), Mode::Overlay)));
+        assert_eq!(parsed("a:/b:ro"), Ok(("a".into(), Some("/b".into()), Mode::ReadOnly)));
+        assert_eq!(parsed("a:/b:overlay"), Ok(("a".into(), Some("/b".into()), Mode::Overlay)));
         assert!(parsed("a:b").is_err() && parsed(":rw").is_err());
+    }
+
+    #[test]
+    fn what_is_named_may_be_of_any_bytes() {
+        let os = OsStr::from_bytes;
+        let directory = Directory::parse(os(b"a\xff:b:/c\xfe:rw")).expect("a directory");
+        assert_eq!(directory.host, os(b"a\xff:b"));
+        assert_eq!(directory.guest.as_deref(), Some(Path::new(os(b"/c\xfe"))));
+        let variable = Variable::parse(os(b"A\xff=b=\xfe")).expect("a variable");
+        assert_eq!(
+            (variable.name.as_os_str(), variable.value.as_deref()),
+            (os(b"A\xff"), Some(os(b"b=\xfe")))
+        );
+        assert_eq!(Variable::parse(os(b"A=")).expect("a variable").value.as_deref(), Some(os(b"")));
+        assert!(Variable::parse(os(b"=x")).is_err() && Variable::parse(os(b"")).is_err());
+        assert_eq!(sealed_files(os(b"\xff:/\xfe")), Ok((os(b"\xff").into(), os(b"/\xfe").into())));
+        let line =
+            [&b"bellglass"[..], b"run", b"--env", b"\xff=\xfe", b"--cwd", b"/\xfd", b"-c\xfc", b"\xfb"];
+        let line = line.into_iter().map(|word| os(word).to_owned()).collect();
+        let Command::Run(run) = parse(line).expect("a line that is right").command else { panic!("a run") };
+        assert_eq!(run.payload, Payload::Code(os(b"\xfc").into(), vec![os(b"\xfb").into()]));
+        assert_eq!(run.options.environment[0].name, os(b"\xff"));
+        assert_eq!(run.options.cwd.as_deref(), Some(Path::new(os(b"/\xfd"))));
+        let words = split_as_a_shell(os(b"--env 'a b\xff'=\xc3\xa4 --cwd /\xa0"));
+        let expected =
+            [&b"--env"[..], b"a b\xff=\xc3\xa4", b"--cwd", b"/\xa0"].map(|word| os(word).to_owned());
+        assert_eq!(words, Some(expected.to_vec()));
+        assert_eq!(split_as_a_shell(os(b"'\xff")), None);
     }
 
     #[test]

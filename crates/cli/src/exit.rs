@@ -1,5 +1,6 @@
 //! The command's exit codes.
 
+use crate::program::NoProgram;
 use bellglass::{LimitKind, Outcome, Reached};
 use bellglass_build::{BuildError, CompileError};
 
@@ -28,13 +29,25 @@ const TABLE: [(&str, &str); 9] = [
     ("2", "the command line is wrong, or names a program that is not there"),
     ("124", "the deadline came"),
     ("125", "bellglass itself failed"),
-    ("126", "a handler or the policy ended the run, or changes were not written"),
+    ("126", "a handler or the policy ended the run, or not all changes were written"),
     ("130", "Ctrl-C ended the run"),
     ("134", "the interpreter crashed"),
     ("137", "another limit ended the run"),
     ("128 + N", "the program ended by signal N"),
     ("other", "the program's own"),
 ];
+
+/// The command line asks for what cannot be: a sentence about it.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) &'static str);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 /// The table of exit codes for the help.
 pub(crate) fn table() -> String {
@@ -65,6 +78,12 @@ pub(crate) fn code_of_error(error: &anyhow::Error) -> ExitCode {
         error.downcast_ref()
     {
         return ExitCode::Deadline;
+    }
+    if let Some(error) = error.downcast_ref::<NoProgram>() {
+        return error.code();
+    }
+    if error.is::<Usage>() {
+        return ExitCode::Usage;
     }
     match error.downcast_ref() {
         Some(BuildError::Compile(CompileError::Deadline)) => ExitCode::Deadline,

@@ -18,14 +18,19 @@ mod trace;
 mod units;
 
 use arguments::Command;
+use commands::exec::Kind;
 use exit::ExitCode;
 use say::say;
 
 fn main() -> std::process::ExitCode {
-    // A compiler is to put up its walls before anything else.
     let mut words = std::env::args_os();
-    if words.nth(1).is_some_and(|word| word == bellglass_build::COMPILE_VERB) {
-        return bellglass_build::compile_here(words).into();
+    match words.nth(1) {
+        // A compiler is to put up its walls before anything else.
+        Some(word) if word == bellglass_build::COMPILE_VERB => {
+            return bellglass_build::compile_here(words).into();
+        }
+        Some(word) if word == bellglass_build::KEEP_VERB => return bellglass_build::keep_here(words).into(),
+        _ => {}
     }
     // Whoever started this may ignore how what it starts ends; this does not.
     bellglass::process::keep_ends_of_children();
@@ -52,7 +57,7 @@ fn main() -> std::process::ExitCode {
         Command::Repl(repl) => commands::repl::repl(repl),
         Command::Image(command) => commands::image::image(command),
         Command::Doctor { json } => commands::doctor::doctor(json),
-        Command::Exec(program) => commands::exec::exec(program),
+        Command::Exec(program) => commands::exec::exec(program, Kind::Linked),
         // Taken care of above.
         Command::Cc(_) | Command::Cxx(_) | Command::Ar(_) => Ok(ExitCode::Usage as u8),
         Command::Calls { image } => commands::calls::calls(&image),
@@ -62,8 +67,7 @@ fn main() -> std::process::ExitCode {
         Err(error) if is_broken_pipe(&error) => 0.into(),
         Err(error) => {
             say!("{}", sentence::sentence(&error));
-            let usage = error.is::<program::NoProgram>() || error.is::<changes::NoOverlay>();
-            (if usage { ExitCode::Usage } else { exit::code_of_error(&error) } as u8).into()
+            (exit::code_of_error(&error) as u8).into()
         }
     }
 }

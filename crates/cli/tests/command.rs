@@ -16,6 +16,8 @@ fn usage_errors_end_with_2() {
         &["run", "--nothing", "-c", "1"],
         &["run", "-c"],
         &["run", "--dir", "a:b", "-c", "1"],
+        &["run", "--env", "=b", "-c", "1"],
+        &["run", "--wasm", "-O", "missing.wasm"],
         &["nothing"],
         &[],
         &["image", "nothing"],
@@ -248,7 +250,7 @@ fn a_program_that_is_a_pipe_without_a_writer_holds_no_one() {
     assert!(made.success());
     let begun = std::time::Instant::now();
     for (words, code) in [
-        (&["run", "--timeout", "2s", "pipe"][..], 2),
+        (&["run", "--timeout", "2s", "pipe"][..], 124),
         (&["run", "--timeout", "2s", "--wasm", "pipe"], 124),
         (&["run", "--wasm", "missing.wasm"], 2),
     ] {

@@ -138,7 +138,7 @@ fn changes_are_written_as_without_an_overlay() {
 }
 
 #[test]
-fn what_the_host_could_not_take_is_told_before_anything_is_written() {
+fn what_the_host_cannot_take_is_told_and_the_rest_is_written() {
     let place = project();
     let code = "import os\nos.chdir('/project')\nopen('first', 'w').write('x')\nopen('large', 'wb').write(bytes(20 << 20))\nopen('last', 'w').write('x')\nos.unlink('old.txt')";
     // A host that takes no file of more than 16 MiB.
@@ -149,13 +149,14 @@ fn what_the_host_could_not_take_is_told_before_anything_is_written() {
     limited.current_dir(place.work()).env_clear();
     limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let finished = process::finish(&mut limited, Stdin::Nothing).expect(126);
-    let told = "'large' could not be written: EFBIG (File too large); changes written: 0, not written: 4\n\
-                bellglass: not written: first\n\
-                bellglass: not written: large\nbellglass: not written: last\nbellglass: not written: old.txt\n";
-    assert!(finished.err().ends_with(told), "{}", finished.all());
+    let told = "bellglass: large: the host takes no file of 20971520 bytes: EFBIG (File too large)\n\
+                bellglass: wrote 3 changes to ";
+    assert!(finished.err().contains(told), "{}", finished.all());
+    let finished = finished.says(", and not the 1 other\n");
+    assert!(!finished.err().contains("half"), "{}", finished.all());
     let project = place.work().join("project");
-    assert!(project.join("old.txt").exists());
-    assert!(!project.join("first").exists() && !project.join("large").exists());
+    assert!(project.join("first").exists() && project.join("last").exists());
+    assert!(!project.join("old.txt").exists() && !project.join("large").exists());
     let ours = harness::tree(&project).iter().any(|line| line.contains(".bellglass"));
     assert!(!ours, "nothing half-written is left");
 }
@@ -205,7 +206,7 @@ fn meanwhile(place: &Scratch, code: &str, change: impl FnOnce()) -> harness::Fin
 }
 
 #[test]
-fn what_others_changed_meanwhile_is_refused() {
+fn what_others_changed_meanwhile_is_left_and_the_rest_is_written() {
     let place = project();
     let project = place.work().join("project");
     let code = "with open('/project/code.py', 'a') as f: f.write('more')\n\
@@ -214,10 +215,17 @@ fn what_others_changed_meanwhile_is_refused() {
         fs::write(project.join("code.py"), "theirs\n").expect("written");
     });
     let finished = finished.expect(126).says("bellglass: code.py: somebody else has changed it meanwhile");
-    let finished = finished.says("bellglass: nothing was written to ");
+    let finished = finished.says("bellglass: wrote 1 change to ").says(", and not the 1 other\n");
     assert!(finished.out().contains(" code.py "), "{}", finished.all());
     assert_eq!(fs::read_to_string(project.join("code.py")).expect("there"), "theirs\n");
-    assert!(!project.join("new").exists());
+    assert_eq!(fs::read_to_string(project.join("new")).expect("written"), "ours");
+    // With nothing left it is said that there is nothing.
+    let place = self::project();
+    let project = place.work().join("project");
+    let finished = meanwhile(&place, "open('/project/code.py', 'w').close()", || {
+        fs::write(project.join("code.py"), "theirs again\n").expect("written");
+    });
+    finished.expect(126).says("bellglass: nothing was written to ");
 }
 
 #[test]

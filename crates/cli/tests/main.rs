@@ -7,6 +7,8 @@ mod harness;
 
 // Whole programs behave as with native CPython: output, errors, exit code, files.
 mod run;
+// How the program is found, behind options and links and in pipes, and what it is called.
+mod named;
 // Overlays and what was changed in them, archives, special files, quotas.
 mod files;
 // What a person is asked and told cannot be faked, hidden or drawn out by a program.
@@ -17,6 +19,8 @@ mod compiler;
 mod signals;
 // WebAssembly modules that other compilers made.
 mod modules;
+// What the document of WASI says of each call, by a module that does what it is told.
+mod wasi;
 // Other interpreters than Python, each built by its recipe.
 mod interpreters;
 // What breaks other sandboxes: recursion, floods, endless loops, signals.
@@ -37,6 +41,8 @@ mod snapshot;
 mod command;
 // Each module of the standard library imports, or says in a line why not.
 mod stdlib;
+// Builds of images: what they show, how they fail, what is left of one that is ended.
+mod building;
 // What the pages show is true.
 mod documents;
 // Real applications, unmodified.

@@ -9,12 +9,13 @@ mod stat;
 mod text;
 
 use crate::arguments::{Diff, Options};
-use crate::exit::{ExitCode, code_of};
+use crate::exit::{ExitCode, Usage, code_of};
 use crate::patience::{self, Late};
 use crate::say::say;
 use crate::{signals, terminal};
 use anyhow::{Context, bail};
 use ask::{Answer, ask};
+use bellglass::files::Refusal;
 use bellglass::{ApplyError, Changes, Errno, Outcome, Overlay, Report, Stop, Waiter};
 use counted::{Counted, TooLong};
 use std::io::{BufWriter, IsTerminal, Write};
@@ -28,18 +29,6 @@ pub(crate) struct Overlaid {
     pub(crate) is_archive: bool,
     pub(crate) overlay: Overlay,
 }
-
-/// An option asks for changes, and nothing can be changed.
-#[derive(Debug)]
-pub(crate) struct NoOverlay(&'static str);
-
-impl std::fmt::Display for NoOverlay {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.0)
-    }
-}
-
-impl std::error::Error for NoOverlay {}
 
 /// Whether what was asked for has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +50,9 @@ pub(crate) enum Keys {
 /// Refuses options that could do nothing, before anything runs.
 ///
 /// # Errors
-/// [`NoOverlay`].
-pub(crate) fn check(options: &Options, overlays: &[Overlaid]) -> Result<(), NoOverlay> {
-    let refuse = |sentence| Err(NoOverlay(sentence));
+/// [`Usage`].
+pub(crate) fn check(options: &Options, overlays: &[Overlaid]) -> Result<(), Usage> {
+    let refuse = |sentence| Err(Usage(sentence));
     match overlays {
         [] if options.apply => {
             refuse("--apply needs a directory that is shown with --dir HOST:GUEST:overlay")
@@ -157,9 +146,13 @@ pub(crate) fn settle(
     for (_, changes) in &all {
         let left = timeout.map(|timeout| timeout.saturating_sub(report.wall_time).max(CHECKING));
         let deadline = left.and_then(|left| Instant::now().checked_add(left));
-        done.push(changes.apply_within(&waiter.clone().with_deadline(deadline)));
+        done.push(changes.apply_what_can(&waiter.clone().with_deadline(deadline)));
     }
-    let failure = done.iter().rev().find_map(|done| done.as_ref().err().map(code_of_failure));
+    let failure = done.iter().rev().find_map(|done| match done {
+        Ok(refusals) if refusals.is_empty() => None,
+        Ok(_) => Some(ExitCode::Refused),
+        Err(error) => Some(code_of_failure(error)),
+    });
     if let Some(code) = failure {
         settled = Settled::Stopped(code);
     }
@@ -237,15 +230,26 @@ fn code_of_failure(error: &ApplyError) -> ExitCode {
 fn say_written(
     overlaid: &Overlaid,
     changes: &Changes,
-    done: Result<(), ApplyError>,
+    done: Result<Vec<Refusal>, ApplyError>,
     timeout: Option<Duration>,
 ) {
     let host = quote::name(overlaid.host.as_os_str().as_encoded_bytes());
     match done {
-        Ok(()) => {
-            let count = changes.len();
+        Ok(refusals) => {
+            for refusal in refusals.iter().take(LISTED) {
+                say!("{}: {}", quote::name(&refusal.path), refusal.reason);
+            }
+            if refusals.len() > LISTED {
+                say!("{} more of the changes cannot be written", refusals.len() - LISTED);
+            }
+            let count = changes.len().saturating_sub(refusals.len());
             let noun = if count == 1 { "change" } else { "changes" };
-            say!("wrote {count} {noun} to {host}");
+            match (count, refusals.len()) {
+                (_, 0) => say!("wrote {count} {noun} to {host}"),
+                (0, _) => say!("nothing was written to {host}"),
+                (_, 1) => say!("wrote {count} {noun} to {host}, and not the 1 other"),
+                (_, left) => say!("wrote {count} {noun} to {host}, and not the {left} others"),
+            }
         }
         Err(ApplyError::Stopped { stop: Stop::Deadline }) => {
             let timeout = humantime::format_duration(timeout.unwrap_or_default());
@@ -265,15 +269,6 @@ fn say_written(
             );
             list("written", &written);
             list("not written", &left);
-        }
-        Err(ApplyError::Refused { refusals }) => {
-            for refusal in refusals.iter().take(LISTED) {
-                say!("{}: {}", quote::name(&refusal.path), refusal.reason);
-            }
-            if refusals.len() > LISTED {
-                say!("{} more of the changes cannot be written", refusals.len() - LISTED);
-            }
-            say!("nothing was written to {host}");
         }
         Err(error) => {
             match &error {

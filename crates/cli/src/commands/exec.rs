@@ -2,21 +2,25 @@
 
 use crate::arguments::{Payload, RunArguments, Where, names};
 use crate::commands::run::{sandbox_of, start};
+use crate::exit::Usage;
 use crate::program::View;
-use anyhow::bail;
 use bellglass::{Input, Output, walls};
 use bellglass_build::{BuildError, CompileError, Executable, Interruption, prepare};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Instant;
 
-/// Runs a program and gives the command's exit code.
-pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
+/// What a linked program finds in its environment, as programs do that a shell starts.
+const ENVIRONMENT: [(&str, &str); 2] = [("HOME", "/home/user"), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
+
+/// Runs a program and gives the command's exit code. It is a linked one, or a module
+/// of whatever origin, whose environment is what it is given and nothing else.
+pub(crate) fn exec(arguments: RunArguments, kind: Kind) -> anyhow::Result<u8> {
     // What compiling takes is of the program's own time.
     let begun = Instant::now();
     let options = &arguments.options;
     let (file, rest) = match arguments.payload {
         Payload::File(file, rest) => (file, rest),
-        _ => bail!("name the program's file"),
+        _ => return Err(Usage("name the program's file: a module has no options before it").into()),
     };
     let mut program = Executable::new(&file);
     program.entry = arguments.entry;
@@ -30,7 +34,11 @@ pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
         true => error.into(),
         false => with_way(error, "--limits service compiles a module"),
     })?;
-    let (builder, overlays) = sandbox_of(image, options, &view)?;
+    let environment: &[_] = if kind == Kind::Linked { &ENVIRONMENT } else { &[] };
+    let (mut builder, overlays) = sandbox_of(image, options, &view, environment)?;
+    if kind == Kind::Linked || view.cwd_is_told {
+        builder = builder.working_directory(view.cwd.as_os_str().as_bytes());
+    }
     let builder = builder
         .time_from(begun)
         .argument_zero(file.as_bytes())
@@ -39,6 +47,15 @@ pub(crate) fn exec(arguments: RunArguments) -> anyhow::Result<u8> {
         .stdout(Output::Inherit)
         .stderr(Output::Inherit);
     start(builder, options, &overlays)
+}
+
+/// What a program is that is one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One that `bellglass cc` has linked.
+    Linked,
+    /// A module of WebAssembly.
+    Module,
 }
 
 /// Adds to the error of a compiler that would be without its filter how `who` has it work

@@ -2,7 +2,8 @@
 
 use crate::arguments::ReplArguments;
 use crate::changes::Keys;
-use crate::commands::run::{build, explain, finish, sandbox};
+use crate::commands::image::find_or_build;
+use crate::commands::run::{build, explain, finish, sandbox_of};
 use crate::program::View;
 use crate::prompt::{EditedLines, PromptOutput, Session};
 use crate::signals::Again;
@@ -10,6 +11,7 @@ use crate::{signals, terminal};
 use anyhow::Context;
 use bellglass::{Input, Output, cache_directory};
 use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs an interactive interpreter and gives the command's exit code.
@@ -18,8 +20,11 @@ pub(crate) fn repl(arguments: ReplArguments) -> anyhow::Result<u8> {
     let view = View::new(&options.directories, options.cwd.as_deref())?;
     // The interpreter's own new prompt needs a terminal of its own; the plain
     // one works on lines, which is what an editor on this side gives.
-    let (builder, overlays) = sandbox(options, &view)?;
-    let builder = builder.arguments(["-i"]).environment("PYTHON_BASIC_REPL", "1");
+    let (builder, overlays) = sandbox_of(find_or_build(&options.image)?, options, &view, &[])?;
+    let builder = builder
+        .working_directory(view.cwd.as_os_str().as_bytes())
+        .arguments(["-i"])
+        .environment("PYTHON_BASIC_REPL", "1");
     if options.explain {
         return explain(&builder, options);
     }

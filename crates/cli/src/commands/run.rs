@@ -1,52 +1,71 @@
 //! `bellglass run`
 
-use crate::arguments::{LimitSet, Options, Payload, RunArguments, User, WhenUnsupported, Where};
+use crate::arguments::{LimitSet, Options, Payload, RunArguments, User, Variable, WhenUnsupported, Where};
 use crate::changes::{Keys, Overlaid, Settled};
+use crate::commands::exec::Kind;
 use crate::exit::{code_of, sentence_of};
 use crate::patience::{self, Late};
-use crate::program::View;
+use crate::program::{Program, Time, View};
 use crate::say::{self, Lines, say};
 use crate::signals::Again;
 use crate::{changes, commands, signals, terminal, trace};
 use anyhow::Context;
 use bellglass::{
-    Error, Identity, Image, Input, Isolation, Outcome, Output, RefusedCall, Report, Sandbox, SandboxBuilder,
-    Unsupported, walls,
+    Error, Identity, Image, Input, Isolation, Outcome, Output, ProgramName, RefusedCall, Report, Sandbox,
+    SandboxBuilder, Unsupported, walls,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::time::Instant;
 
 /// Runs a program and gives the command's exit code.
 pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<u8> {
     if arguments.wasm || arguments.entry.is_some() {
-        return commands::exec::exec(arguments);
+        return commands::exec::exec(arguments, Kind::Module);
     }
     let options = &arguments.options;
     let view = View::new(&options.directories, options.cwd.as_deref())?;
-    let (line, mount) = match &arguments.payload {
-        Payload::None => (Vec::new(), None),
-        Payload::Code(code, rest) => (line([text("-c"), code.clone()], rest), None),
-        Payload::Module(module, rest) => (line([text("-m"), module.clone()], rest), None),
-        Payload::Stdin(rest) => (line([text("-")], rest), None),
-        Payload::Words(words) => (words.clone(), None),
-        Payload::File(program, rest) => {
-            let (name, mount) = view.program(program)?;
-            (line([name.into()], rest), mount)
+    let image = commands::image::find_or_build(&options.image)?;
+    // To wait for a program that comes by a pipe is of the program's own time.
+    let time = Time { begun: Instant::now(), timeout: options.limits.limits().timeout };
+    let mut found = None;
+    let mut find = |word: &OsStr| -> anyhow::Result<OsString> {
+        let program = found.insert(view.program(word, time)?);
+        Ok(std::mem::take(&mut program.name))
+    };
+    let line = match arguments.payload {
+        Payload::None => Vec::new(),
+        Payload::Code(code, rest) => line([text("-c"), code], rest),
+        Payload::Module(module, rest) => line([text("-m"), module], rest),
+        Payload::Stdin(rest) => line([text("-")], rest),
+        Payload::File(program, rest) => line([find(&program)?], rest),
+        Payload::Words(mut words) => {
+            // Of an interpreter of which that is not known the words are left as they are.
+            let line = image.manifest().command_line.as_ref();
+            let named = line.and_then(|line| line.program(words.iter().map(|word| word.as_bytes())));
+            if let Some(ProgramName { word, from }) = named {
+                let (option, file) = words[word].as_bytes().split_at(from);
+                let name = find(OsStr::from_bytes(file))?;
+                words[word] = OsString::from_vec([option, name.as_bytes()].concat());
+            }
+            words
         }
     };
-    let (builder, overlays) = sandbox(options, &view)?;
-    let mut builder = builder
+    let (builder, overlays) = sandbox_of(image, options, &view, &[])?;
+    let mut builder = builder.working_directory(view.cwd.as_os_str().as_bytes());
+    if let Some(Program { mount, waited_from, .. }) = found {
+        builder = mount.into_iter().fold(builder, SandboxBuilder::mount);
+        builder = waited_from.into_iter().fold(builder, SandboxBuilder::time_from);
+    }
+    let builder = builder
         .arguments(line.into_iter().map(OsStringExt::into_vec))
         .stdin(Input::Inherit)
         .stdout(Output::Inherit)
         .stderr(Output::Inherit);
-    if let Some(mount) = mount {
-        builder = builder.mount(mount);
-    }
     start(builder, options, &overlays)
 }
 
@@ -105,17 +124,14 @@ pub(crate) fn build(builder: SandboxBuilder, options: &Options) -> anyhow::Resul
     Ok(sandbox)
 }
 
-/// A sandbox as the options ask for it, without a program or streams, and the
-/// directories of which changes can be told.
-pub(crate) fn sandbox(options: &Options, view: &View) -> anyhow::Result<(SandboxBuilder, Vec<Overlaid>)> {
-    sandbox_of(commands::image::find_or_build(&options.image)?, options, view)
-}
-
-/// The same with an image that is there.
+/// A sandbox as the options ask for it, without a program, a working directory or streams,
+/// and the directories of which changes can be told. The program finds the variables of
+/// `environment` unless the options say otherwise.
 pub(crate) fn sandbox_of(
     image: Image,
     options: &Options,
     view: &View,
+    environment: &[(&str, &str)],
 ) -> anyhow::Result<(SandboxBuilder, Vec<Overlaid>)> {
     raise_open_files();
     let (mounts, overlays) = view.mounts();
@@ -127,7 +143,6 @@ pub(crate) fn sandbox_of(
             Where::Process => Isolation::Process,
             Where::Thread => Isolation::Thread,
         })
-        .working_directory(view.cwd.as_str())
         .unsupported(match options.unsupported {
             WhenUnsupported::Errno => Unsupported::Errno,
             WhenUnsupported::Kill => Unsupported::Stop,
@@ -148,15 +163,14 @@ pub(crate) fn sandbox_of(
     for mount in mounts {
         builder = builder.mount(mount);
     }
-    for setting in &options.environment {
-        builder = match setting.split_once('=') {
-            Some((name, value)) => builder.environment(name, value),
-            // As with `docker run`, a bare name passes the host's value, if any.
-            None => match std::env::var(setting) {
-                Ok(value) => builder.environment(setting.as_str(), value),
-                Err(_) => builder,
-            },
-        };
+    for (name, value) in environment {
+        builder = builder.environment(*name, *value);
+    }
+    for Variable { name, value } in &options.environment {
+        // As with `docker run`, a bare name passes the host's value, if any.
+        if let Some(value) = value.clone().or_else(|| std::env::var_os(name)) {
+            builder = builder.environment(name.as_bytes(), value.into_vec());
+        }
     }
     if let (Some(target), false) = (&options.trace, options.explain) {
         builder = builder.observe(trace::printer(target.as_deref())?);
@@ -246,6 +260,6 @@ fn text(word: &str) -> OsString {
     OsString::from(word)
 }
 
-fn line<const N: usize>(first: [OsString; N], rest: &[OsString]) -> Vec<OsString> {
-    first.into_iter().chain(rest.iter().cloned()).collect()
+fn line<const N: usize>(first: [OsString; N], rest: Vec<OsString>) -> Vec<OsString> {
+    first.into_iter().chain(rest).collect()
 }

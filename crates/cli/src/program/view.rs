@@ -9,34 +9,35 @@
 use crate::arguments::{Directory, Mode};
 use crate::changes::Overlaid;
 use bellglass::{Access, Mount};
-use rustix::fs::OFlags;
-use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Where a guest starts if nothing else is said.
 const HOME: &str = "/home/user";
 
-/// The program that was named is not there.
-#[derive(Debug)]
-pub(crate) struct NoProgram {
-    path: PathBuf,
-    error: std::io::Error,
-}
-
-impl std::fmt::Display for NoProgram {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "can't open the program '{}': {}", self.path.display(), self.error)
-    }
-}
-
-impl std::error::Error for NoProgram {}
+/// Links that a path may lead through, as in the guest itself.
+const LINKS: usize = 40;
 
 /// The guest's view of the host.
 #[derive(Debug)]
 pub(crate) struct View {
     shown: Vec<Shown>,
     /// The guest's working directory.
-    pub(crate) cwd: String,
+    pub(crate) cwd: PathBuf,
+    /// Whether somebody asked for that one.
+    pub(crate) cwd_is_told: bool,
+}
+
+/// Where a path of the guest leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Leads {
+    /// To this file or directory of the host, whose path has no links.
+    Host(PathBuf),
+    /// Into an archive, in which nobody has looked yet.
+    Archive,
+    /// To nothing that is shown.
+    Nowhere,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl View {
     ///
     /// # Errors
     /// When a directory that is to be shown is not there.
-    pub(crate) fn new(directories: &[Directory], cwd: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) fn new(directories: &[Directory], cwd: Option<&Path>) -> anyhow::Result<Self> {
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let mut shown = Vec::new();
         for directory in directories {
@@ -72,11 +73,14 @@ impl View {
             };
             shown.push(Shown { host, guest, mode: directory.mode, is_archive });
         }
-        let mut view = Self { shown, cwd: HOME.to_owned() };
+        // Where the root itself is shown there is nothing else.
+        let has_root = shown.iter().any(|shown| shown.guest == Path::new("/"));
+        let start = PathBuf::from(if has_root { "/" } else { HOME });
+        let mut view = Self { shown, cwd: start, cwd_is_told: cwd.is_some() };
         if let Some(cwd) = cwd {
-            view.cwd = normalise(&Path::new(HOME).join(cwd)).to_string_lossy().into_owned();
+            view.cwd = normalise(&view.cwd.join(cwd));
         } else if let Some(guest) = std::fs::canonicalize(&here).ok().and_then(|here| view.guest_of(&here)) {
-            view.cwd = guest.to_string_lossy().into_owned();
+            view.cwd = guest;
         }
         Ok(view)
     }
@@ -86,11 +90,11 @@ impl View {
         let mut overlays = Vec::new();
         let mut mounts = Vec::new();
         for Shown { host, guest, mode, is_archive } in &self.shown {
-            let guest = guest.to_string_lossy().into_owned();
+            let guest = guest.clone().into_os_string().into_vec();
             let access = if *mode == Mode::ReadWrite { Access::ReadWrite } else { Access::ReadOnly };
             let mount = match is_archive {
-                true => Mount::archive(host, guest.as_str()),
-                false => Mount::directory(host, guest.as_str(), access),
+                true => Mount::archive(host, guest),
+                false => Mount::directory(host, guest, access),
             };
             mounts.push(if *mode == Mode::Overlay {
                 let (mount, overlay) = mount.overlay();
@@ -104,7 +108,7 @@ impl View {
     }
 
     /// Where a path of the host is in the guest's tree, if it is shown at all.
-    fn guest_of(&self, host: &Path) -> Option<PathBuf> {
+    pub(super) fn guest_of(&self, host: &Path) -> Option<PathBuf> {
         // The last one wins, as its mount lies over the others.
         // What lies in an archive has no path of the host.
         let within = |shown: &Shown| {
@@ -113,43 +117,65 @@ impl View {
         self.shown.iter().rev().find_map(within)
     }
 
-    /// What to call the program in the guest, and the mount that shows it if no
-    /// directory does.
-    ///
-    /// # Errors
-    /// [`NoProgram`] if there is no such file.
-    pub(crate) fn program(&self, typed: &OsStr) -> anyhow::Result<(String, Option<Mount>)> {
-        let typed = Path::new(typed);
-        let missing = |error| NoProgram { path: typed.to_owned(), error };
-        let host = std::fs::canonicalize(typed).map_err(missing)?;
-        // In the guest the name as typed stands for this.
-        let as_typed = normalise(&Path::new(&self.cwd).join(typed));
-        let name = |path: &Path| path.to_string_lossy().into_owned();
-        if let Some(guest) = self.guest_of(&host) {
-            return Ok((name(if guest == as_typed { typed } else { &guest }), None));
+    /// Where a path leads in the guest, as far as it goes by what is shown: whatever else
+    /// there is on the way is taken for a directory.
+    pub(super) fn lead(&self, path: &Path) -> Leads {
+        let mut links = LINKS;
+        let mut at = PathBuf::from("/");
+        let mut rest: Vec<OsString> = names_backwards(path);
+        while let Some(name) = rest.pop() {
+            if name == ".." {
+                at.pop();
+                continue;
+            }
+            at.push(name);
+            let host = match self.place(&at) {
+                None => continue,
+                Some((Shown { is_archive: true, .. }, _)) => return Leads::Archive,
+                Some((_, host)) => host,
+            };
+            let Ok(metadata) = std::fs::symlink_metadata(&host) else { return Leads::Nowhere };
+            if !metadata.is_symlink() {
+                continue;
+            }
+            let (Ok(target), Some(left)) = (std::fs::read_link(&host), links.checked_sub(1)) else {
+                return Leads::Nowhere;
+            };
+            links = left;
+            at.pop();
+            if target.is_absolute() {
+                at = PathBuf::from("/");
+            }
+            rest.extend(names_backwards(&target));
         }
-        // Opening a pipe would wait for who writes it.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = rustix::fs::open(&host, flags, rustix::fs::Mode::empty());
-        let file = std::fs::File::from(file.map_err(|error| missing(error.into()))?);
-        let metadata = file.metadata().map_err(missing)?;
-        let mount = if metadata.is_dir() {
-            // As with python, a directory that holds a __main__.py is a program.
-            Mount::directory(&host, name(&as_typed), Access::ReadOnly)
-        } else if metadata.is_file() {
-            Mount::file(&host, name(&as_typed))
-        } else {
-            let what = "it is neither a file nor a directory (give a program on stdin as '-')";
-            return Err(missing(std::io::Error::other(what)).into());
-        };
-        Ok((name(typed), Some(mount)))
+        self.place(&at).map_or(Leads::Nowhere, |(_, host)| Leads::Host(host))
     }
+
+    /// What is shown at a path of the guest, and where that is on the host.
+    fn place(&self, guest: &Path) -> Option<(&Shown, PathBuf)> {
+        let within = |shown: &&Shown| guest.starts_with(&shown.guest);
+        let shown = self.shown.iter().rfind(within)?;
+        let rest = guest.strip_prefix(&shown.guest).ok()?;
+        // A file has nothing after its name, not even a slash.
+        let is_whole = rest.as_os_str().is_empty();
+        Some((shown, if is_whole { shown.host.clone() } else { shown.host.join(rest) }))
+    }
+}
+
+/// The names of a path, the last one first.
+fn names_backwards(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names.collect()
 }
 
 /// The same path without `.`, `..` and doubled slashes, by its text alone. It is
 /// only ever used to place things in the guest's tree, never to open a file of
 /// the host.
-fn normalise(path: &Path) -> PathBuf {
+pub(super) fn normalise(path: &Path) -> PathBuf {
     let mut clean = PathBuf::from("/");
     for component in path.components() {
         match component {
@@ -168,27 +194,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_without_a_path_of_its_own_keeps_its_host_path() {
+    fn the_root_can_be_shown_and_the_guest_then_begins_there() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = std::fs::canonicalize(folder.path()).expect("its path");
-        std::fs::write(path.join("x.py"), "").expect("a file");
-        let directory = Directory { host: path.clone(), guest: None, mode: Mode::ReadOnly };
-        let view = View::new(&[directory], None).expect("a view");
-        let (name, mount) = view.program(path.join("x.py").as_os_str()).expect("a program");
-        assert_eq!(Path::new(&name), path.join("x.py"));
-        assert!(mount.is_none());
+        let guest = Some(PathBuf::from("/"));
+        let root = Directory { host: folder.path().to_owned(), guest, mode: Mode::ReadWrite };
+        let view = View::new(std::slice::from_ref(&root), None).expect("a view");
+        assert_eq!((view.cwd, view.cwd_is_told), (PathBuf::from("/"), false));
+        let view = View::new(&[root], Some(Path::new("a/../b"))).expect("a view");
+        assert_eq!((view.cwd, view.cwd_is_told), (PathBuf::from("/b"), true));
     }
 
     #[test]
-    fn a_program_outside_of_all_directories_is_shown_alone() {
+    fn links_that_lead_in_circles_lead_nowhere() {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("x.py"), "").expect("a file");
-        let view = View::new(&[], None).expect("a view");
-        let (_, mount) = view.program(folder.path().join("x.py").as_os_str()).expect("a program");
-        assert!(mount.is_some());
-        assert_eq!(view.cwd, "/home/user");
-        let error = view.program(OsStr::new("/nowhere/x.py")).expect_err("it is not there");
-        assert!(error.is::<NoProgram>());
+        std::os::unix::fs::symlink("b", folder.path().join("a")).expect("a link");
+        std::os::unix::fs::symlink("/work/a", folder.path().join("b")).expect("a link");
+        let guest = Some(PathBuf::from("/work"));
+        let shown = Directory { host: folder.path().to_owned(), guest, mode: Mode::ReadOnly };
+        let view = View::new(&[shown], None).expect("a view");
+        assert_eq!(view.lead(Path::new("/work/a")), Leads::Nowhere);
+        assert!(matches!(view.lead(Path::new("/work/a/../")), Leads::Nowhere));
+        assert!(matches!(view.lead(Path::new("/elsewhere/../work/")), Leads::Host(_)));
     }
 
     #[test]

@@ -110,6 +110,12 @@ impl Terminal {
         terminal
     }
 
+    /// The lines of that.
+    pub fn lines(&self) -> Vec<String> {
+        let terminal = self.screen();
+        terminal.screen().visible_lines().map(|line| line.text().trim_end().to_owned()).collect()
+    }
+
     /// Waits for the command's end.
     pub fn ends(&mut self) -> u32 {
         process::eventually("it ends", || self.child.try_wait().expect("its state").is_some());
