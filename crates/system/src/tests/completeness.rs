@@ -35,7 +35,6 @@ const PENDING: &[&str] = &[
     "shutdown",
     "socket",
     "socketpair",
-    "flock",
     "ioctl",
 ];
 
