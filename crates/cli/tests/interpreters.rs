@@ -66,8 +66,8 @@ fn lua_sees_what_it_is_shown_and_starts_nothing() {
         print(os.getenv("HOME"), os.getenv("USER"))
     "#;
     let finished = lua(&place, &[], script).expect(0);
-    let expected = "nil\tnotes.txt: No such file or directory\t44\nnil\tls: Operation not permitted\t63\n\
-                    nil\tOperation not permitted\t63\nkept\ntrue\n/home/user\tnil\n";
+    let expected = "nil\tnotes.txt: No such file or directory\t2\nnil\tls: Operation not permitted\t1\n\
+                    nil\tOperation not permitted\t1\nkept\ntrue\n/home/user\tnil\n";
     assert_eq!(finished.out(), expected);
     place.write("notes.txt", "shown\n");
     let options = ["--dir", ".:rw"];

@@ -1,17 +1,12 @@
-/* What PHP's fibers switch stacks with. PHP cannot be built without them, but the
- * stack of WebAssembly's calls is out of a program's reach. So nothing here is ever
- * called: a fiber first asks for memory that is to be a stack (MAP_STACK), which the
+/* What PHP's fibers switch stacks with. PHP cannot be built without them, and musl has
+ * none; the stack of WebAssembly's calls is out of a program's reach. So nothing here is
+ * ever called: a fiber first asks for memory that is to be a stack (MAP_STACK), which the
  * guest's mmap refuses, and PHP throws an exception that says so. */
 #ifndef BELLGLASS_PHP_UCONTEXT_H
 #define BELLGLASS_PHP_UCONTEXT_H
 
 #include <signal.h>
 #include <stdlib.h>
-
-typedef struct ucontext {
-  struct ucontext *uc_link;
-  stack_t uc_stack;
-} ucontext_t;
 
 static inline int getcontext(ucontext_t *context) {
   (void)context;

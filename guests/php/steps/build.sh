@@ -10,18 +10,17 @@ mkdir php
 cd php
 # The makefile splits the compiler at its blanks, and libtool takes one word.
 ln -sf "$BELLGLASS_COMMAND" bellglass-cc
-# PHP keeps the name of the system that it was built on, and of the machine. It is to
-# be the guest's, as the guest's own uname has it.
+# PHP keeps the name of the system that it was built on, and of the machine. Of this
+# machine it is to know no more than what system it has.
 mkdir bin
-printf '#!/bin/sh\ncase $* in "" | -a) exec echo wasi ;; esac\nexec %s "$@"\n' "$(command -v uname)" >bin/uname
+printf '#!/bin/sh\ncase $* in "" | -a) exec echo Linux ;; esac\nexec %s "$@"\n' "$(command -v uname)" >bin/uname
 chmod +x bin/uname
 export PATH="$PWD/bin:$PATH"
 
-# This machine's pkg-config knows this machine's libraries. Whether names can be
-# looked up is for the policy of each run to say, not for that of a probe.
-# Fibers need a header of their own; see there.
-BELLGLASS_OPTIONS="--dir $PWD:rw" CC="$PWD/bellglass-cc --without-threads" CFLAGS=-O2 \
-  CPPFLAGS="-I$BELLGLASS_GUESTS/php/include" PKG_CONFIG=false ac_cv_func_getaddrinfo=yes \
+# This machine's pkg-config knows this machine's libraries. Fibers need a header of
+# their own; see there.
+BELLGLASS_OPTIONS="--dir $PWD:rw" CC="$PWD/bellglass-cc" CFLAGS=-O2 \
+  CPPFLAGS="-I$BELLGLASS_GUESTS/php/include" PKG_CONFIG=false \
   ZLIB_CFLAGS="-I$prefix/include" ZLIB_LIBS="-L$prefix/lib -lz" \
   SQLITE_CFLAGS="-I$prefix/include" SQLITE_LIBS="-L$prefix/lib -lsqlite3" \
   "$BELLGLASS_SOURCES/php/configure" -q \

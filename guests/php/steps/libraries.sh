@@ -14,14 +14,14 @@ make -s -j "$BELLGLASS_JOBS" libz.a
 cp libz.a "$prefix/lib"
 cp zlib.h zconf.h "$prefix/include"
 
-# The amalgamation is made with the toolchain's Tcl. One thread, and no other
-# process to share a log with.
+# The amalgamation is made with the toolchain's Tcl. One thread.
 mkdir ../sqlite
 cd ../sqlite
 cp "$BELLGLASS_GUESTS/tools/tclsh" tclsh
 chmod +x tclsh
 TCLSH_CMD="$PWD/tclsh" CC=cc "$BELLGLASS_SOURCES/sqlite/configure" -q --disable-tcl --disable-readline
 make -s TCLSH_CMD="$PWD/tclsh" sqlite3.c sqlite3.h
+sh "$BELLGLASS_GUESTS/tools/sqlite-memory.sh" sqlite3.c
 "$BELLGLASS_COMMAND" cc -O2 -c sqlite3.c -o sqlite3.o \
   -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_TEMP_STORE=2 \
   -DSQLITE_ENABLE_FTS3 -DSQLITE_ENABLE_FTS3_PARENTHESIS -DSQLITE_ENABLE_FTS4 -DSQLITE_ENABLE_FTS5 \
