@@ -9,6 +9,7 @@ use crate::files::{
 };
 use crate::host::{Host, SavedTerminal, Source as HostSource};
 use crate::information::{Information, Texts};
+use crate::local::Sockets;
 use crate::meter::{BESIDE_FILES, Meter};
 use crate::mount::Mount;
 use crate::object::Object;
@@ -452,6 +453,7 @@ impl SystemBuilder {
             sleeps: self.sleeps,
             texts: Texts::default(),
             pending_signals: Arc::default(),
+            sockets: Sockets::new(self.open_files.max(4)),
             refused: Shortage::default(),
         })
     }

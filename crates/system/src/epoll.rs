@@ -6,6 +6,7 @@
 //! or written it since.
 
 use crate::descriptors::Description;
+use crate::files::FileType;
 use crate::meter::{Charge, Meter};
 use crate::object::{Interest, Object, Position, Transfer};
 use crate::poll::{Look, Polled, Watched, events};
@@ -341,8 +342,16 @@ impl State {
 }
 
 impl Object for Epoll {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Unknown)
+    }
+
     fn serial(&self) -> Option<u64> {
         Some(self.serial)
+    }
+
+    fn label(&self, _number: u32) -> Result<String, Errno> {
+        Ok("anon_inode:[eventpoll]".to_owned())
     }
 
     fn position(&self) -> Result<Position, Errno> {

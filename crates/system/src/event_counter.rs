@@ -1,5 +1,6 @@
 //! A counter that one waits for: eventfd.
 
+use crate::files::FileType;
 use crate::meter::{Charge, Meter};
 use crate::object::{Interest, Object, Position, Transfer};
 use crate::poll::{Look, Polled, events};
@@ -74,8 +75,16 @@ impl EventCounter {
 }
 
 impl Object for EventCounter {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Unknown)
+    }
+
     fn serial(&self) -> Option<u64> {
         Some(self.serial)
+    }
+
+    fn label(&self, _number: u32) -> Result<String, Errno> {
+        Ok("anon_inode:[eventfd]".to_owned())
     }
 
     fn position(&self) -> Result<Position, Errno> {

@@ -4,6 +4,7 @@
 //! keeps their masks. It tells the system of those that are pending and blocked, and hears
 //! which of them were read.
 
+use crate::files::FileType;
 use crate::meter::{Charge, Meter};
 use crate::object::{Interest, Object, Position, Transfer};
 use crate::poll::{Look, Polled, events};
@@ -121,8 +122,16 @@ impl EventSignals {
 }
 
 impl Object for EventSignals {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Unknown)
+    }
+
     fn serial(&self) -> Option<u64> {
         Some(self.serial)
+    }
+
+    fn label(&self, _number: u32) -> Result<String, Errno> {
+        Ok("anon_inode:[signalfd]".to_owned())
     }
 
     fn position(&self) -> Result<Position, Errno> {

@@ -1,6 +1,7 @@
 //! A clock that one waits for: timerfd.
 
 use crate::clock::Sleep;
+use crate::files::FileType;
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Interest, Object, Position, Transfer};
 use crate::poll::{Look, Polled, events};
@@ -144,8 +145,16 @@ impl EventTimer {
 }
 
 impl Object for EventTimer {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Unknown)
+    }
+
     fn serial(&self) -> Option<u64> {
         Some(self.serial)
+    }
+
+    fn label(&self, _number: u32) -> Result<String, Errno> {
+        Ok("anon_inode:[timerfd]".to_owned())
     }
 
     fn position(&self) -> Result<Position, Errno> {

@@ -12,6 +12,7 @@ use crate::event_signals::EventSignals;
 use crate::event_timer::EventTimer;
 use crate::files::{Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space, Unopened};
 use crate::host::{Action, SavedTerminal, Settings};
+use crate::local::LocalSocket;
 use crate::pipe::PipeEnd;
 use crate::poll::{Look, Polled};
 use crate::pty::Pseudo;
@@ -188,7 +189,7 @@ pub trait Object: Send + Sync {
     }
 
     /// The socket that it is; ENOTSOCK.
-    fn socket(&self) -> Result<&dyn Socket, Errno> {
+    fn socket(&self) -> Result<&LocalSocket, Errno> {
         Err(Errno::NOTSOCK)
     }
 
@@ -307,31 +308,6 @@ pub enum Ways {
     Receiving,
     Sending,
     Both,
-}
-
-/// What only sockets can do.
-pub trait Socket {
-    /// Receives what is there; 0 is the end.
-    fn receive(
-        &self,
-        into: &mut [u8],
-        taking: Taking,
-        blocking: Blocking,
-        waiter: &Waiter,
-    ) -> Result<usize, Fault>;
-
-    /// Sends what there is room for.
-    fn send(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault>;
-
-    fn shut_down(&self, ways: Ways) -> Result<(), Errno>;
-
-    /// The value of an option of the socket level, by wasi-libc's number;
-    /// ENOPROTOOPT.
-    fn option(&self, option: u32) -> Result<u32, Errno>;
-
-    /// Whether an option of the socket level can be set, by wasi-libc's number;
-    /// ENOPROTOOPT.
-    fn set_option(&self, option: u32) -> Result<(), Errno>;
 }
 
 /// What only terminals can do.

@@ -5,6 +5,7 @@
 //! there are.
 
 use crate::descriptors::flags;
+use crate::files::FileType;
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Interest, Object, Taking, Transfer};
 use crate::poll::{Look, Polled, events};
@@ -417,6 +418,10 @@ impl PipeEnd {
 }
 
 impl Object for PipeEnd {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Fifo)
+    }
+
     fn serial(&self) -> Option<u64> {
         Some(self.serial)
     }

@@ -7,12 +7,12 @@
 use crate::clock::Sleep;
 use crate::host::{Ready, Source};
 use crate::object::Interest;
-use crate::system::Sleeps;
+use crate::sleep::{Pace, since, sleep_or_wake};
 use crate::wait::{Doubt, Listener, Readiness, WaitQueue, wait_for_any};
-use crate::{Clock, Errno, Fault, Waiter};
+use crate::{Errno, Fault};
 use smallvec::SmallVec;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What may hold of a thing, in Linux's numbers (`asm-generic/poll.h`).
 pub(crate) mod events {
@@ -245,13 +245,6 @@ impl Watched {
     }
 }
 
-/// By what a wait counts time.
-pub(crate) struct Pace<'a> {
-    pub clock: &'a dyn Clock,
-    pub sleeps: &'a mut Sleeps,
-    pub waiter: &'a Waiter,
-}
-
 /// Looks, and waits, until one of those that `look` gives is as wanted or the time is over.
 /// Says what holds of each. How long it was, by the guest's clock, is added to `passed`,
 /// whatever ended it.
@@ -320,7 +313,7 @@ pub(crate) fn step(
         }
         // To wait for something of the host is no sleep.
         if look.is_sleep() {
-            return sleep(pace, listeners, timeout, passed).map(|()| ready);
+            return sleep_or_wake(pace, listeners, timeout, passed).map(|()| ready);
         }
         if pace.clock.sleep(timeout) == Sleep::Over {
             *passed = passed.saturating_add(timeout);
@@ -337,37 +330,4 @@ pub(crate) fn step(
     let took = if is_over { timeout.unwrap_or_default().max(took) } else { took };
     *passed = passed.saturating_add(took);
     result
-}
-
-fn since(waiter: &Waiter, start: Instant) -> Duration {
-    waiter.now().saturating_duration_since(start)
-}
-
-/// Sleeps, within the limits on that, or until a listener is woken.
-///
-/// # Errors
-/// As [`wait_for_any`], and [`Stop`](crate::Stop) beyond the limits.
-pub(crate) fn sleep(
-    pace: &mut Pace<'_>,
-    listeners: &[Listener],
-    wanted: Duration,
-    passed: &mut Duration,
-) -> Result<(), Fault> {
-    let start = pace.waiter.now();
-    let allowed = pace.sleeps.allow(wanted)?;
-    let result = match pace.clock.sleep(allowed) {
-        Sleep::Over => Ok(Vec::new()),
-        // A time too far to be told is for ever.
-        Sleep::Wait => wait_for_any(pace.waiter, &[], listeners, start.checked_add(allowed)),
-    };
-    let took = since(pace.waiter, start);
-    let woken = listeners.iter().any(Listener::is_woken);
-    // What was cut short counts as it was; what was allowed in part, as wanted.
-    let slept = if result.is_ok() && !woken { wanted } else { took };
-    if let Err(Fault::Stop(stop)) = result {
-        return Err(stop.into());
-    }
-    *passed = passed.saturating_add(if result.is_ok() && !woken { wanted.max(took) } else { took });
-    pace.sleeps.spend(slept)?;
-    result.map(drop)
 }

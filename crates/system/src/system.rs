@@ -6,6 +6,7 @@ use crate::files::{Creation, Dentry, Device, Jump, Last, OpenOptions, Opened, Re
 use crate::host::{Host, SavedTerminal};
 use crate::information::Texts;
 use crate::linux::NullIsNothing;
+use crate::local::Sockets;
 use crate::meter::Meter;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
@@ -53,6 +54,7 @@ pub struct System {
     pub(crate) sleeps: Sleeps,
     pub(crate) texts: Texts,
     pub(crate) pending_signals: Arc<PendingSignals>,
+    pub(crate) sockets: Sockets,
     /// What was refused for want of room.
     pub(crate) refused: Shortage,
 }

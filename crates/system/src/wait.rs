@@ -206,24 +206,45 @@ pub(crate) fn retry<T>(
     blocking: Blocking,
     interest: Interest,
     waiter: &Waiter,
+    attempt: impl FnMut() -> Result<T, Errno>,
+    readiness: impl Fn(Interest) -> Result<Readiness, Errno>,
+) -> Result<T, Fault> {
+    retry_until(blocking, interest, waiter, None, attempt, readiness)
+}
+
+/// The same for so long at most: then EAGAIN, if there is a limit.
+pub(crate) fn retry_until<T>(
+    blocking: Blocking,
+    interest: Interest,
+    waiter: &Waiter,
+    limit: Option<Duration>,
     mut attempt: impl FnMut() -> Result<T, Errno>,
     readiness: impl Fn(Interest) -> Result<Readiness, Errno>,
 ) -> Result<T, Fault> {
+    // A time too far to be told is for ever.
+    let until = limit.and_then(|limit| waiter.now().checked_add(limit));
     let mut doubt = Doubt::default();
     loop {
         match attempt() {
             Err(Errno::AGAIN) if blocking == Blocking::Wait => {}
             result => return Ok(result?),
         }
+        if until.is_some_and(|until| waiter.now() >= until) {
+            return Err(Errno::AGAIN.into());
+        }
         match readiness(interest)? {
             // It became ready just now, or says so without end.
             Readiness::Now { .. } => doubt.wait(waiter)?,
             Readiness::When(listener) if listener.is_woken() => doubt.wait(waiter)?,
-            Readiness::On(source) => wait_for(waiter, &source, interest)?,
-            Readiness::When(listener) => {
-                wait_for_any(waiter, &[], &[listener], None)?;
+            Readiness::On(source) => {
+                wait_for_any(waiter, &[(source, interest)], &[], until)?;
             }
-            Readiness::Never => match wait_for_ever(waiter)? {},
+            Readiness::When(listener) => {
+                wait_for_any(waiter, &[], &[listener], until)?;
+            }
+            Readiness::Never => {
+                wait_for_any(waiter, &[], &[], until)?;
+            }
         }
     }
 }

@@ -224,6 +224,10 @@ impl Directory for Composite {
         self.base(Errno::EXIST, name)?.create_symlink(name, target)
     }
 
+    fn create_socket(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        self.base(Errno::EXIST, name)?.create_socket(name, permissions)
+    }
+
     fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
         match self.base(Errno::XDEV, name) {
             Ok(base) => base.link(name, to, to_name),

@@ -251,6 +251,11 @@ impl Directory for GuardedDirectory {
         self.inner.create_symlink(name, target)
     }
 
+    fn create_socket(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        self.ask(name, &[Act::Look, Act::Create])?;
+        self.inner.create_socket(name, permissions)
+    }
+
     fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
         self.may_move(name, &[Act::Read, Act::Write], to, to_name)?;
         self.inner.link(name, self.same_tree(to)?.inner.as_ref(), to_name)

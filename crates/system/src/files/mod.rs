@@ -412,6 +412,15 @@ pub trait Directory: Any + Send + Sync {
         refuse_new(self.lookup(name))
     }
 
+    /// Makes the name of a local socket: EEXIST if the name is taken, EPERM where there can
+    /// be none.
+    fn create_socket(&self, name: &[u8], _permissions: u32) -> Result<(), Errno> {
+        match self.lookup(name) {
+            Err(Errno::NOENT) => Err(Errno::PERM),
+            found => refuse_new(found),
+        }
+    }
+
     /// Gives the file `name` a second name, in a directory of the same tree;
     /// EXDEV if it is of another tree.
     fn link(&self, _name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {

@@ -22,12 +22,14 @@ mod refused;
 mod resource;
 mod schedule;
 mod signal;
+mod socket;
 mod start;
 mod stat;
 mod time;
 mod timer;
 
 pub(crate) use memory::NullIsNothing;
+pub(crate) use socket::origin;
 
 use crate::table::Row;
 use crate::{Answer, Call, Errno, Fault, System};
@@ -71,6 +73,7 @@ pub(crate) static SUBJECTS: &[(&str, &[Row])] = &[
     ("Descriptors", descriptor::ROWS),
     ("Waiting for descriptors", poll::ROWS),
     ("Counters, timers and signals that are read", event::ROWS),
+    ("Sockets", socket::ROWS),
     ("Locks", lock::ROWS),
     ("Clocks and sleeping", time::ROWS),
     ("Alarm clocks and timers", timer::ROWS),

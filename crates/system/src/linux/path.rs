@@ -22,7 +22,7 @@ const SECOND: &[View] = &[text(1)];
 
 pub(super) const ROWS: &[Row] = calls! { "linux":
     mkdirat(dirfd: AtDescriptor, pathname: Text, mode: Permissions) SECOND, Full, "", mkdirat;
-    mknodat(dirfd: AtDescriptor, pathname: Text, mode: Permissions, dev: Unsigned) SECOND, Partial, "files only: no FIFOs and sockets, and devices are the superuser's to make", mknodat;
+    mknodat(dirfd: AtDescriptor, pathname: Text, mode: Permissions, dev: Unsigned) SECOND, Partial, "files only: no FIFOs, and devices are the superuser's to make", mknodat;
     unlinkat(dirfd: AtDescriptor, pathname: Text, flags: AtFlags) SECOND, Full, "", unlinkat;
     renameat2(olddirfd: AtDescriptor, oldpath: Text, newdirfd: AtDescriptor, newpath: Text, flags: Flags) &[text(1), text(3)], Partial, "no whiteouts", renameat2;
     linkat(olddirfd: AtDescriptor, oldpath: Text, newdirfd: AtDescriptor, newpath: Text, flags: AtFlags) &[text(1), text(3)], Full, "", linkat;
@@ -154,7 +154,7 @@ fn may_move(system: &System, place: &Place, name: &[u8]) -> Result<(), Errno> {
 
 /// The directory and the name that a new thing is to get. EEXIST if it is taken; ENOENT
 /// for a name with a slash behind it, if it is not to be a `directory`'s; EROFS; EACCES.
-fn new_name(
+pub(super) fn new_name(
     system: &mut System,
     descriptor: u32,
     path: &[u8],
@@ -212,10 +212,14 @@ fn mknodat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     }
     let path = path(call, 1)?;
     let (place, name) = new_name(system, call.u32(0), &path, false)?;
+    let permissions = mode & 0o7777 & !system.umask;
+    if kind == FileType::SocketStream.mode() {
+        place.directory().create_socket(&name, permissions)?;
+        return done();
+    }
     if kind != FileType::RegularFile.mode() {
         return Err(Errno::PERM.into());
     }
-    let permissions = mode & 0o7777 & !system.umask;
     let new = OpenOptions { read: true, write: true, creation: Creation::New, truncate: false, permissions };
     place.directory().open(&name, &new)?;
     done()

@@ -5,12 +5,15 @@ use super::descriptor::add_two;
 use super::{layout, ok};
 use crate::descriptors::{Description, Descriptor, flags};
 use crate::guest::{Buffer, total};
+use crate::linux::origin;
+use crate::local::{LocalSocket, Outgoing, Receiving, SocketKind, SocketOption, Value};
 use crate::object::{Blocking, Taking};
-use crate::socket::{STREAM, UNIX, pair};
 use crate::{Answer, Call, Errno, Fault, Network, Permission, System};
 use std::sync::Arc;
 
 /// wasi-libc's numbers.
+const UNIX: u32 = 3;
+const STREAM: u32 = 6;
 const DATAGRAM: u32 = 5;
 const NONBLOCK: u32 = 0x4000;
 const CLOSE_ON_EXEC: u32 = 0x2000;
@@ -36,12 +39,13 @@ pub(super) fn socketpair(system: &mut System, call: &mut Call<'_>) -> Result<Ans
         return Err(Errno::PROTONOSUPPORT.into());
     }
     let flags = if kind & NONBLOCK != 0 { flags::NONBLOCK } else { 0 };
+    let serials = [system.descriptors.serial(), system.descriptors.serial()];
+    let [one, other] = LocalSocket::pair(&origin(system), SocketKind::Stream, serials)?;
     let meter = &system.meter;
     let open = |end| {
         let charge = Description::charge(meter)?;
         Ok::<_, Errno>(Descriptor::full(Description::new(Arc::new(end), true, true, flags, charge)?))
     };
-    let [one, other] = pair(meter)?;
     let ends = [open(one)?, open(other)?];
     add_two(system, call, call.u32(3), ends)
 }
@@ -81,7 +85,7 @@ pub(super) fn getsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Ans
     if call.u32(1) != SOCKET_LEVEL {
         return Err(Errno::NOPROTOOPT.into());
     }
-    let value = socket.object.socket()?.option(call.u32(2))?;
+    let value = option(socket.object.socket()?, call.u32(2))?;
     let length_address = call.u32(4);
     let room = call.u32_at(length_address)? as usize;
     let value = value.to_le_bytes();
@@ -92,12 +96,36 @@ pub(super) fn getsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Ans
 }
 
 pub(super) fn setsockopt(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    let socket = socket(system, call)?;
+    socket(system, call)?;
     if call.u32(1) != SOCKET_LEVEL {
         return Err(Errno::NOPROTOOPT.into());
     }
-    socket.object.socket()?.set_option(call.u32(2))?;
-    ok(0)
+    // What changes nothing for a pair is taken.
+    match call.u32(2) {
+        2 | 6 | 7 | 8 | 9 | 15 => ok(0),
+        _ => Err(Errno::NOPROTOOPT.into()),
+    }
+}
+
+/// The value of an option, by wasi-libc's number; ENOPROTOOPT.
+fn option(socket: &LocalSocket, number: u32) -> Result<u32, Errno> {
+    let value = match number {
+        // Type, domain.
+        3 => return Ok(STREAM),
+        39 => return Ok(UNIX),
+        4 => socket.option(SocketOption::Error),
+        7 => socket.option(SocketOption::SendBuffer),
+        8 => socket.option(SocketOption::ReceiveBuffer),
+        // Low-water marks.
+        18 | 19 => return Ok(1),
+        // Address reuse, broadcast, keep-alive, whether it listens, protocol.
+        2 | 6 | 9 | 30 | 38 => return Ok(0),
+        _ => return Err(Errno::NOPROTOOPT),
+    };
+    match value {
+        Value::Number(number) => Ok(number),
+        _ => Err(Errno::NOPROTOOPT),
+    }
 }
 
 /// Whether it waits, where this call may say that it does not.
@@ -110,7 +138,9 @@ fn send(call: &mut Call<'_>, socket: &Description, buffers: &[Buffer], flags: u3
         return Err(Errno::INVAL.into());
     }
     let bytes = call.gather(buffers)?;
-    let count = socket.object.socket()?.send(&bytes, blocking(socket, flags), call.waiter)?;
+    let blocking = blocking(socket, flags);
+    let outgoing = Outgoing { bytes: &bytes, to: None, files: Vec::new(), blocking };
+    let count = socket.object.socket()?.send(outgoing, call.waiter)?;
     Ok(Answer::i32(count as i32))
 }
 
@@ -126,8 +156,8 @@ fn receive(
     call.check(buffers)?;
     let mut bytes = vec![0; total(buffers)];
     let taking = if flags & PEEK != 0 { Taking::Peek } else { Taking::Take };
-    let waits = blocking(socket, flags);
-    let count = socket.object.socket()?.receive(&mut bytes, taking, waits, call.waiter)?;
+    let how = Receiving { taking, all: flags & WAIT_ALL != 0, blocking: blocking(socket, flags) };
+    let count = socket.object.socket()?.receive(&mut bytes, how, call.waiter)?.count;
     call.scatter(buffers, &bytes[..count])?;
     Ok(Answer::i32(count as i32))
 }

@@ -187,6 +187,8 @@ fn candidates(row: &Row, world: &mut World) -> Vec<Vec<u64>> {
             Kind::EpollOperation | Kind::ProcessOption | Kind::Domain | Kind::SocketType => vec![1],
             Kind::Permissions => vec![0o644],
             Kind::Signed => vec![0, -1i64 as u64],
+            // The upper half of a number of 64 bits.
+            Kind::Unsigned if parameter.name.ends_with("_high") => vec![0],
             Kind::Unsigned | Kind::Time => vec![0, 1, UNPACKED as u64 - 1, i64::MAX as u64],
         });
         before = Some(parameter.kind);

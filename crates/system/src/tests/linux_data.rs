@@ -447,7 +447,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     let maybe = || prop::option::of(offset());
     let sizes =
         || prop::collection::vec(prop_oneof![3 => 0usize..50, 2 => 0usize..9000, 1 => 4095usize..4098], 1..4);
-    let call = || prop_oneof![6 => Just(0u32), 1 => Just(0x10), 1 => Just(8), 1 => Just(6), 1 => Just(0x400), 1 => Just(0x20)];
+    let call =
+        || prop_oneof![6 => Just(0u32), 1 => Just(0x10), 1 => Just(6), 1 => Just(0x400), 1 => Just(0x20)];
     let seals = || prop_oneof![1u32..32, Just(0x40)];
     prop_oneof![
         4 => (place(), place(), prop_oneof![Just(0), Just(DIRECT), Just(CLOEXEC)]).prop_map(|(one, other, flags)| Operation::Pipe(one, other, flags)),

@@ -23,6 +23,8 @@ mod linux;
 mod linux_data;
 #[cfg(target_os = "linux")]
 mod linux_poll;
+#[cfg(target_os = "linux")]
+mod linux_sockets;
 mod lock_sequences;
 mod locks;
 mod machine;
@@ -63,6 +65,7 @@ fn every_row_is_met_by_a_test() {
         include_str!("libc.rs"),
         include_str!("linux_data.rs"),
         include_str!("linux_poll.rs"),
+        include_str!("linux_sockets.rs"),
         include_str!("locks.rs"),
         include_str!("machine.rs"),
         include_str!("paths.rs"),

@@ -2,6 +2,7 @@
 
 use super::done;
 use crate::guest::total;
+use crate::local::{Outgoing, Receiving};
 use crate::object::{Taking, Ways};
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
@@ -29,7 +30,8 @@ pub(super) fn sock_recv(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let count = socket.receive(&mut bytes, taking, description.blocking(), call.waiter)?;
+    let how = Receiving { taking, all: flags & WAIT_ALL != 0, blocking: description.blocking() };
+    let count = socket.receive(&mut bytes, how, call.waiter)?.count;
     call.scatter(&buffers, &bytes[..count])?;
     call.write_u32(call.u32(4), count as u32)?;
     // No flags of the answer: nothing was cut off.
@@ -45,7 +47,9 @@ pub(super) fn sock_send(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     }
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
-    let count = socket.send(&bytes, description.blocking(), call.waiter)?;
+    let blocking = description.blocking();
+    let outgoing = Outgoing { bytes: &bytes, to: None, files: Vec::new(), blocking };
+    let count = socket.send(outgoing, call.waiter)?;
     call.write_u32(call.u32(4), count as u32)?;
     done()
 }
@@ -59,6 +63,6 @@ pub(super) fn sock_shutdown(system: &mut System, call: &mut Call<'_>) -> Result<
         2 => Ways::Sending,
         3 => Ways::Both,
         _ => return Err(Errno::INVAL.into()),
-    })?;
+    });
     done()
 }

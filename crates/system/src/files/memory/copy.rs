@@ -48,6 +48,10 @@ impl Tree {
     /// it is nothing for a guest.
     pub(super) fn open_special(&mut self, inode: u64, options: &OpenOptions) -> Result<Opened, Errno> {
         let found = self.get(inode)?;
+        // What connects to a socket does so by another call.
+        if let (Content::Special(FileType::SocketStream), None) = (&found.content, &found.below) {
+            return Err(Errno::NXIO);
+        }
         let (Content::Special(FileType::CharacterDevice), Some(below)) = (&found.content, &found.below)
         else {
             return Err(Errno::ACCES);

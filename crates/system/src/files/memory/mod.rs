@@ -213,6 +213,10 @@ impl Directory for MemoryDirectory {
         self.0.lock().create(self.0.inode, name, NewContent::Directory, permissions).map(|_| ())
     }
 
+    fn create_socket(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+        self.0.lock().create(self.0.inode, name, NewContent::Socket, permissions).map(|_| ())
+    }
+
     fn create_symlink(&self, name: &[u8], target: &[u8]) -> Result<(), Errno> {
         self.0.lock().create(self.0.inode, name, NewContent::Symlink(target), 0o777).map(|_| ())
     }

@@ -438,6 +438,7 @@ impl Tree {
         let (content, links, size) = match content {
             NewContent::File => (Content::File(Pages::default()), 1, 0),
             NewContent::Directory => (Content::Directory(Entries::new(directory, None)), 2, DIRECTORY_BYTES),
+            NewContent::Socket => (Content::Special(FileType::SocketStream), 1, 0),
             NewContent::Symlink(target) => (Content::Symlink(target.to_vec()), 1, target.len() as u64),
         };
         let cost = INODE_BYTES + size;
@@ -862,6 +863,8 @@ pub(super) enum NewContent<'a> {
     File,
     Directory,
     Symlink(&'a [u8]),
+    /// The name of a local socket of this run.
+    Socket,
 }
 
 pub(super) fn entry_cost(name: &[u8]) -> u64 {
