@@ -211,6 +211,9 @@ static void do_remap(void) {
   /* Whether there is room to grow in place is a matter of what lies behind. */
   if (!(flags & MREMAP_MAYMOVE) && pages > slots[which].pages)
     return;
+  /* For the same reason a private one of a file does not grow. */
+  if (slots[which].file >= 0 && !slots[which].shared && pages > slots[which].pages)
+    return;
   say("mremap %d from %u to %u flags %d", which, (unsigned)slots[which].pages, (unsigned)pages, flags);
   void *at = mremap(slots[which].at, slots[which].pages * PAGE, pages * PAGE, flags);
   if (at == MAP_FAILED) {
@@ -251,9 +254,9 @@ static void do_advice(void) {
   int which = slot(), advice = PICK(advices);
   if (!slots[which].at)
     return;
-  /* What a private map of a file then shows comes from the file; of a shared one not written
-   * back yet, too. */
-  if (advice == MADV_DONTNEED && slots[which].file >= 0 && slots[which].shared)
+  /* What a map of a file then shows comes from the file: of a shared one that may not be
+   * written back yet, and of a private one the guest knows nothing when it was read. */
+  if (advice == MADV_DONTNEED && slots[which].file >= 0)
     return;
   say("madvise %d %d", which, advice);
   told(madvise(slots[which].at, slots[which].pages * PAGE, advice));

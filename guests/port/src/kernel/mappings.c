@@ -24,12 +24,13 @@ struct file {
   unsigned parts;
 };
 
-/* A shared map of a file. Of all others nothing need be known but their pages. */
+/* A shared map, of a file or of none. Of private ones nothing need be known but their
+ * pages. */
 struct mapping {
   struct mapping *next;
   struct range range;
   uint64_t offset;
-  struct file *file;
+  struct file *file;   /* or 0 */
   int can_write;       /* by its descriptor */
   int is_written_back; /* since it may be written to */
 };
@@ -86,7 +87,7 @@ static struct file *keep_file(int fd, long *failed) {
 }
 
 static void drop_file(struct file *file) {
-  if (--file->parts)
+  if (!file || --file->parts)
     return;
   __syscall(SYS_close, file->fd);
   drop_entry(file);
@@ -112,7 +113,7 @@ static long load(int fd, uint64_t address, uint64_t length, uint64_t offset) {
 
 /* Writes a range of a map back, never beyond the end of the file. */
 static long store(const struct mapping *m, struct range range) {
-  if (!m->is_written_back)
+  if (!m->file || !m->is_written_back)
     return 0;
   struct statx status;
   long failed = __syscall(SYS_statx, m->file->fd, "", AT_EMPTY_PATH, STATX_SIZE, &status);
@@ -147,7 +148,8 @@ static int split(struct mapping *m, uint64_t at) {
   behind->range.begin = at;
   behind->offset += at - m->range.begin;
   m->range.end = at;
-  m->file->parts++;
+  if (m->file)
+    m->file->parts++;
   m->next = behind;
   return 0;
 }
@@ -257,6 +259,16 @@ static long fill(struct range range, int fd, uint64_t offset, int is_private, in
   return 0;
 }
 
+/* Keeps that a range of memory is shared: it is not zero again when it is not needed. */
+static long keep_shared(struct range range) {
+  struct mapping *m = new_entry();
+  if (!m)
+    return -ENOMEM;
+  *m = (struct mapping){.next = all, .range = range, .can_write = 1};
+  all = m;
+  return 0;
+}
+
 long __call_mmap2(long address, long length, long protection, long flags, long fd, long page) {
   long kind = flags & MAP_TYPE;
   int is_memory = (flags & MAP_ANONYMOUS) != 0, can_write = 0;
@@ -265,7 +277,7 @@ long __call_mmap2(long address, long length, long protection, long flags, long f
     if (failed)
       return failed;
   }
-  if (!length || (kind != MAP_SHARED && kind != MAP_PRIVATE && kind != MAP_SHARED_VALIDATE))
+  if (!length || (kind != MAP_SHARED && kind != MAP_PRIVATE && (is_memory || kind != MAP_SHARED_VALIDATE)))
     return -EINVAL;
   /* Nobody can jump into memory, nor have a stack in it. Who makes code or switches
    * stacks is told so at once, as where a policy of the kernel forbids it; a file that
@@ -276,11 +288,12 @@ long __call_mmap2(long address, long length, long protection, long flags, long f
     return -EOPNOTSUPP;
   struct range wanted = range_of(address, (unsigned long)length);
   long result = place(wanted, flags, wanted.end - wanted.begin);
-  if (is_memory || is_error(result))
+  if ((is_memory && kind == MAP_PRIVATE) || is_error(result))
     return result;
   struct range range = range_of(result, (unsigned long)length);
-  long failed = fill(range, (int)fd, (uint64_t)(unsigned long)page * PAGE, kind == MAP_PRIVATE, can_write,
-                     (protection & PROT_WRITE) != 0);
+  long failed = is_memory ? keep_shared(range)
+                          : fill(range, (int)fd, (uint64_t)(unsigned long)page * PAGE, kind == MAP_PRIVATE, can_write,
+                                 (protection & PROT_WRITE) != 0);
   if (!failed)
     return result;
   __give_pages(range);
@@ -289,7 +302,7 @@ long __call_mmap2(long address, long length, long protection, long flags, long f
 
 /* --- changing maps */
 
-/* The map of a file that holds all of a range, if there is one. */
+/* The shared map that holds all of a range, if there is one. */
 static struct mapping *mapping_of(struct range range) {
   for (struct mapping *m = all; m; m = m->next)
     if (m->range.begin <= range.begin && range.end <= m->range.end)
@@ -303,7 +316,7 @@ static int is_all_taken(struct range range) { return __taken_pages(range) == ran
 static void move_mapping(struct mapping *m, struct range to) {
   uint64_t before = m->range.end - m->range.begin, after = to.end - to.begin;
   m->range = to;
-  if (after > before)
+  if (m->file && after > before)
     (void)load(m->file->fd, to.begin + before, after - before, m->offset + before);
 }
 
@@ -378,11 +391,15 @@ long __call_msync(long address, long length, long flags) {
 }
 
 long __call_mprotect(long address, long length, long protection) {
+  enum { PROT_SEM = 8, KNOWN = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP };
   struct range range = range_of(address, (unsigned long)length);
-  if (range.begin % PAGE)
+  if (range.begin % PAGE || protection & ~KNOWN)
     return -EINVAL;
   if (range.end > END_OF_ADDRESSES || !is_all_taken(range))
     return -ENOMEM;
+  /* No map of ours grows by itself. */
+  if (protection & (PROT_GROWSDOWN | PROT_GROWSUP))
+    return -EINVAL;
   if (protection & PROT_EXEC)
     return -EACCES;
   for (struct mapping *m = all; m && (protection & PROT_WRITE); m = m->next) {
@@ -396,9 +413,14 @@ long __call_mprotect(long address, long length, long protection) {
   return 0;
 }
 
+static int is_advice(long advice) {
+  enum { MADV_COLLAPSE = 25 };
+  return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || (advice >= MADV_FREE && advice <= MADV_COLLAPSE);
+}
+
 long __call_madvise(long address, long length, long advice) {
   struct range range = range_of(address, (unsigned long)length);
-  if (range.begin % PAGE || advice < 0)
+  if (range.begin % PAGE || !is_advice(advice))
     return -EINVAL;
   if (range.end > END_OF_ADDRESSES || !is_all_taken(range))
     return -ENOMEM;

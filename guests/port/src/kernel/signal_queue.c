@@ -18,10 +18,14 @@ struct entry {
   siginfo_t information;
 };
 
-static siginfo_t first_of[FIRST_QUEUED];
-static struct queue {
-  struct entry *first, *last;
-} queues[LAST_SIGNAL + 1];
+/* Those of the thread and those of the process: `__signals_waiting` is both. */
+static struct waiting {
+  uint64_t numbers;
+  siginfo_t first_of[FIRST_QUEUED];
+  struct queue {
+    struct entry *first, *last;
+  } queues[LAST_SIGNAL + 1];
+} waiting[2];
 static struct entry *unused;
 static unsigned count;
 
@@ -51,7 +55,8 @@ static void forget(uint64_t signals) {
     __forget_signal(__builtin_ctzll(signals) + 1);
 }
 
-int __queue_signal(int signal, const siginfo_t *information) {
+int __queue_signal(int signal, const siginfo_t *information, enum whose whose) {
+  struct waiting *own = &waiting[whose];
   if (signal == SIGCONT)
     forget(stops);
   else if (stops & bit_of(signal))
@@ -62,13 +67,13 @@ int __queue_signal(int signal, const siginfo_t *information) {
       return 0;
   }
   if (signal < FIRST_QUEUED) {
-    if (!(__signals_waiting & bit_of(signal)))
-      first_of[signal] = *information;
+    if (!(own->numbers & bit_of(signal)))
+      own->first_of[signal] = *information;
   } else {
     struct entry *entry = new_entry();
     if (entry) {
       *entry = (struct entry){.information = *information};
-      struct queue *queue = &queues[signal];
+      struct queue *queue = &own->queues[signal];
       if (queue->first)
         queue->last->next = entry;
       else
@@ -78,15 +83,17 @@ int __queue_signal(int signal, const siginfo_t *information) {
       return -EAGAIN;
     }
   }
+  own->numbers |= bit_of(signal);
   __signals_waiting |= bit_of(signal);
   return 0;
 }
 
-void __take_queued(int signal, siginfo_t *information) {
+/* Takes the first that waits of a number. */
+static void take(struct waiting *own, int signal, siginfo_t *information) {
   if (signal < FIRST_QUEUED) {
-    *information = first_of[signal];
+    *information = own->first_of[signal];
   } else {
-    struct queue *queue = &queues[signal];
+    struct queue *queue = &own->queues[signal];
     struct entry *entry = queue->first;
     if (entry) {
       *information = entry->information;
@@ -99,11 +106,32 @@ void __take_queued(int signal, siginfo_t *information) {
     if (queue->first)
       return;
   }
-  __signals_waiting &= ~bit_of(signal);
+  own->numbers &= ~bit_of(signal);
+  __signals_waiting = waiting[OF_THREAD].numbers | waiting[OF_PROCESS].numbers;
+}
+
+/* As Linux has it: what tells of a fault before all others, then by number. */
+static const uint64_t faults = UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |
+                               UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGTRAP - 1) |
+                               UINT64_C(1) << (SIGFPE - 1) | UINT64_C(1) << (SIGSYS - 1);
+
+int __take_signal(uint64_t set, siginfo_t *information) {
+  for (int whose = OF_THREAD; whose <= OF_PROCESS; whose++) {
+    struct waiting *own = &waiting[whose];
+    uint64_t found = own->numbers & set;
+    if (!found)
+      continue;
+    if (found & faults)
+      found &= faults;
+    int signal = __builtin_ctzll(found) + 1;
+    take(own, signal, information);
+    return signal;
+  }
+  return 0;
 }
 
 void __forget_signal(int signal) {
   siginfo_t information;
-  while (__signals_waiting & bit_of(signal))
-    __take_queued(signal, &information);
+  while (__take_signal(bit_of(signal), &information))
+    ;
 }

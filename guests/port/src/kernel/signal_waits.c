@@ -33,13 +33,9 @@ long __call_rt_sigsuspend(long mask, long size) {
 
 /* Takes one of the set that waits: its number, or 0. */
 static int take(uint64_t set, long information) {
-  uint64_t found = __signals_waiting & set;
-  if (!found)
-    return 0;
-  int signal = __builtin_ctzll(found) + 1;
   siginfo_t taken;
-  __take_queued(signal, &taken);
-  if (information)
+  int signal = __take_signal(set, &taken);
+  if (signal && information)
     *(siginfo_t *)information = taken;
   return signal;
 }

@@ -80,10 +80,8 @@ static void call_handler(const struct k_sigaction *action, int signal, siginfo_t
 
 static enum handlers run(const uint64_t *kept) {
   enum handlers ran = NONE_RAN;
-  for (uint64_t open; (open = __signals_waiting & ~__signals_blocked) != 0;) {
-    int signal = __builtin_ctzll(open) + 1;
-    siginfo_t information;
-    __take_queued(signal, &information);
+  siginfo_t information;
+  for (int signal; (signal = __take_signal(~__signals_blocked, &information)) != 0;) {
     struct k_sigaction action = __signal_actions[signal];
     if (action.handler == SIG_IGN)
       continue;
@@ -129,7 +127,7 @@ void __collect_signals(void) {
         information.si_pid = __process;
       }
       /* A queue that is full loses no bit, only what is said of it. */
-      (void)__queue_signal(signal, &information);
+      (void)__queue_signal(signal, &information, signal == SIGPIPE ? OF_THREAD : OF_PROCESS);
     }
 }
 

@@ -37,11 +37,15 @@ hidden int __is_ignored_by_default(int signal);
 /* What has waited is to be done away with. */
 hidden void __forget_signal(int signal);
 
-/* Has a signal wait; fails if its queue is full. */
-hidden int __queue_signal(int signal, const siginfo_t *information);
+/* Whom a signal waits for: the thread that it was sent to, or the process. Of one number
+ * both can wait, and those of the thread come first. */
+enum whose { OF_THREAD, OF_PROCESS };
 
-/* Takes the first that waits of a signal. */
-hidden void __take_queued(int signal, siginfo_t *information);
+/* Has a signal wait; fails if its queue is full. */
+hidden int __queue_signal(int signal, const siginfo_t *information, enum whose whose);
+
+/* Takes the first of a set that waits: its number, or 0. */
+hidden int __take_signal(uint64_t set, siginfo_t *information);
 
 /* Tells the cell what these signals, from outside, would do now. */
 hidden void __tell_signals(uint64_t signals);
@@ -63,7 +67,7 @@ hidden enum handlers __run_handlers_and_restore(uint64_t mask);
 hidden void __collect_signals(void);
 
 /* A signal of this process' own has come. */
-hidden long __send_to_self(int signal, const siginfo_t *information);
+hidden long __send_to_self(int signal, const siginfo_t *information, enum whose whose);
 
 /* The number of this process. */
 extern hidden int __process;
