@@ -13,7 +13,7 @@ use crate::{
     Random, Start, Unsupported, plain, shared, walls,
 };
 use bellglass_fork::FileSizeSignal;
-use bellglass_system::{System, SystemBuilder, Waiter};
+use bellglass_system::{Family, System, SystemBuilder, Waiter, lookup};
 use bellglass_wire::Interruption;
 use std::fs::File;
 use std::path::PathBuf;
@@ -362,7 +362,9 @@ impl SandboxBuilder {
         let zero = zero.unwrap_or_else(|| image.manifest().argument_zero.clone().into_bytes());
         let from = time_from.unwrap_or_else(Instant::now);
         let deadline = limits.timeout.and_then(|timeout| from.checked_add(timeout));
+        let is_of_wasi = |signature| lookup(signature).is_none_or(|row| row.family == Family::Wasi);
         let system = std::mem::replace(system, System::builder())
+            .confined_paths(image.manifest().imports.iter().all(is_of_wasi))
             .set_up_for(waiter.clone().with_deadline(deadline))
             .base(files)
             .arguments(std::iter::once(zero).chain(std::mem::take(arguments)))

@@ -140,6 +140,7 @@ pub struct SystemBuilder {
     memory_limit: Option<u64>,
     sleeps: Sleeps,
     set_up_for: Option<Waiter>,
+    confined: bool,
 }
 
 impl System {
@@ -166,6 +167,7 @@ impl System {
             memory_limit: None,
             sleeps: Sleeps::default(),
             set_up_for: None,
+            confined: false,
         }
     }
 }
@@ -333,6 +335,15 @@ impl SystemBuilder {
         self
     }
 
+    /// Whether a path that a call of WASI names beside a descriptor stays beneath that
+    /// directory, as WASI has it: no slash at its start, no `..` and no symlink leads out
+    /// of it (ENOTCAPABLE). A guest whose C library knows other calls too expects paths as
+    /// Linux has them, and this is off if not set.
+    pub fn confined_paths(mut self, confined: bool) -> Self {
+        self.confined = confined;
+        self
+    }
+
     /// How many files may be open at once; 1024 if not set.
     pub fn open_files(mut self, count: usize) -> Self {
         self.open_files = count;
@@ -442,6 +453,7 @@ impl SystemBuilder {
             standing: None,
             is_linux: false,
             working_directory,
+            confined: self.confined,
             terminal: SavedTerminal::default(),
             terminals,
             memory_limit: self.memory_limit,

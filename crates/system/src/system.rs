@@ -40,6 +40,8 @@ pub struct System {
     pub(crate) is_linux: bool,
     /// Where it started, as its owner said.
     pub(crate) working_directory: Vec<u8>,
+    /// Whether the paths of WASI stay beneath the directories of their descriptors.
+    pub(crate) confined: bool,
     pub(crate) terminal: SavedTerminal,
     pub(crate) terminals: Terminals,
     pub(crate) memory_limit: Option<u64>,

@@ -55,7 +55,7 @@ pub use timestamp::Timestamp;
 pub use unnamed::Seals;
 pub(crate) use unnamed::{UnnamedFile, seal};
 pub use unopened::Unopened;
-pub(crate) use walk::{Bounds, Last, LastName, Place, Resolved, Walk, check_name, walk, walk_to_parent};
+pub(crate) use walk::{Bounds, Last, LastName, Place, Resolved, Walk, check_name, walk};
 
 pub use crate::locks::Locks;
 

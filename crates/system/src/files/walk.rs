@@ -201,18 +201,6 @@ pub(crate) fn walk(
     Walk::from(root).to(start, path, last)
 }
 
-/// As [`Walk::to_parent`].
-///
-/// # Errors
-/// As there.
-pub(crate) fn walk_to_parent(
-    root: &Arc<Dentry>,
-    start: &Arc<Dentry>,
-    path: &[u8],
-) -> Result<(Place, LastName), Errno> {
-    Walk::from(root).to_parent(start, path)
-}
-
 /// ENAMETOOLONG for a name that no directory can have. It is found when the name
 /// is looked up, after what else may be wrong.
 pub(crate) fn check_name(name: &[u8]) -> Result<(), Errno> {
@@ -258,7 +246,11 @@ impl Walk {
         let trimmed = &path[..end];
         let slash = trimmed.len() < path.len();
         if trimmed.is_empty() {
-            return Ok((Place::of(&self.root)?, LastName::Root));
+            return match self.bounds {
+                Bounds { beneath: true, .. } => Err(Errno::XDEV),
+                Bounds { in_root: true, .. } => Ok((Place::of(start)?, LastName::Root)),
+                _ => Ok((Place::of(&self.root)?, LastName::Root)),
+            };
         }
         let (above, name) = match trimmed.iter().rposition(|byte| *byte == b'/') {
             Some(at) => trimmed.split_at(at + 1),

@@ -1,7 +1,7 @@
 //! Calls on paths.
 
 use super::fake::{FakeGuest, RESULT, guest};
-use crate::Errno;
+use crate::{Errno, System};
 
 const CREATE: u64 = 1;
 const DIRECTORY: u64 = 2;
@@ -280,4 +280,36 @@ fn file_systems_tell_programs_of_linux_their_room() {
     assert_eq!(guest.linux("statfs64", &[missing, 84, 64]), Err(Errno::NOENT));
     assert_eq!(guest.linux("statfs64", &[path, 83, 64]), Err(Errno::INVAL));
     assert_eq!(guest.linux("fstatfs64", &[77, 84, 64]), Err(Errno::BADF));
+}
+
+#[test]
+fn paths_that_are_confined_do_not_leave_the_directory_of_their_descriptor() {
+    for confined in [false, true] {
+        let system = System::builder().confined_paths(confined).build().expect("a system");
+        let mut guest = FakeGuest::new(system);
+        guest.symlink("../home", "tmp/up").expect("a link");
+        let tmp = guest.open_to_read("tmp").expect("opened");
+        let mut open = |directory: u64, path: &str| {
+            let (path, length) = guest.put(path.as_bytes());
+            let rights = !(1 << 6);
+            guest.wasi("path_open", &[directory, 1, path, length, DIRECTORY, rights, u64::MAX, 0, 64]).err()
+        };
+        for (directory, path) in [(3, "."), (3, "tmp/.."), (3, "tmp/../home"), (3, "tmp/up"), (tmp, ".")] {
+            assert_eq!(open(directory, path), None, "{path}");
+        }
+        let expected = confined.then_some(Errno::NOTCAPABLE);
+        for (directory, path) in [
+            (3, "/"),
+            (3, "/tmp"),
+            (3, ".."),
+            (3, "tmp/../../tmp"),
+            (tmp, ".."),
+            (tmp, "../tmp"),
+            (tmp, "up"),
+        ] {
+            assert_eq!(open(directory, path), expected, "{path}");
+        }
+        assert_eq!(guest.symlink("/tmp", "tmp/absolute").err(), expected);
+        assert_eq!(guest.on_path("path_create_directory", "/tmp/new").err(), expected);
+    }
 }

@@ -5,8 +5,7 @@ use super::done;
 use super::stat::{last, new_times, write_filestat};
 use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
-    Creation, Dentry, Last, LastName, OpenDirectory, OpenOptions, Resolved, check_name, names, walk,
-    walk_to_parent,
+    Creation, Dentry, Last, LastName, OpenDirectory, OpenOptions, Place, Resolved, Walk, check_name, names,
 };
 use crate::object::Object;
 use crate::rights::Rights;
@@ -25,10 +24,32 @@ fn directory<'a>(
     descriptor.with(needed).map(|_| dentry)
 }
 
+/// How the paths of WASI are walked.
+fn way(system: &System) -> Walk {
+    let mut walk = Walk::from(&system.root);
+    walk.bounds.beneath = system.confined;
+    walk
+}
+
+/// Where a path leads from a directory. ENOTCAPABLE for one that leads out of it, where
+/// paths are confined: what a walk does not come through is EXDEV then.
+fn walk(system: &System, start: &Arc<Dentry>, path: &[u8], last: Last) -> Result<Resolved, Errno> {
+    way(system).to(start, path, last).map_err(|errno| of_walk(system, errno))
+}
+
+/// The directory that the last name of a path is in, and that name. ENOTCAPABLE as above.
+fn to_parent(system: &System, start: &Arc<Dentry>, path: &[u8]) -> Result<(Place, LastName), Errno> {
+    way(system).to_parent(start, path).map_err(|errno| of_walk(system, errno))
+}
+
+fn of_walk(system: &System, errno: Errno) -> Errno {
+    if system.confined && errno == Errno::XDEV { Errno::NOTCAPABLE } else { errno }
+}
+
 pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_CREATE_DIRECTORY)?;
-    match walk_to_parent(&system.root, start, &path)? {
+    match to_parent(system, start, &path)? {
         (place, LastName::Name { name, .. }) => {
             check_name(&name)?;
             place.directory().create_directory(&name, 0o777 & !system.umask)?;
@@ -41,7 +62,7 @@ pub(super) fn path_create_directory(system: &mut System, call: &mut Call<'_>) ->
 pub(super) fn path_filestat_get(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(2, 3)?;
     let start = directory(system, call, 0, Rights::PATH_FILESTAT_GET)?;
-    let resolved = walk(&system.root, start, &path, last(call.u32(1))?)?;
+    let resolved = walk(system, start, &path, last(call.u32(1))?)?;
     let metadata = resolved.metadata()?;
     write_filestat(call, call.u32(4), &metadata)?;
     done()
@@ -51,7 +72,7 @@ pub(super) fn path_filestat_set_times(system: &mut System, call: &mut Call<'_>) 
     let times = new_times(system, call.u64(4), call.u64(5), call.u32(6))?;
     let path = call.path(2, 3)?;
     let start = directory(system, call, 0, Rights::PATH_FILESTAT_SET_TIMES)?;
-    walk(&system.root, start, &path, last(call.u32(1))?)?.set_times(times)?;
+    walk(system, start, &path, last(call.u32(1))?)?.set_times(times)?;
     done()
 }
 
@@ -61,11 +82,11 @@ pub(super) fn path_link(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let new_path = call.path(5, 6)?;
     let old_start = directory(system, call, 0, Rights::PATH_LINK_SOURCE)?;
     let new_start = directory(system, call, 4, Rights::PATH_LINK_TARGET)?;
-    let old = walk(&system.root, old_start, &old_path, last(call.u32(1))?)?;
+    let old = walk(system, old_start, &old_path, last(call.u32(1))?)?;
     if let Resolved::Missing { .. } = old {
         return Err(Errno::NOENT.into());
     }
-    let (new_place, new_last) = walk_to_parent(&system.root, new_start, &new_path)?;
+    let (new_place, new_last) = to_parent(system, new_start, &new_path)?;
     let LastName::Name { name: new_name, slash } = new_last else { return Err(Errno::EXIST.into()) };
     check_name(&new_name)?;
     if new_place.directory().lookup(&new_name).is_ok() {
@@ -154,12 +175,12 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     };
     if flags & oflags::CREAT != 0
         && path.ends_with(b"/")
-        && let (_, LastName::Name { .. }) = walk_to_parent(&system.root, start, &path)?
+        && let (_, LastName::Name { .. }) = to_parent(system, start, &path)?
     {
         // What is named as a directory is not made as a file, whatever is there.
         return Err(Errno::ISDIR.into());
     }
-    let resolved = walk(&system.root, start, &path, if exclusive { Last::Keep } else { follow })?;
+    let resolved = walk(system, start, &path, if exclusive { Last::Keep } else { follow })?;
     let (object, path) = open(system, resolved, &options, flags & oflags::DIRECTORY != 0)?;
     let description = Description::named(object, path, options.read, options.write, fd_flags, charge)?;
     let full = Descriptor::full(description);
@@ -214,7 +235,7 @@ fn open(
 pub(super) fn path_readlink(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_READLINK)?;
-    let target = match walk(&system.root, start, &path, Last::Keep)? {
+    let target = match walk(system, start, &path, Last::Keep)? {
         Resolved::Entry { symlink: Some(target), .. } => target,
         Resolved::Missing { .. } => return Err(Errno::NOENT.into()),
         _ => return Err(Errno::INVAL.into()),
@@ -228,7 +249,7 @@ pub(super) fn path_readlink(system: &mut System, call: &mut Call<'_>) -> Result<
 pub(super) fn path_remove_directory(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_REMOVE_DIRECTORY)?;
-    match walk_to_parent(&system.root, start, &path)? {
+    match to_parent(system, start, &path)? {
         (place, LastName::Name { name, .. }) => {
             check_name(&name)?;
             names::remove_directory(&place, &name)?;
@@ -243,7 +264,7 @@ pub(super) fn path_remove_directory(system: &mut System, call: &mut Call<'_>) ->
 pub(super) fn path_unlink_file(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(1, 2)?;
     let start = directory(system, call, 0, Rights::PATH_UNLINK_FILE)?;
-    let (place, LastName::Name { name, slash }) = walk_to_parent(&system.root, start, &path)? else {
+    let (place, LastName::Name { name, slash }) = to_parent(system, start, &path)? else {
         return Err(Errno::ISDIR.into());
     };
     check_name(&name)?;
@@ -265,8 +286,8 @@ pub(super) fn path_rename(system: &mut System, call: &mut Call<'_>) -> Result<An
     let new_path = call.path(4, 5)?;
     let old_start = directory(system, call, 0, Rights::PATH_RENAME_SOURCE)?;
     let new_start = directory(system, call, 3, Rights::PATH_RENAME_TARGET)?;
-    let (old_place, old_last) = walk_to_parent(&system.root, old_start, &old_path)?;
-    let (new_place, new_last) = walk_to_parent(&system.root, new_start, &new_path)?;
+    let (old_place, old_last) = to_parent(system, old_start, &old_path)?;
+    let (new_place, new_last) = to_parent(system, new_start, &new_path)?;
     let (
         LastName::Name { name: old_name, slash: old_slash },
         LastName::Name { name: new_name, slash: new_slash },
@@ -288,7 +309,8 @@ pub(super) fn path_rename(system: &mut System, call: &mut Call<'_>) -> Result<An
     done()
 }
 
-/// ENOENT for an empty target, EEXIST, and the rest.
+/// ENOENT for an empty target, ENOTCAPABLE for one that is absolute where paths are confined,
+/// EEXIST, and the rest.
 pub(super) fn path_symlink(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let target = call.path(0, 1)?;
     let path = call.path(3, 4)?;
@@ -299,7 +321,10 @@ pub(super) fn path_symlink(system: &mut System, call: &mut Call<'_>) -> Result<A
         return Err(Errno::INVAL.into());
     }
     let start = directory(system, call, 2, Rights::PATH_SYMLINK)?;
-    let (place, LastName::Name { name, slash }) = walk_to_parent(&system.root, start, &path)? else {
+    if system.confined && target.starts_with(b"/") {
+        return Err(Errno::NOTCAPABLE.into());
+    }
+    let (place, LastName::Name { name, slash }) = to_parent(system, start, &path)? else {
         return Err(Errno::EXIST.into());
     };
     check_name(&name)?;
