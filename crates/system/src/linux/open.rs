@@ -2,7 +2,7 @@
 
 use super::path::{access, last, may, may_change, only, path, start, text, walk};
 use super::{calls, value};
-use crate::descriptors::{Description, Descriptor, flags};
+use crate::descriptors::{Description, Descriptor};
 use crate::files::{
     Bounds, Creation, Dentry, FileType, Last, LastName, Metadata, OpenDirectory, OpenOptions, Place,
     Resolved, Unopened, Walk, Wanting,

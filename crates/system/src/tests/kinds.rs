@@ -1,6 +1,6 @@
 //! What each kind of thing behind a descriptor answers to each call that not all have.
 
-use super::fake::{FakeGuest, RESULT, guest, row};
+use super::fake::{FakeGuest, RESULT, guest};
 use crate::{Answer, Errno};
 
 const R: u64 = RESULT as u64;
