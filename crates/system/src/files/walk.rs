@@ -33,6 +33,19 @@ impl Place {
         self.below.last().map_or(&self.top, |(_, directory)| directory)
     }
 
+    /// Whether it was removed after it was opened: nothing is found in it then.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.dentry().is_some_and(|dentry| dentry.is_removed())
+    }
+
+    /// ENAMETOOLONG for a name that it cannot have.
+    pub(crate) fn check_name(&self, name: &[u8]) -> Result<(), Errno> {
+        match check_name(name) {
+            Err(_) if self.is_removed() => Err(Errno::NOENT),
+            checked => checked,
+        }
+    }
+
     /// The directory, if it was held before the walk.
     pub(super) fn dentry(&self) -> Option<&Arc<Dentry>> {
         self.below.is_empty().then_some(&self.held)
@@ -319,7 +332,7 @@ impl Walking<'_> {
             if let Err(too_long) = check_name(&name) {
                 // No tree will be asked.
                 self.walk.may_search(self.place.directory().as_ref(), b".")?;
-                return Err(too_long);
+                return Err(if self.place.is_removed() { Errno::NOENT } else { too_long });
             }
             let is_last = self.rest.is_empty();
             let keeps = is_last && !self.slash && last == Last::Keep;

@@ -26,14 +26,12 @@ mod flag {
     pub(super) const CREATE: u32 = 0o100;
     pub(super) const EXCLUSIVE: u32 = 0o200;
     pub(super) const TRUNCATE: u32 = 0o1000;
-    pub(super) const DSYNC: u32 = 0o10_000;
     pub(super) const DIRECTORY: u32 = 0o200_000;
     pub(super) const NO_FOLLOW: u32 = 0o400_000;
     pub(super) const CLOSE_ON_EXEC: u32 = 0o2_000_000;
-    pub(super) const SYNC: u32 = 0o4_000_000;
     pub(super) const PATH: u32 = 0o10_000_000;
     pub(super) const UNNAMED: u32 = 0o20_000_000;
-    /// All that there are: with those above O_NOCTTY, O_APPEND, O_NONBLOCK, O_ASYNC,
+    /// All that there are: with those above O_NOCTTY, O_APPEND, O_NONBLOCK, O_DSYNC, O_SYNC, O_ASYNC,
     /// O_DIRECT, O_LARGEFILE and O_NOATIME.
     pub(super) const ALL: u32 = 0o37_777_703;
     /// What of them means anything with O_PATH.
@@ -244,7 +242,7 @@ fn open_unnamed(
     if found.is_read_only() {
         return Err(Errno::ROFS);
     }
-    may_change(system, found.as_ref())?;
+    may_change(system, &place)?;
     let options = OpenOptions { creation: Creation::New, truncate: false, ..how.options(system) };
     let file = found.create_unnamed(&options, how.has(flag::EXCLUSIVE))?;
     let number = file.metadata()?.inode;
@@ -286,7 +284,7 @@ fn open_found(system: &System, found: Resolved, how: &How) -> Result<Opening, Er
     if !is_new {
         may_open(system, &parent, &directory.metadata_of(&name)?, how)?;
     } else if !directory.is_read_only() {
-        may_change(system, directory.as_ref())?;
+        may_change(system, &parent)?;
     }
     // Held first, for what is opened may be made.
     let dentry = parent.hold_name(&name)?;

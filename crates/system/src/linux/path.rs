@@ -3,8 +3,8 @@
 
 use super::{calls, done, value};
 use crate::files::{
-    Creation, Dentry, Directory, FileType, Found, Jump, Last, LastName, OpenOptions, Place, Resolved, Walk,
-    Wanting, check_name, names,
+    Creation, Dentry, FileType, Found, Jump, Last, LastName, OpenOptions, Place, Resolved, Walk, Wanting,
+    names,
 };
 use crate::table::{Row, Support};
 use crate::{Answer, Call, Errno, Fault, System};
@@ -128,8 +128,12 @@ pub(super) fn may(system: &System, permissions: u32, wanted: u32) -> Result<(), 
     if system.identity.user == 0 || permissions >> 6 & wanted == wanted { Ok(()) } else { Err(Errno::ACCES) }
 }
 
-/// EACCES if names in a directory may not be changed.
-pub(super) fn may_change(system: &System, directory: &dyn Directory) -> Result<(), Errno> {
+/// ENOENT in a directory that was removed; EACCES if names in it may not be changed.
+pub(super) fn may_change(system: &System, place: &Place) -> Result<(), Errno> {
+    if place.is_removed() {
+        return Err(Errno::NOENT);
+    }
+    let directory = place.directory();
     if system.identity.user == 0 {
         return Ok(());
     }
@@ -163,7 +167,7 @@ pub(super) fn new_name(
     let start = start(system, descriptor, path)?;
     let (place, last) = walk(system).to_parent(&start, path)?;
     let LastName::Name { name, slash } = last else { return Err(Errno::EXIST) };
-    check_name(&name)?;
+    place.check_name(&name)?;
     match place.directory().lookup(&name) {
         Ok(_) => return Err(Errno::EXIST),
         Err(Errno::NOENT) => {}
@@ -175,7 +179,7 @@ pub(super) fn new_name(
     if place.directory().is_read_only() {
         return Err(Errno::ROFS);
     }
-    may_change(system, place.directory().as_ref())?;
+    may_change(system, &place)?;
     Ok((place, name))
 }
 
@@ -243,13 +247,13 @@ fn unlinkat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     if directory.is_read_only() {
         return Err(Errno::ROFS.into());
     }
-    check_name(&name)?;
+    place.check_name(&name)?;
     let found = directory.lookup(&name)?;
     let is_directory = matches!(found, Found::Directory(_));
     if slash && !removes_directory {
         return Err(if is_directory { Errno::ISDIR } else { Errno::NOTDIR }.into());
     }
-    may_change(system, place.directory().as_ref())?;
+    may_change(system, &place)?;
     match (removes_directory, is_directory) {
         (true, true) => names::remove_directory(&place, &name)?,
         (true, false) => return Err(Errno::NOTDIR.into()),
@@ -293,9 +297,9 @@ fn renameat2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
     if old.is_read_only() || new.is_read_only() {
         return Err(Errno::ROFS.into());
     }
-    check_name(&old_name)?;
+    old_place.check_name(&old_name)?;
     let found = old.lookup(&old_name)?;
-    check_name(&new_name)?;
+    new_place.check_name(&new_name)?;
     let replaced = match new.lookup(&new_name) {
         Err(Errno::NOENT) => None,
         found => Some(found?),
@@ -324,8 +328,17 @@ fn renameat2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
         let exchanges = renaming == names::Renaming::Exchange;
         return Err(if exchanges { Errno::INVAL } else { Errno::NOTEMPTY }.into());
     }
-    may_change(system, old_place.directory().as_ref())?;
-    may_change(system, new_place.directory().as_ref())?;
+    may_change(system, &old_place)?;
+    may_change(system, &new_place)?;
+    if renaming == names::Renaming::Replace
+        && let Some(replaced) = &replaced
+    {
+        match (is_directory(&found), is_directory(replaced)) {
+            (true, false) => return Err(Errno::NOTDIR.into()),
+            (false, true) => return Err(Errno::ISDIR.into()),
+            _ => {}
+        }
+    }
     if old.identity()? != new.identity()? {
         // What lies above it is noted in a directory itself.
         may_move(system, &old_place, &old_name)?;

@@ -177,9 +177,6 @@ struct Virtual {
 
 const WORKING_DIRECTORY: u64 = (-100i32).cast_unsigned() as u64;
 
-/// Where results are put.
-const R: u64 = 64;
-
 impl Virtual {
     fn new(mount: Option<Mount>, top: &'static str) -> Self {
         let mut builder = System::builder();
@@ -428,7 +425,10 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 }
 
 fn compare(here: &mut Virtual, operations: &[Operation]) -> Result<(), TestCaseError> {
-    let mut there = Real::new();
+    compare_with(here, Real::new(), operations)
+}
+
+fn compare_with(here: &mut Virtual, mut there: Real, operations: &[Operation]) -> Result<(), TestCaseError> {
     for (number, operation) in operations.iter().enumerate() {
         if !there.may(operation) {
             continue;
@@ -453,7 +453,8 @@ proptest! {
         become_ordinary();
         let directory = Loose::new();
         let mount = Mount::directory(directory.0.path(), "/work", Access::ReadWrite);
-        compare(&mut Virtual::new(Some(mount), "/work"), &operations)?;
+        let there = Real { on_host: true, ..Real::new() };
+        compare_with(&mut Virtual::new(Some(mount), "/work"), there, &operations)?;
     }
 
     #[test]
@@ -481,6 +482,8 @@ struct Real {
     top: PathBuf,
     standing: OwnedFd,
     slots: [OwnedFd; SLOTS],
+    /// Whether the guest works on a directory of the host.
+    on_host: bool,
 }
 
 fn link_of(fd: &OwnedFd) -> String {
@@ -498,7 +501,13 @@ impl Real {
             std::fs::create_dir(&path).expect("made");
         }
         let open = || -> OwnedFd { std::fs::File::open(&path).expect("opened").into() };
-        Self { _directory: directory, top, standing: open(), slots: [(); SLOTS].map(|()| open()) }
+        Self {
+            _directory: directory,
+            top,
+            standing: open(),
+            slots: [(); SLOTS].map(|()| open()),
+            on_host: false,
+        }
     }
 
     fn base(&self, slot: usize) -> &OwnedFd {
@@ -517,8 +526,19 @@ impl Real {
         depth > path.split('/').filter(|name| *name == "..").count() + 2
     }
 
+    /// Whether a directory can be looked through, as it is before it moves up on the host.
+    fn can_be_read(&self, (slot, path): &At) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let told = rustix::fs::statat(self.base(*slot), path.as_str(), flags);
+        told.map_or(true, |told| told.st_mode & 0o500 == 0o500)
+    }
+
     fn may(&self, operation: &Operation) -> bool {
         match operation {
+            Operation::Rename(one, other, _) if self.on_host => {
+                let can_be_read = self.can_be_read(one) && self.can_be_read(other);
+                can_be_read && self.stays(one) && self.stays(other)
+            }
             Operation::Rename(one, other, _) | Operation::Link(one, other, _) => {
                 self.stays(one) && self.stays(other)
             }

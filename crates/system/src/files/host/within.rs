@@ -59,11 +59,12 @@ pub(super) fn check_rename(from: &Arc<Node>, name: &[u8], to: &Arc<Node>) -> Res
         FileType::Directory if from.identity != to.identity => {
             let (before, after) = (depth(from)?, depth(to)?);
             // What led nowhere out from there does not from further down.
-            if after >= before || !any_leads_out(from.child(name)?, after + 1)? {
-                Ok(())
-            } else {
-                Err(Errno::XDEV)
-            }
+            let leads_out = || match any_leads_out(from.child(name)?, after + 1) {
+                // What cannot be looked through may have one.
+                Err(Errno::ACCES) => Ok(true),
+                other => other,
+            };
+            if after >= before || !leads_out()? { Ok(()) } else { Err(Errno::XDEV) }
         }
         _ => Ok(()),
     }
