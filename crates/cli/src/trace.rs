@@ -16,6 +16,9 @@ const TEXT_CHARACTERS: usize = 80;
 /// Bytes of a text that are fetched from the guest.
 const TEXT_BYTES: u32 = 1024;
 
+/// Bytes of what is read or written that are shown.
+const DATA_BYTES: u32 = 32;
+
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
 const PLAIN: &str = "\x1b[0m";
@@ -106,7 +109,7 @@ fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {
     let parameters = row.map_or(&[][..], |row| row.parameters);
     let mut shown = Vec::with_capacity(seen.call.arguments.len());
     for index in 0..seen.call.arguments.len() {
-        shown.push(argument(seen, parameters.get(index), index));
+        shown.push(argument(seen, parameters, index));
     }
     let (result, failed) = result(seen, row.map(|row| row.family));
     let (mark, dim, end) = match (colours, failed) {
@@ -129,9 +132,10 @@ fn line(seen: &mut Observation<'_, '_>, colours: bool) -> String {
     )
 }
 
-fn argument(seen: &mut Observation<'_, '_>, parameter: Option<&Parameter>, index: usize) -> String {
+fn argument(seen: &mut Observation<'_, '_>, parameters: &[Parameter], index: usize) -> String {
     let value = seen.call.u64(index);
-    let Some(parameter) = parameter else { return value.to_string() };
+    let Some(parameter) = parameters.get(index) else { return value.to_string() };
+    let is_sized = parameters.get(index + 1).is_some_and(|next| next.kind == Kind::Size);
     if let Some(shown) = parameter.kind.shown(value as u32) {
         return shown;
     }
@@ -143,7 +147,14 @@ fn argument(seen: &mut Observation<'_, '_>, parameter: Option<&Parameter>, index
         }
         Kind::Text => c_text(seen, value as u32).unwrap_or_else(address),
         Kind::TimePointer => time(seen, value as u32).unwrap_or_else(address),
-        Kind::Buffer | Kind::Buffers | Kind::Result | Kind::Pointer => address(),
+        Kind::Buffer => data(seen, value as u32, seen.call.u32(index + 1)).unwrap_or_else(address),
+        // What was read, where the call says how much that is.
+        Kind::Result if is_sized => match returned(seen) {
+            Some(count) => data(seen, value as u32, count.min(seen.call.u32(index + 1))),
+            None => None,
+        }
+        .unwrap_or_else(address),
+        Kind::Buffers | Kind::Result | Kind::Pointer => address(),
         Kind::Flags => format!("{value:#x}"),
         Kind::Permissions => format!("{value:#o}"),
         Kind::Size | Kind::Unsigned | Kind::Time => value.to_string(),
@@ -165,6 +176,25 @@ fn time(seen: &mut Observation<'_, '_>, address: u32) -> Option<String> {
     // Above the 32 bits of the nanoseconds is what happened to be there.
     let nanoseconds = i32::from_le_bytes(*rest.first_chunk()?);
     Some(format!("{{tv_sec={}, tv_nsec={nanoseconds}}}", i64::from_le_bytes(*seconds)))
+}
+
+/// How much a call of Linux has read, if it has.
+fn returned(seen: &Observation<'_, '_>) -> Option<u32> {
+    let is_linux = lookup(seen.call.signature).is_some_and(|row| row.family == Family::Linux);
+    match seen.outcome {
+        Ok(Answer::Return { results, .. }) if is_linux => {
+            let count = i32::try_from(results.first()?.cast_signed()).ok()?;
+            u32::try_from(count).ok().filter(|count| *count > 0)
+        }
+        _ => None,
+    }
+}
+
+/// The first bytes of what is read or written.
+fn data(seen: &mut Observation<'_, '_>, address: u32, length: u32) -> Option<String> {
+    let shown = text(seen, address, length.min(DATA_BYTES)).filter(|_| address != 0 || length == 0)?;
+    let more = length > DATA_BYTES && !shown.ends_with("...");
+    Some(if more { format!("{shown}...") } else { shown })
 }
 
 fn text(seen: &mut Observation<'_, '_>, address: u32, length: u32) -> Option<String> {

@@ -6,7 +6,7 @@
 //! arguments, and memory behind the [`Memory`] trait. It trusts neither: each
 //! number that a guest chose is checked before anything is sized by it.
 //!
-//! From the outside in: `wasi` and `posix` unpack arguments, call a core and pack
+//! From the outside in: `linux`, `wasi` and `posix` unpack arguments, call a core and pack
 //! the answer; the cores (`files`, `stdio`, `pipe`, `socket`, `clock`,
 //! `random`) know no call by name. Between them stands the table of `descriptors`,
 //! each of which is an `Object`: one trait, which each kind implements in its core.
