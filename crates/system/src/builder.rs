@@ -7,18 +7,17 @@ use crate::files::{
     Held, Last, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Resolved, Shows,
     Timestamp, compose, devices, walk,
 };
-use crate::host::{Host, SavedTerminal, Source as HostSource};
+use crate::host::{Host, SavedTerminal};
 use crate::information::{Information, Texts};
 use crate::local::Sockets;
 use crate::meter::{BESIDE_FILES, Meter};
 use crate::mount::Mount;
-use crate::object::Object;
 use crate::policy::{FileAccess, FileGrant, FileSource, Policy, Unsupported};
 use crate::process::{Limits, Process};
 use crate::pty::{PseudoDirectory, Terminals};
 use crate::random::Random;
-use crate::stdio::{Budget, Input, InputStream, Output, OutputStream};
-use crate::system::{Identity, Shortage, Sleeps, Streams, System};
+use crate::stdio::{Budget, Input, Output, Standard, Streams};
+use crate::system::{Identity, Shortage, Sleeps, System};
 use crate::waiter::ProcessorTime;
 use crate::{Errno, Waiter, pieces};
 use bellglass_pack::Pack;
@@ -398,8 +397,11 @@ impl SystemBuilder {
         let process = ProcessFiles::default();
         let limit = self.controller_bytes.unwrap_or(self.file_bytes.saturating_add(BESIDE_FILES));
         let meter = Arc::new(Meter::new(limit));
-        let input = Arc::new(InputStream::new(std::mem::take(&mut self.input)));
-        let terminals = Terminals::new(input.is_terminal());
+        let budget = Arc::new(Budget::new(self.output_limit));
+        let (input, output) = (std::mem::take(&mut self.input), std::mem::take(&mut self.output));
+        let streams = Streams::new(input, output, std::mem::take(&mut self.error), &budget, &meter);
+        let lent_terminal = streams.terminal();
+        let terminals = Terminals::new(lent_terminal.is_some());
         let root = match self.set_up_for.take() {
             // Why the run must end is in the error as well.
             Some(waiter) => pieces::work_for(&waiter, || self.tree(&process, &terminals, &meter)).0?,
@@ -408,29 +410,22 @@ impl SystemBuilder {
         let root = Dentry::root(root, &meter);
         process.stand(&root, &root);
         enter(&root, &working_directory)?;
-        let budget = Arc::new(Budget::new(self.output_limit));
-        let output = |output, inherited| {
-            Arc::new(OutputStream::new(output, inherited, Arc::clone(&budget), Arc::clone(&meter)))
-        };
-        let streams = Streams {
-            input,
-            output: output(self.output, HostSource::output()),
-            error: output(self.error, HostSource::error()),
-        };
         let mut descriptors = Descriptors::new(self.open_files.max(4), process, &meter);
         let no_memory = |_| SystemError::ControllerMemory { limit };
         let top = OpenDirectory::new(Arc::clone(&root)).map_err(no_memory)?;
-        let standard: [(Arc<dyn Object>, Option<&Arc<Dentry>>, bool, bool); 4] = [
-            (Arc::clone(&streams.input) as _, None, true, false),
-            (Arc::clone(&streams.output) as _, None, false, true),
-            (Arc::clone(&streams.error) as _, None, false, true),
-            // The one directory that WASI calls preopened.
-            (Arc::new(top), Some(&root), true, false),
+        // The one directory that WASI calls preopened.
+        let top = Standard { object: Arc::new(top), readable: true, writable: false, flags: 0 };
+        let standard = [
+            (streams.input, None),
+            (streams.output, None),
+            (streams.error, None),
+            (Some(top), Some(Arc::clone(&root))),
         ];
-        for (number, (object, path, readable, writable)) in (0..).zip(standard) {
+        for (number, (standard, path)) in (0..).zip(standard) {
+            let Some(Standard { object, readable, writable, flags }) = standard else { continue };
             // The table has room for at least four.
             let opened = Description::charge(&meter)
-                .and_then(|charge| Description::named(object, path.cloned(), readable, writable, 0, charge))
+                .and_then(|charge| Description::named(object, path, readable, writable, flags, charge))
                 .and_then(|description| descriptors.replace(number, Descriptor::full(description)));
             opened.map_err(no_memory)?;
         }
@@ -444,7 +439,7 @@ impl SystemBuilder {
             environment,
             descriptors,
             root,
-            streams,
+            lent_terminal,
             host: self.host,
             processor_time,
             identity: self.identity,

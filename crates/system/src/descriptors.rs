@@ -146,7 +146,12 @@ impl Description {
 
     /// Whether it can be read or written at an offset.
     pub(crate) fn has_offsets(&self) -> bool {
-        matches!(self.position, Some(Position::Kept | Position::Ignored))
+        self.has_content() || self.position == Some(Position::Ignored)
+    }
+
+    /// Whether it is a file with content, which has a size and can be cut.
+    pub(crate) fn has_content(&self) -> bool {
+        matches!(self.position, Some(Position::Kept | Position::Own))
     }
 
     /// Whether it was opened to say what it is and where, and no more.

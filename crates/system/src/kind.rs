@@ -56,6 +56,8 @@ pub enum Kind {
     Whence,
     /// What fcntl does.
     DescriptorCommand,
+    /// What ioctl does.
+    DeviceRequest,
     /// What epoll_ctl does.
     EpollOperation,
     /// What prctl does.
@@ -189,6 +191,43 @@ const COMMANDS: &[(u32, &str)] = &[
     (1034, "F_GET_SEALS"),
 ];
 
+const REQUESTS: &[(u32, &str)] = &[
+    (2, "FIGETBSZ"),
+    (0x5401, "TCGETS"),
+    (0x5402, "TCSETS"),
+    (0x5403, "TCSETSW"),
+    (0x5404, "TCSETSF"),
+    (0x5409, "TCSBRK"),
+    (0x540a, "TCXONC"),
+    (0x540b, "TCFLSH"),
+    (0x540c, "TIOCEXCL"),
+    (0x540d, "TIOCNXCL"),
+    (0x540e, "TIOCSCTTY"),
+    (0x540f, "TIOCGPGRP"),
+    (0x5410, "TIOCSPGRP"),
+    (0x5411, "TIOCOUTQ"),
+    (0x5412, "TIOCSTI"),
+    (0x5413, "TIOCGWINSZ"),
+    (0x5414, "TIOCSWINSZ"),
+    (0x541b, "FIONREAD"),
+    (0x5420, "TIOCPKT"),
+    (0x5421, "FIONBIO"),
+    (0x5422, "TIOCNOTTY"),
+    (0x5423, "TIOCSETD"),
+    (0x5424, "TIOCGETD"),
+    (0x5425, "TCSBRKP"),
+    (0x5429, "TIOCGSID"),
+    (0x5441, "TIOCGPTPEER"),
+    (0x5450, "FIONCLEX"),
+    (0x5451, "FIOCLEX"),
+    (0x5452, "FIOASYNC"),
+    (0x5460, "FIOQSIZE"),
+    (0x4004_5431, "TIOCSPTLCK"),
+    (0x8004_5430, "TIOCGPTN"),
+    (0x8004_5432, "TIOCGDEV"),
+    (0x8004_5439, "TIOCGPTLCK"),
+];
+
 const OPTIONS: &[(u32, &str)] = &[
     (1, "PR_SET_PDEATHSIG"),
     (2, "PR_GET_PDEATHSIG"),
@@ -269,6 +308,7 @@ impl Kind {
                 (4, "SEEK_HOLE"),
             ]),
             Self::DescriptorCommand => Number(COMMANDS),
+            Self::DeviceRequest => Number(REQUESTS),
             Self::EpollOperation => {
                 Number(&[(1, "EPOLL_CTL_ADD"), (2, "EPOLL_CTL_DEL"), (3, "EPOLL_CTL_MOD")])
             }

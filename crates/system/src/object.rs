@@ -20,11 +20,12 @@ use crate::random::Random;
 use crate::rights::Rights;
 use crate::wait::Readiness;
 use crate::{Errno, Fault, Waiter};
+use std::io::SeekFrom;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// The device number of what lies in no tree: pipes and streams.
-const STREAMS_DEVICE: u64 = 4;
+pub(crate) const STREAMS_DEVICE: u64 = 4;
 
 /// What a descriptor stands for.
 pub trait Object: Send + Sync {
@@ -95,6 +96,11 @@ pub trait Object: Send + Sync {
 
     /// Whether one can seek in it; ESPIPE.
     fn position(&self) -> Result<Position, Errno> {
+        Err(Errno::SPIPE)
+    }
+
+    /// Moves the position that it keeps itself, and says where it is then.
+    fn seek(&self, _to: SeekFrom) -> Result<u64, Errno> {
         Err(Errno::SPIPE)
     }
 
@@ -235,6 +241,9 @@ pub enum Position {
     /// Where reading the entries of a directory goes on: what was told with the one before,
     /// or 0. It is kept, and says nothing about bytes.
     Entries,
+    /// The object keeps it, and others may move it who have the same open: see
+    /// [`Object::seek`].
+    Own,
     /// One can seek, which does nothing, and not read or write at an offset: an event
     /// counter.
     Nowhere,
@@ -321,6 +330,11 @@ pub trait Terminal {
     /// Changes modes and characters; the speeds stay. What it was before is noted in
     /// `saved`, for the end of the run.
     fn change(&self, saved: &SavedTerminal, action: Action, new: &Settings) -> Result<(), Errno>;
+
+    /// EIO if it is at its end.
+    fn check(&self) -> Result<(), Errno> {
+        Ok(())
+    }
 
     /// Changes the window's size: EPERM where it is the user's.
     fn set_window(&self, _new: [u16; 4]) -> Result<(), Errno> {

@@ -76,6 +76,17 @@ pub fn go_on() -> Result<(), Errno> {
     })
 }
 
+/// Says why the run must end whose call this thread answers, where what finds out cannot: the
+/// call ends it then, whatever else becomes of it. Gives what to fail with.
+pub(crate) fn end(cause: Stop) -> Errno {
+    RUN.with_borrow_mut(|run| {
+        if let Some(Work { stop, .. }) = run {
+            stop.get_or_insert(cause);
+        }
+    });
+    Errno::CANCELED
+}
+
 /// Steps of a loop, each of which is too short to ask at each.
 #[derive(Default)]
 pub(crate) struct Steps(u32);

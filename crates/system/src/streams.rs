@@ -8,6 +8,7 @@ use crate::object::{Blocking, Object, Position, Transfer};
 use crate::process::FileSizeLimit;
 use crate::random::Random;
 use crate::{Errno, Fault, Waiter};
+use std::io::SeekFrom;
 
 /// Reads from the current position and moves it.
 pub(crate) fn read(
@@ -31,7 +32,20 @@ pub(crate) fn read(
 
 /// Where the next read or write starts; 0 in what has no positions.
 pub(crate) fn tell(description: &Description) -> Result<u64, Errno> {
-    Ok(description.state().position)
+    match description.position {
+        Some(Position::Own) => description.object.seek(SeekFrom::Current(0)),
+        _ => Ok(description.state().position),
+    }
+}
+
+/// Has the next read or write start there, in what has content.
+pub(crate) fn stand(description: &Description, position: u64) -> Result<(), Errno> {
+    match description.position {
+        Some(Position::Kept) => description.state().position = position,
+        Some(Position::Own) => _ = description.object.seek(SeekFrom::Start(position))?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Reads at `offset`; ESPIPE.
@@ -60,13 +74,13 @@ pub(crate) fn allowed(
     limit: FileSizeLimit,
     waiter: &Waiter,
 ) -> Result<u64, Errno> {
-    if description.position != Some(Position::Kept) {
+    if !description.has_content() {
         return Ok(length);
     }
     let start = || match offset {
         _ if flags & flags::APPEND != 0 => Ok(description.object.inode()?.metadata()?.size),
         Some(offset) => Ok(offset),
-        None => Ok(description.state().position),
+        None => tell(description),
     };
     limit.allow(waiter, start, length)
 }
@@ -112,7 +126,7 @@ pub(crate) fn write_at(
     from: &[u8],
 ) -> Result<usize, Errno> {
     let object = &*description.object;
-    if description.position != Some(Position::Kept) {
+    if !description.has_content() {
         return object.write_at(offset, from);
     }
     let appends = flags & flags::APPEND != 0;
@@ -160,8 +174,10 @@ pub(crate) fn seek(description: &Description, from: Whence, offset: i64) -> Resu
         state.position = position.ok_or(Errno::INVAL)?;
         return Ok(state.position);
     }
-    if object.position()? != Position::Kept {
-        return Ok(0);
+    match object.position()? {
+        Position::Kept => {}
+        Position::Own => return seek_own(object, from, offset),
+        _ => return Ok(0),
     }
     let mut state = description.state();
     let start = match from {
@@ -178,6 +194,20 @@ pub(crate) fn seek(description: &Description, from: Whence, offset: i64) -> Resu
     let position = start.checked_add_signed(offset).filter(|position| *position <= i64::MAX as u64);
     state.position = position.ok_or(Errno::INVAL)?;
     Ok(state.position)
+}
+
+/// The same for what keeps its position itself.
+fn seek_own(object: &dyn Object, from: Whence, offset: i64) -> Result<u64, Errno> {
+    object.seek(match from {
+        Whence::Start => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::INVAL)?),
+        Whence::Here => SeekFrom::Current(offset),
+        Whence::End => SeekFrom::End(offset),
+        Whence::Data | Whence::Hole => {
+            let size = object.inode()?.metadata()?.size;
+            let offset = u64::try_from(offset).ok().filter(|offset| *offset < size).ok_or(Errno::NXIO)?;
+            SeekFrom::Start(find(object, from, offset, size)?)
+        }
+    })
 }
 
 /// Where from `offset` on there is data, or a hole, in a file of `size` bytes.

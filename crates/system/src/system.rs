@@ -12,7 +12,7 @@ use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
 use crate::process::Process;
 use crate::pty::{Controlling, Terminals};
-use crate::stdio::{Budget, InputStream, OutputStream, OwnStream, TerminalBothWays};
+use crate::stdio::{Budget, OwnStream};
 use crate::table::{self, Ending, Family, Row, Support};
 use crate::waiter::ProcessorTime;
 use crate::wasi::PREOPENED;
@@ -28,7 +28,8 @@ pub struct System {
     pub(crate) environment: Vec<Vec<u8>>,
     pub(crate) descriptors: Descriptors,
     pub(crate) root: Arc<Dentry>,
-    pub(crate) streams: Streams,
+    /// The terminal that the run was lent, both ways.
+    pub(crate) lent_terminal: Option<Arc<dyn Object>>,
     pub(crate) host: Host,
     pub(crate) processor_time: ProcessorTime,
     pub(crate) identity: Identity,
@@ -107,13 +108,6 @@ impl Sleeps {
             _ => Ok(()),
         }
     }
-}
-
-/// The standard streams as the run started.
-pub(crate) struct Streams {
-    pub input: Arc<InputStream>,
-    pub output: Arc<OutputStream>,
-    pub error: Arc<OutputStream>,
 }
 
 /// Who the guest's program is.
@@ -357,17 +351,9 @@ impl System {
     }
 
     fn open_device(&self, device: Device) -> Result<Arc<dyn Object>, Errno> {
-        let Streams { input, output, error } = &self.streams;
         Ok(match device {
-            Device::Standard(0) => Arc::clone(input) as Arc<dyn Object>,
-            Device::Standard(1) => Arc::clone(output) as Arc<dyn Object>,
-            Device::Standard(_) => Arc::clone(error) as Arc<dyn Object>,
             Device::Terminal => match self.terminals.controlling() {
-                Controlling::Lent => {
-                    let output = [output, error].into_iter().find(|stream| stream.is_terminal());
-                    let output = output.ok_or(Errno::NXIO)?;
-                    Arc::new(TerminalBothWays { input: Arc::clone(input), output: Arc::clone(output) })
-                }
+                Controlling::Lent => Arc::clone(self.lent_terminal.as_ref().ok_or(Errno::NXIO)?),
                 Controlling::Pseudo(number) => self.terminals.open_slave(number)?,
                 // As Linux answers a process without a terminal.
                 Controlling::None => return Err(Errno::NXIO),

@@ -29,13 +29,14 @@ pub enum Device {
     PseudoTerminals,
     /// The slave of the pseudo-terminal with this number.
     PseudoTerminal(u32),
-    /// Standard input, output or error: descriptor 0, 1 or 2 as the run started.
-    Standard(u8),
     /// A file of /proc: it has its content when it is opened.
     Information(Information),
 }
 
 impl Device {
+    /// The device number of the tree that holds them.
+    pub(crate) const TREE: u64 = 3;
+
     fn inode(self) -> u64 {
         match self {
             Self::Null => 11,
@@ -43,7 +44,6 @@ impl Device {
             Self::Full => 13,
             Self::Random => 14,
             Self::Terminal => 15,
-            Self::Standard(number) => 16 + u64::from(number),
             Self::PseudoTerminals => 22,
             Self::PseudoTerminal(number) => (2 << 32) + u64::from(number),
             // These are of the numbers below 100, which no other has.
@@ -62,7 +62,7 @@ impl Device {
             Self::PseudoTerminals => (5, 2),
             Self::PseudoTerminal(number) => (136 + (number >> 8), number & 0xff),
             // What they are turns out when they are opened.
-            Self::Standard(_) | Self::Information(_) => (0, 0),
+            Self::Information(_) => (0, 0),
         }
     }
 
@@ -82,7 +82,7 @@ impl Device {
 /// and files that they stand for, and give EIO.
 impl Object for Device {
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
-        Ok(Device::metadata(*self, 3))
+        Ok(Device::metadata(*self, Self::TREE))
     }
 
     fn rights(&self) -> Rights {
@@ -98,11 +98,9 @@ impl Object for Device {
             Self::Null => return Ok(0),
             Self::Zero | Self::Full => into.fill(0),
             Self::Random => transfer.random.fill(into)?,
-            Self::Terminal
-            | Self::PseudoTerminals
-            | Self::PseudoTerminal(_)
-            | Self::Standard(_)
-            | Self::Information(_) => return Err(Errno::IO.into()),
+            Self::Terminal | Self::PseudoTerminals | Self::PseudoTerminal(_) | Self::Information(_) => {
+                return Err(Errno::IO.into());
+            }
         }
         Ok(into.len())
     }
@@ -146,15 +144,18 @@ pub(crate) fn devices() -> BTreeMap<Vec<u8>, Graft> {
         ("null", Device::Null),
         ("ptmx", Device::PseudoTerminals),
         ("random", Device::Random),
-        ("stderr", Device::Standard(2)),
-        ("stdin", Device::Standard(0)),
-        ("stdout", Device::Standard(1)),
         ("tty", Device::Terminal),
         ("urandom", Device::Random),
         ("zero", Device::Zero),
     ];
     let mut grafts: BTreeMap<Vec<u8>, Graft> =
         devices.into_iter().map(|(name, device)| (name.into(), Graft::Device(device))).collect();
-    grafts.insert(b"fd".to_vec(), Graft::Symlink(b"/proc/self/fd".to_vec()));
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stderr", "/proc/self/fd/2"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+    ];
+    grafts.extend(links.map(|(name, target)| (name.into(), Graft::Symlink(target.into()))));
     grafts
 }

@@ -41,7 +41,8 @@ pub use guard::{Act, Guard, Request};
 pub(crate) use handles::{Handles, Held};
 pub use host::Access;
 pub(crate) use host::{
-    HostDirectory, HostFile, KernelFileSystem, KernelFiles, Wanted, kernel_file_system, open as open_host,
+    HostDirectory, HostFile, KernelFileSystem, KernelFiles, Standing, StreamNumbers, Wanted,
+    kernel_file_system, open as open_host,
 };
 pub use memory::MemoryTree;
 pub(crate) use object::OpenDirectory;

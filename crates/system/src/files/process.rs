@@ -5,8 +5,8 @@ use super::dentry::Dentry;
 use super::{
     BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, Timestamp,
 };
-use crate::Errno;
 use crate::descriptors::Description;
+use crate::{Errno, streams};
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -176,7 +176,7 @@ impl DescriptorDirectory {
     }
 
     fn text(&self, number: u32, description: &Description) -> Result<String, Errno> {
-        let (position, flags) = (description.state().position, description.flags());
+        let (position, flags) = (streams::tell(description)?, description.flags());
         let inode = description.object.metadata(number)?.inode;
         Ok(format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t0\nino:\t{inode}\n"))
     }

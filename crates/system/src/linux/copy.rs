@@ -41,7 +41,7 @@ impl Side {
     /// EFAULT; EINVAL for an offset below 0.
     fn new(call: &mut Call<'_>, file: &Arc<Description>, address: u32) -> Result<Self, Fault> {
         let offset = match address {
-            0 => file.state().position,
+            0 => streams::tell(file)?,
             _ => told(call, address)?,
         };
         Ok(Self { file: Arc::clone(file), offset, address })
@@ -51,8 +51,7 @@ impl Side {
     fn finish(&self, call: &mut Call<'_>, copied: u64) -> Result<(), Fault> {
         let offset = self.offset.saturating_add(copied);
         match self.address {
-            0 if self.file.position == Some(Position::Kept) => self.file.state().position = offset,
-            0 => {}
+            0 => streams::stand(&self.file, offset)?,
             address => call.write_u64(address, offset)?,
         }
         Ok(())

@@ -4,7 +4,6 @@ use super::{buffers, bytes, calls, done, pairs, value, wide};
 use crate::descriptors::{Description, flags};
 use crate::files::FileType;
 use crate::guest::Buffer;
-use crate::object::Position;
 use crate::process::FileSizeLimit;
 use crate::random::Random;
 use crate::streams::{self, Whence};
@@ -85,7 +84,7 @@ fn behind(buffers: &[Buffer], mut skipped: u64) -> Vec<Buffer> {
 pub(super) fn begin(description: &Description, offset: Option<u64>) -> u64 {
     match offset {
         Some(offset) => offset,
-        None if description.position == Some(Position::Kept) => description.state().position,
+        None if description.has_content() => streams::tell(description).unwrap_or_default(),
         None => 0,
     }
 }
@@ -353,7 +352,7 @@ fn llseek(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
 fn ftruncate64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let length = u64::try_from(wide(call, 1)).map_err(|_| Errno::INVAL)?;
     let description = system.descriptors.file(call.u32(0))?;
-    if description.position != Some(Position::Kept) || !description.writable {
+    if !description.has_content() || !description.writable {
         return Err(Errno::INVAL.into());
     }
     let size = || Ok(description.object.inode()?.metadata()?.size);
@@ -396,7 +395,7 @@ fn fallocate(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> 
     if object.pipe().is_ok() {
         return Err(Errno::SPIPE.into());
     }
-    if description.position != Some(Position::Kept) {
+    if !description.has_content() {
         return Err(Errno::NODEV.into());
     }
     // Neither is below 0.

@@ -9,7 +9,7 @@ use crate::{Answer, Call, Errno, Fault, System};
 use std::sync::Arc;
 
 pub(super) const ROWS: &[Row] = calls! { "linux":
-    flock(fd: Descriptor, operation: Flags) &[], Support::Full, "", flock;
+    flock(fd: Descriptor, operation: LockOperation) &[], Support::Full, "", flock;
 };
 
 /// EINVAL, EBADF, EWOULDBLOCK, EINTR, ENOLCK.

@@ -25,6 +25,7 @@ mod signal;
 mod socket;
 mod start;
 mod stat;
+mod terminal;
 mod time;
 mod timer;
 
@@ -75,6 +76,7 @@ pub(crate) static SUBJECTS: &[(&str, &[Row])] = &[
     ("Counters, timers and signals that are read", event::ROWS),
     ("Sockets", socket::ROWS),
     ("Locks", lock::ROWS),
+    ("Terminals and devices", terminal::ROWS),
     ("Clocks and sleeping", time::ROWS),
     ("Alarm clocks and timers", timer::ROWS),
     ("Signals", signal::ROWS),

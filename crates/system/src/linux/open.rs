@@ -186,6 +186,7 @@ fn open(system: &mut System, call: &mut Call<'_>, how: How) -> Result<Answer, Fa
         }
     };
     let Opening { object, name, readable, writable } = opened;
+    super::terminal::opened(system, call, &*object, readable, how.flags);
     let description = Description::named(object, name, readable, writable, how.flags, charge)?;
     let descriptor = Descriptor::full(description).with_flags(how.flags);
     value(system.descriptors.insert(descriptor, 0)?)

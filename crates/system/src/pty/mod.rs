@@ -119,20 +119,24 @@ impl Terminals {
     }
 
     /// Lets a terminal control the process, which leads its session; EPERM if another does.
-    pub(crate) fn take_control(&self, pseudo: &Pseudo<'_>, waiter: &Waiter) -> Result<(), Errno> {
+    /// Without a pseudo-terminal, it is that of the user's.
+    pub(crate) fn take_control(&self, pseudo: Option<&Pseudo<'_>>, waiter: &Waiter) -> Result<(), Errno> {
         let mut state = self.lock();
+        let new = pseudo.map_or(Controlling::Lent, |pseudo| Controlling::Pseudo(pseudo.number()));
         match state.living() {
-            Controlling::Pseudo(number) if number == pseudo.number() => return Ok(()),
+            current if current == new => return Ok(()),
             Controlling::None => {}
             _ => return Err(Errno::PERM),
         }
-        state.controlling = Controlling::Pseudo(pseudo.number());
-        pseudo.control(waiter);
+        state.controlling = new;
+        if let Some(pseudo) = pseudo {
+            pseudo.control(waiter);
+        }
         Ok(())
     }
 
     /// Ends the control, which is told as a terminal that is gone; ENOTTY if it is not this
-    /// one's. Without a pseudo-terminal, it is that of the user's.
+    /// one's.
     pub(crate) fn give_up_control(&self, pseudo: Option<&Pseudo<'_>>, waiter: &Waiter) -> Result<(), Errno> {
         let mut state = self.lock();
         match (state.living(), pseudo) {

@@ -12,9 +12,6 @@ use crate::{Errno, Fault, Signal, Waiter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The device number of what /dev holds.
-const DEVICE: u64 = 3;
-
 /// What both ends share.
 pub(crate) struct Pair {
     number: u32,
@@ -184,7 +181,7 @@ impl Drop for Master {
 
 impl Object for Master {
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
-        Ok(Device::PseudoTerminals.metadata(DEVICE))
+        Ok(Device::PseudoTerminals.metadata(Device::TREE))
     }
 
     fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
@@ -389,7 +386,7 @@ impl Drop for Slave {
 
 impl Object for Slave {
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
-        Ok(Device::PseudoTerminal(self.pair.number).metadata(DEVICE))
+        Ok(Device::PseudoTerminal(self.pair.number).metadata(Device::TREE))
     }
 
     fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
@@ -438,6 +435,10 @@ impl Object for Slave {
         }
     }
 
+    fn label(&self, _number: u32) -> Result<String, Errno> {
+        Ok(format!("/dev/pts/{}", self.pair.number))
+    }
+
     fn terminal(&self) -> Result<&dyn Terminal, Errno> {
         Ok(self)
     }
@@ -449,24 +450,24 @@ impl Terminal for Slave {
     }
 
     fn set_window(&self, new: [u16; 4]) -> Result<(), Errno> {
-        drop(self.living()?);
+        self.check()?;
         self.pair.set_window(new);
         Ok(())
     }
 
     fn settings(&self) -> Result<Settings, Errno> {
-        drop(self.living()?);
+        self.check()?;
         Ok(self.pair.settings())
     }
 
     fn change(&self, _saved: &SavedTerminal, action: Action, new: &Settings) -> Result<(), Errno> {
-        drop(self.living()?);
+        self.check()?;
         self.pair.set_settings(action, new);
         Ok(())
     }
 
     fn flush(&self, queue: Queue) -> Result<(), Errno> {
-        drop(self.living()?);
+        self.check()?;
         self.pair.change(|state| {
             let mut effects = Effects::default();
             if queue != Queue::Output {
@@ -481,12 +482,16 @@ impl Terminal for Slave {
     }
 
     fn flow(&self, flow: Flow) -> Result<(), Errno> {
-        drop(self.living()?);
+        self.check()?;
         self.pair.flow(flow);
         Ok(())
     }
 
     fn drain(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Errno> {
         self.living().map(drop)
     }
 

@@ -1,9 +1,10 @@
 //! Standard input.
 
 use super::pump::ReadPump;
-use super::{OwnStream, Stream};
-use crate::host::{Descriptor, HostStream, HostTerminal, Ready, Source};
-use crate::object::{Blocking, Interest, Object, Terminal, Transfer};
+use super::{OwnStream, Shared, Standard, Stream, host};
+use crate::files::{Device, FileType, Standing};
+use crate::host::{Descriptor, Ready, Source};
+use crate::object::{Blocking, Interest, Object, Transfer};
 use crate::wait::{Readiness, wait_for_any};
 use crate::{Errno, Fault, Waiter};
 use std::io::Read;
@@ -12,9 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Where a guest's standard input comes from.
 #[derive(Default)]
 pub enum Input {
-    /// Nowhere: it ends at once.
+    /// Nowhere: it ends at once, as /dev/null does.
     #[default]
     Empty,
+    /// None: the program begins without descriptor 0.
+    Closed,
     /// These bytes.
     Bytes(Vec<u8>),
     /// A reader. It is read on a thread of its own, only when the guest asks, and
@@ -22,10 +25,13 @@ pub enum Input {
     Reader(Box<dyn Read + Send>),
     /// A stream of the user's own.
     Stream(Arc<dyn Stream>),
-    /// A descriptor of the host: a pipe, a socket, a terminal, a file.
+    /// A descriptor of the host: a pipe, a socket, a terminal, a file. To the guest it is the
+    /// same kind of thing; a file can be sought in, and whoever has it open by the same
+    /// description shares its position. It is only read from, whatever else it allows.
     Descriptor(Descriptor),
-    /// The controller's own standard input. If that is a terminal, the guest sees
-    /// one.
+    /// The controller's own standard input, as what it is and with the access that it has: a
+    /// terminal that is open both ways can be written to as well. Nothing if the controller
+    /// began without.
     Inherit,
 }
 
@@ -33,6 +39,7 @@ impl std::fmt::Debug for Input {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Empty => "Empty",
+            Self::Closed => "Closed",
             Self::Bytes(_) => "Bytes",
             Self::Reader(_) => "Reader",
             Self::Stream(_) => "Stream",
@@ -42,41 +49,39 @@ impl std::fmt::Debug for Input {
     }
 }
 
+/// Makes of an input what the guest gets; nothing if it is closed.
+pub(super) fn standard(input: Input, shared: &Shared<'_>) -> Option<Standard> {
+    let from = match input {
+        Input::Closed => return None,
+        Input::Inherit => return shared.inherited(0),
+        Input::Descriptor(descriptor) => {
+            let standing = Standing::look(Source::new(descriptor), shared.numbers).ok()?;
+            return Some(host::standard(standing, [true, false], Arc::clone(shared.budget)));
+        }
+        Input::Empty => return Some(to_read(Arc::new(Device::Null))),
+        Input::Bytes(bytes) => From::Bytes { bytes, read: 0 },
+        Input::Reader(reader) => From::Pump(ReadPump::new(reader)),
+        Input::Stream(stream) => From::Own(OwnStream(stream)),
+    };
+    Some(to_read(Arc::new(InputStream { from: Mutex::new(from) })))
+}
+
+fn to_read(object: Arc<dyn Object>) -> Standard {
+    Standard { object, readable: true, writable: false, flags: 0 }
+}
+
 enum From {
     Bytes { bytes: Vec<u8>, read: usize },
-    Host(HostStream),
     Pump(ReadPump),
     Own(OwnStream),
 }
 
-/// Standard input, as descriptors hold it.
-pub(crate) struct InputStream {
+/// What the user gives to be read, which is a pipe to the guest.
+struct InputStream {
     from: Mutex<From>,
-    terminal: Option<HostTerminal>,
 }
 
 impl InputStream {
-    pub(crate) fn new(input: Input) -> Self {
-        let host = |host| From::Host(HostStream::new(host, Interest::Read));
-        let from = match input {
-            Input::Empty => From::Bytes { bytes: Vec::new(), read: 0 },
-            Input::Bytes(bytes) => From::Bytes { bytes, read: 0 },
-            Input::Reader(reader) => From::Pump(ReadPump::new(reader)),
-            Input::Stream(stream) => From::Own(OwnStream(stream)),
-            Input::Descriptor(descriptor) => host(Source::new(descriptor)),
-            Input::Inherit => host(Source::input()),
-        };
-        let terminal = match &from {
-            From::Host(stream) => HostTerminal::of(stream.host()),
-            _ => None,
-        };
-        Self { from: Mutex::new(from), terminal }
-    }
-
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal.is_some()
-    }
-
     /// Reads; 0 is the end.
     fn read(&self, into: &mut [u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
         if into.is_empty() {
@@ -104,7 +109,6 @@ impl InputStream {
                 *read += count;
                 Ok(count)
             }
-            From::Host(stream) => stream.read(into, waiter),
             From::Pump(pump) => pump.read(into, waiter),
             From::Own(stream) => stream.read(into, blocking, waiter),
         }
@@ -116,7 +120,6 @@ impl InputStream {
                 let bytes = bytes.len() - *read;
                 Ok(Readiness::Now { bytes: bytes as u64, hangup: bytes == 0 })
             }
-            From::Host(stream) => Ok(Readiness::On(stream.host().clone())),
             From::Pump(pump) => pump.poll(),
             From::Own(stream) => stream.0.readiness(Interest::Read),
         }
@@ -124,6 +127,10 @@ impl InputStream {
 }
 
 impl Object for InputStream {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(FileType::Fifo)
+    }
+
     fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
@@ -134,9 +141,5 @@ impl Object for InputStream {
 
     fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
         self.readable()
-    }
-
-    fn terminal(&self) -> Result<&dyn Terminal, Errno> {
-        Ok(self.terminal.as_ref().ok_or(Errno::NOTTY)?)
     }
 }

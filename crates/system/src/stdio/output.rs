@@ -1,11 +1,12 @@
 //! Standard output and error.
 
 use super::pump::WritePump;
-use super::{CHUNK, OwnStream, Stream};
-use crate::host::{Descriptor, HostStream, HostTerminal, Ready, Source};
+use super::{Budget, CHUNK, OwnStream, Shared, Standard, Stream, host};
+use crate::files::{Device, FileType, Metadata, Standing};
+use crate::host::{Descriptor, Source};
 use crate::meter::{Charge, Meter};
-use crate::object::{Blocking, Interest, Object, Terminal, Transfer};
-use crate::wait::{Readiness, wait_for_any};
+use crate::object::{Blocking, Interest, Object, Position, STREAMS_DEVICE, Transfer};
+use crate::wait::Readiness;
 use crate::{Errno, Fault, LimitKind, Stop, Waiter};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Where a guest's standard output or error goes.
 #[derive(Default)]
 pub enum Output {
-    /// Nowhere.
+    /// Nowhere, as /dev/null.
     #[default]
     Discard,
+    /// None: the program begins without this descriptor.
+    Closed,
     /// Into this buffer. The output limit bounds it, and what may be kept for the
     /// program: it counts as long as it is in the buffer.
     Capture(Capture),
@@ -24,10 +27,14 @@ pub enum Output {
     Writer(Box<dyn Write + Send>),
     /// To a stream of the user's own.
     Stream(Arc<dyn Stream>),
-    /// To a descriptor of the host: a pipe, a socket, a terminal, a file.
+    /// To a descriptor of the host: a pipe, a socket, a terminal, a file. To the guest it is
+    /// the same kind of thing; a file can be sought in, cut and written over, and whoever
+    /// has it open by the same description shares its position. It is only written to,
+    /// whatever else it allows.
     Descriptor(Descriptor),
-    /// To the controller's own standard output, or error. If that is a terminal,
-    /// the guest sees one.
+    /// To the controller's own standard output, or error, as what it is and with the access
+    /// that it has; from a terminal the guest reads so only if its standard input is one.
+    /// Nowhere if the controller began without.
     Inherit,
 }
 
@@ -35,6 +42,7 @@ impl std::fmt::Debug for Output {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Discard => "Discard",
+            Self::Closed => "Closed",
             Self::Capture(_) => "Capture",
             Self::Writer(_) => "Writer",
             Self::Stream(_) => "Stream",
@@ -89,30 +97,24 @@ impl Capture {
     }
 }
 
-/// What standard output and error may still write together.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    limit: Option<u64>,
-    written: Mutex<u64>,
-}
-
-impl Budget {
-    pub(crate) fn new(limit: Option<u64>) -> Self {
-        Self { limit, written: Mutex::default() }
-    }
-
-    pub(crate) fn written(&self) -> u64 {
-        *self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn left(&self) -> u64 {
-        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.written()))
-    }
-
-    fn spend(&self, count: usize) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        *written = written.saturating_add(count as u64);
-    }
+/// Makes of an output what the guest gets; nothing if it is closed. `number` is the
+/// controller's stream that [`Output::Inherit`] means.
+pub(super) fn standard(output: Output, number: u32, shared: &Shared<'_>) -> Option<Standard> {
+    let target = match output {
+        Output::Closed => return None,
+        Output::Inherit => return shared.inherited(number),
+        Output::Descriptor(descriptor) => {
+            let standing = Standing::look(Source::new(descriptor), shared.numbers).ok()?;
+            return Some(host::standard(standing, [false, true], Arc::clone(shared.budget)));
+        }
+        Output::Discard => Target::Discard,
+        Output::Capture(capture) => Target::Capture(capture),
+        Output::Writer(writer) => Target::Pump(WritePump::new(writer)),
+        Output::Stream(stream) => Target::Own(OwnStream(stream)),
+    };
+    let (budget, meter) = (Arc::clone(shared.budget), Arc::clone(shared.meter));
+    let object = Arc::new(OutputStream { target: Mutex::new(target), budget, meter });
+    Some(Standard { object, readable: false, writable: true, flags: 0 })
 }
 
 enum Target {
@@ -120,65 +122,16 @@ enum Target {
     Capture(Capture),
     Pump(WritePump),
     Own(OwnStream),
-    Host(HostStream),
 }
 
-/// Standard output or error, as descriptors hold it.
-pub(crate) struct OutputStream {
+/// What the user takes of what is written: a pipe to the guest, or /dev/null.
+struct OutputStream {
     target: Mutex<Target>,
     budget: Arc<Budget>,
     meter: Arc<Meter>,
-    terminal: Option<HostTerminal>,
 }
 
 impl OutputStream {
-    /// `inherited` is the controller's stream that [`Output::Inherit`] means.
-    pub(crate) fn new(output: Output, inherited: Source, budget: Arc<Budget>, meter: Arc<Meter>) -> Self {
-        let host = |host| Target::Host(HostStream::new(host, Interest::Write));
-        let target = match output {
-            Output::Discard => Target::Discard,
-            Output::Capture(capture) => Target::Capture(capture),
-            Output::Writer(writer) => Target::Pump(WritePump::new(writer)),
-            Output::Stream(stream) => Target::Own(OwnStream(stream)),
-            Output::Descriptor(descriptor) => host(Source::new(descriptor)),
-            Output::Inherit => host(inherited),
-        };
-        let terminal = match &target {
-            Target::Host(stream) => HostTerminal::of(stream.host()),
-            _ => None,
-        };
-        Self { target: Mutex::new(target), budget, meter, terminal }
-    }
-
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal.is_some()
-    }
-
-    /// Writes all of `from`, or up to where it is interrupted, or would wait and shall not.
-    ///
-    /// # Errors
-    /// EAGAIN when not a byte could be written without waiting, EPIPE when no one reads any more; [`Stop::Limit`] once all that the
-    /// limit allows is written and more was to be.
-    fn write(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
-        let allowed = from.len().min(usize::try_from(self.budget.left()).unwrap_or(usize::MAX));
-        let mut done = 0;
-        while done < allowed {
-            let rest = &from[done..allowed];
-            match self.write_some(rest, blocking, waiter) {
-                Ok(count) => {
-                    done += count;
-                    self.budget.spend(count);
-                }
-                Err(Fault::Errno(Errno::INTR | Errno::AGAIN)) if done > 0 => return Ok(done),
-                Err(fault) => return Err(fault),
-            }
-        }
-        match self.budget.limit {
-            Some(limit) if allowed < from.len() => Err(Stop::Limit(LimitKind::Output.at(limit)).into()),
-            _ => Ok(done),
-        }
-    }
-
     fn write_some(&self, from: &[u8], blocking: Blocking, waiter: &Waiter) -> Result<usize, Fault> {
         match &mut *self.target.lock().unwrap_or_else(PoisonError::into_inner) {
             Target::Discard => Ok(from.len()),
@@ -192,37 +145,56 @@ impl OutputStream {
                 Ok(from.len())
             }
             Target::Own(stream) => stream.write(from, blocking, waiter),
-            Target::Host(stream) => {
-                if blocking == Blocking::DoNotWait {
-                    let wanted = [(stream.host().clone(), Interest::Write)];
-                    if wait_for_any(waiter, &wanted, &[], Some(waiter.now()))? == [Ready::No] {
-                        return Err(Errno::AGAIN.into());
-                    }
-                }
-                stream.write(from, waiter)
-            }
         }
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(*self.target.lock().unwrap_or_else(PoisonError::into_inner), Target::Discard)
     }
 }
 
 impl Object for OutputStream {
+    fn file_type(&self) -> Result<FileType, Errno> {
+        Ok(if self.is_null() { FileType::CharacterDevice } else { FileType::Fifo })
+    }
+
+    fn metadata(&self, number: u32) -> Result<Metadata, Errno> {
+        if self.is_null() {
+            return Ok(Device::Null.metadata(Device::TREE));
+        }
+        let metadata = Metadata::read_only(STREAMS_DEVICE, u64::from(number) + 1, FileType::Fifo, 0);
+        Ok(Metadata { permissions: 0o600, ..metadata })
+    }
+
     fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 
     fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
-        self.write(from, transfer.blocking, transfer.waiter)
+        self.budget.write(from, |from| self.write_some(from, transfer.blocking, transfer.waiter))
+    }
+
+    /// In /dev/null every place is the same.
+    fn position(&self) -> Result<Position, Errno> {
+        if self.is_null() { Ok(Position::Ignored) } else { Err(Errno::SPIPE) }
+    }
+
+    fn write_at(&self, _offset: u64, from: &[u8]) -> Result<usize, Errno> {
+        self.position()?;
+        self.budget.write_once(from, |from| Ok(from.len()))
+    }
+
+    fn label(&self, number: u32) -> Result<String, Errno> {
+        match self.is_null() {
+            true => Ok("/dev/null".to_owned()),
+            false => Ok(format!("pipe:[{}]", Object::metadata(self, number)?.inode)),
+        }
     }
 
     fn readiness(&self, _interest: Interest, _position: u64) -> Result<Readiness, Errno> {
         Ok(match &*self.target.lock().unwrap_or_else(PoisonError::into_inner) {
-            Target::Host(stream) => Readiness::On(stream.host().clone()),
             Target::Own(stream) => stream.0.readiness(Interest::Write)?,
             _ => Readiness::Now { bytes: CHUNK as u64, hangup: false },
         })
-    }
-
-    fn terminal(&self) -> Result<&dyn Terminal, Errno> {
-        Ok(self.terminal.as_ref().ok_or(Errno::NOTTY)?)
     }
 }

@@ -1,28 +1,32 @@
 //! The terminal of the run, both ways: /dev/tty.
 
-use super::{InputStream, OutputStream};
+use crate::files::{Device, Metadata};
 use crate::object::{Interest, Object, Terminal, Transfer};
 use crate::wait::Readiness;
 use crate::{Errno, Fault};
 use std::sync::Arc;
 
-/// A standard input and a standard output that are terminals.
+/// A standard stream that reads from a terminal and one that writes to it.
 pub(crate) struct TerminalBothWays {
-    pub input: Arc<InputStream>,
-    pub output: Arc<OutputStream>,
+    pub input: Arc<dyn Object>,
+    pub output: Arc<dyn Object>,
 }
 
 impl Object for TerminalBothWays {
+    fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
+        Ok(Device::Terminal.metadata(Device::TREE))
+    }
+
     fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 
     fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
-        Object::read(&*self.input, into, transfer)
+        self.input.read(into, transfer)
     }
 
     fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
-        Object::write(&*self.output, from, transfer)
+        self.output.write(from, transfer)
     }
 
     fn readiness(&self, interest: Interest, position: u64) -> Result<Readiness, Errno> {

@@ -188,6 +188,8 @@ fn candidates(row: &Row, world: &mut World) -> Vec<Vec<u64>> {
             Kind::WaitOptions => vec![4],
             Kind::Signal => vec![0],
             Kind::Clock | Kind::Resource | Kind::Whence | Kind::DescriptorCommand => vec![0, 1, 2],
+            // To set modes once all that was written is out, and how much can be read.
+            Kind::DeviceRequest => vec![0x5403, 0x541b],
             Kind::EpollOperation | Kind::ProcessOption | Kind::Domain | Kind::SocketType => vec![1],
             Kind::Permissions => vec![0o644],
             Kind::Signed => vec![0, -1i64 as u64],

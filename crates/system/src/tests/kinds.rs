@@ -1,7 +1,7 @@
 //! What each kind of thing behind a descriptor answers to each call that not all have.
 
-use super::fake::{FakeGuest, RESULT, guest};
-use crate::{Answer, Errno};
+use super::fake::{FakeGuest, RESULT};
+use crate::{Answer, Capture, Errno, Input, Output, System};
 
 const R: u64 = RESULT as u64;
 
@@ -64,8 +64,11 @@ fn answer(guest: &mut FakeGuest, name: &str, descriptor: u64, rest: &[u64]) -> S
 fn answers(open: impl Fn(&mut FakeGuest) -> u64) -> String {
     let mut answers = Vec::new();
     for (name, rest) in CALLS {
-        // A guest of its own, so that no call changes what the next one meets.
-        let mut guest = guest();
+        // A guest of its own, so that no call changes what the next one meets, whose standard
+        // streams are not /dev/null.
+        let streams =
+            System::builder().stdin(Input::Bytes(Vec::new())).stdout(Output::Capture(Capture::new()));
+        let mut guest = FakeGuest::new(streams.build().expect("a system"));
         let descriptor = open(&mut guest);
         answers.push(answer(&mut guest, name, descriptor, rest));
     }

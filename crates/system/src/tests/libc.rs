@@ -169,7 +169,7 @@ fn copies_of_descriptors_share_their_position() {
     assert_eq!(guest.libc("flock", &[copy, 6]), Ok(0));
     assert_eq!(guest.libc("flock", &[copy, 3]), Err(Errno::INVAL));
     assert_eq!(guest.libc("lockf", &[copy, 2, 0]), Ok(0));
-    let other = guest.open("tmp/f", 0).expect("opened");
+    let other = guest.open("/tmp/file", 0).expect("opened");
     assert_eq!(guest.libc("flock", &[other, 1 | 4]), Err(Errno::AGAIN));
     assert_eq!(guest.libc("lockf", &[99, 2, 0]), Err(Errno::BADF));
 }

@@ -34,6 +34,8 @@ mod own_streams;
 mod paths;
 mod polling;
 mod port;
+mod pseudo_terminals;
+mod standard;
 mod streams;
 mod terminal;
 mod times;

@@ -134,3 +134,36 @@ fn a_read_that_waits_for_more_keys_ends_at_the_deadline() {
     let iovec = iovec(&mut guest, &[0; 100]);
     ends_at_the_deadline(&mut guest, "fd_read", &[0, iovec, 1, R]);
 }
+
+#[test]
+fn linux_asks_it_by_ioctl_and_finds_the_kernels_structures() {
+    let (mut guest, master, slave) = guest();
+    let ioctl = |guest: &mut FakeGuest, fd: u64, request: u64| guest.linux("ioctl", &[fd, request, R]);
+    ioctl(&mut guest, 0, 0x5413).expect("told");
+    assert_eq!(guest.get(RESULT, 4), [24, 0, 80, 0]);
+    assert_eq!(ioctl(&mut guest, 0, 0x5414), Err(Errno::PERM));
+    assert_eq!(ioctl(&mut guest, 2, 0x5401), Err(Errno::NOTTY));
+    ioctl(&mut guest, 0, 0x5401).expect("told");
+    let local = guest.get_u32(RESULT + 12);
+    assert_ne!(local & ECHO, 0);
+    assert_eq!(guest.get(RESULT + 17, 5), [3, 28, 127, 21, 4]);
+    let changed = (local & !ECHO).to_le_bytes();
+    guest.memory.bytes[RESULT as usize + 12..RESULT as usize + 16].copy_from_slice(&changed);
+    guest.memory.bytes[RESULT as usize + 17] = 1;
+    // It drops what was typed as well.
+    rustix::io::write(&master, b"typed\n").expect("typed");
+    assert_eq!(ioctl(&mut guest, 0, 0x5404), Ok(0));
+    let after = tcgetattr(&slave).expect("told");
+    assert!(!after.local_modes.contains(LocalModes::ECHO));
+    assert_eq!(after.special_codes[SpecialCodeIndex::VINTR], 1);
+    assert_eq!(ioctl(&mut guest, 0, 0x541b), Ok(0));
+    assert_eq!(guest.get_u32(RESULT), 0);
+    // It controls the process.
+    assert_eq!(ioctl(&mut guest, 1, 0x540f), Ok(0));
+    assert_eq!(guest.get_u32(RESULT), 2);
+    assert_eq!(ioctl(&mut guest, 1, 0x5429), Ok(0));
+    assert_eq!(guest.linux("ioctl", &[0, 0x540e, 0]), Ok(0));
+    let _ = guest.call("linux.ioctl", &[0, 0x5422, 0]);
+    assert_eq!(guest.signals, 1 << 1 | 1 << 18);
+    assert_eq!(ioctl(&mut guest, 1, 0x540f), Err(Errno::NOTTY));
+}

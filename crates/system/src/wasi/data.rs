@@ -6,6 +6,7 @@ use crate::guest::total;
 use crate::object::Position;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System, streams};
+use std::io::SeekFrom;
 use std::sync::Arc;
 
 /// EBADF, EISDIR, EFAULT, then what the stream says. At most
@@ -97,9 +98,20 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
         (1, 0) => tell(descriptor)?,
         _ => descriptor.with(Rights::FD_SEEK)?,
     };
+    if kind == Position::Own {
+        let offset = call.i64(1);
+        let position = description.object.seek(match call.u32(2) {
+            0 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::INVAL)?),
+            1 => SeekFrom::Current(offset),
+            2 => SeekFrom::End(offset),
+            _ => return Err(Errno::INVAL.into()),
+        })?;
+        call.write_u64(call.u32(3), position)?;
+        return done();
+    }
     let size = match kind {
         Position::Kept => description.object.inode()?.metadata()?.size,
-        Position::Ignored | Position::Nowhere | Position::Entries => 0,
+        _ => 0,
     };
     let mut state = description.state();
     let start = match call.u32(2) {
@@ -109,12 +121,12 @@ pub(super) fn fd_seek(system: &mut System, call: &mut Call<'_>) -> Result<Answer
         _ => return Err(Errno::INVAL.into()),
     };
     let position = match kind {
-        Position::Ignored | Position::Nowhere | Position::Entries => 0,
         Position::Kept => {
             let position = start.checked_add_signed(call.i64(1)).ok_or(Errno::INVAL)?;
             i64::try_from(position).map_err(|_| Errno::OVERFLOW)?;
             position
         }
+        _ => 0,
     };
     call.write_u64(call.u32(3), position)?;
     state.position = position;
@@ -129,7 +141,7 @@ fn tell(descriptor: &Descriptor) -> Result<&Arc<Description>, Errno> {
 pub(super) fn fd_tell(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
     position_of(&descriptor.description)?;
-    let position = tell(descriptor)?.state().position;
+    let position = streams::tell(tell(descriptor)?)?;
     call.write_u64(call.u32(1), position)?;
     done()
 }

@@ -3,7 +3,6 @@
 use super::done;
 use crate::clock::nanoseconds;
 use crate::files::{Metadata, NewTimes, Timestamp};
-use crate::object::Position;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 
@@ -40,7 +39,7 @@ pub(super) fn fd_filestat_get(system: &mut System, call: &mut Call<'_>) -> Resul
 pub(super) fn fd_filestat_set_size(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let descriptor = system.descriptors.get(call.u32(0))?;
     let description = &descriptor.description;
-    if description.position != Some(Position::Kept) || !description.writable {
+    if !description.has_content() || !description.writable {
         return Err(Errno::INVAL.into());
     }
     descriptor.with(Rights::FD_FILESTAT_SET_SIZE)?;

@@ -14,6 +14,7 @@ mod mount;
 mod node;
 mod open;
 mod single;
+mod standing;
 mod step;
 mod within;
 
@@ -31,6 +32,7 @@ use node::Node;
 pub(crate) use open::{Wanted, kernel_file_system, open};
 use rustix::fs::{AtFlags, OFlags, Stat};
 pub(crate) use single::HostFile;
+pub(crate) use standing::{Standing, StreamNumbers};
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Whatever the host has: to the guest it is a file system that a program answers for.
-const FUSE: u32 = 0x6573_5546;
+pub(super) const FUSE: u32 = 0x6573_5546;
 
 pub(super) struct Mount {
     pub(super) access: Access,
@@ -111,7 +111,7 @@ pub(super) fn file_type(found: rustix::fs::FileType) -> FileType {
 }
 
 /// The types of the numbers differ between machines.
-fn time(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
+pub(super) fn time(seconds: i64, nanoseconds: impl TryInto<u32>) -> Timestamp {
     Timestamp::new(seconds, nanoseconds.try_into().unwrap_or(0))
 }
 

@@ -1,5 +1,6 @@
 //! What can become ready on this machine: descriptors.
 
+use crate::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -22,19 +23,20 @@ impl Source {
         Self(Kind::Given(Arc::new(descriptor)))
     }
 
-    /// The controller's standard input.
-    pub(crate) fn input() -> Self {
-        Self(Kind::Inherited(rustix::stdio::stdin()))
+    /// The controller's standard input, output or, for any other number, error.
+    pub(crate) fn standard(number: u32) -> Self {
+        Self(Kind::Inherited(match number {
+            0 => rustix::stdio::stdin(),
+            1 => rustix::stdio::stdout(),
+            _ => rustix::stdio::stderr(),
+        }))
     }
+}
 
-    /// The controller's standard output.
-    pub(crate) fn output() -> Self {
-        Self(Kind::Inherited(rustix::stdio::stdout()))
-    }
-
-    /// The controller's standard error.
-    pub(crate) fn error() -> Self {
-        Self(Kind::Inherited(rustix::stdio::stderr()))
+impl Source {
+    /// Bytes that can be read from it.
+    pub(crate) fn unread(&self) -> Result<u64, Errno> {
+        Ok(rustix::io::ioctl_fionread(self)?)
     }
 }
 

@@ -24,8 +24,6 @@ pub(crate) struct HostStream {
 
 /// How it is read or written.
 enum Manner {
-    /// As it is: a file never makes anyone wait.
-    Directly,
     /// The kernel is asked not to wait, whatever the descriptor's flags say.
     WithoutWaiting,
     /// By a description of the same terminal or pipe that is ours and does not wait.
@@ -43,25 +41,18 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 impl HostStream {
     pub(crate) fn new(host: Source, interest: Interest) -> Self {
-        let kind = rustix::fs::fstat(&host).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        let manner = match kind {
-            Ok(FileType::RegularFile) => Manner::Directly,
+        let manner = match () {
             // It does not heed the flag of the call.
-            _ if rustix::termios::isatty(&host) => own_or_aside(&host, interest),
-            _ if cfg!(target_os = "linux") => Manner::WithoutWaiting,
-            _ => Manner::Aside,
+            () if rustix::termios::isatty(&host) => own_or_aside(&host, interest),
+            () if cfg!(target_os = "linux") => Manner::WithoutWaiting,
+            () => Manner::Aside,
         };
         Self { host, manner }
-    }
-
-    pub(crate) fn host(&self) -> &Source {
-        &self.host
     }
 
     /// Writes some of `from`, once there is room.
     pub(crate) fn write(&mut self, from: &[u8], waiter: &Waiter) -> Result<usize, Fault> {
         self.wait(Interest::Write, waiter, |stream| match &stream.manner {
-            Manner::Directly => rustix::io::write(&stream.host, from),
             Manner::WithoutWaiting => without_waiting::write(&stream.host, from),
             Manner::Own(own) => rustix::io::write(own, from),
             Manner::Aside => {
@@ -74,7 +65,6 @@ impl HostStream {
     /// Reads what there is, once there is something; 0 is the end.
     pub(crate) fn read(&mut self, into: &mut [u8], waiter: &Waiter) -> Result<usize, Fault> {
         self.wait(Interest::Read, waiter, |stream| match &stream.manner {
-            Manner::Directly => rustix::io::read(&stream.host, &mut *into),
             Manner::WithoutWaiting => without_waiting::read(&stream.host, into),
             Manner::Own(own) => rustix::io::read(own, &mut *into),
             Manner::Aside => {
