@@ -205,7 +205,8 @@ fn cpp_has_exceptions_long_doubles_and_the_errors_of_linux() {
           std::cout << error.value() << ' ' << error.message() << '\n';
         }"#,
     );
-    let finished = shell(&place, "bellglass c++ -std=c++20 -O1 -Wall -o program program.cc && ./program", b"");
+    let finished =
+        shell(&place, "bellglass c++ -std=c++20 -O1 -Wall -o program program.cc && ./program", b"");
     assert_eq!(
         finished.expect(0).out(),
         "left 2\nleft three\n42 again\ninvalid\n0.1\n2 No such file or directory\n"
