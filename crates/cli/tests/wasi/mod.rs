@@ -34,15 +34,10 @@ mod errno {
 
 /// The document's rights.
 mod rights {
-    pub const FD_DATASYNC: u64 = 1;
     pub const FD_READ: u64 = 1 << 1;
     pub const FD_SEEK: u64 = 1 << 2;
-    pub const FD_FDSTAT_SET_FLAGS: u64 = 1 << 3;
-    pub const FD_SYNC: u64 = 1 << 4;
     pub const FD_TELL: u64 = 1 << 5;
     pub const FD_WRITE: u64 = 1 << 6;
-    pub const FD_ADVISE: u64 = 1 << 7;
-    pub const FD_ALLOCATE: u64 = 1 << 8;
     pub const PATH_CREATE_FILE: u64 = 1 << 10;
     pub const FD_READDIR: u64 = 1 << 14;
     pub const PATH_FILESTAT_SET_SIZE: u64 = 1 << 19;
