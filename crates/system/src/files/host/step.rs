@@ -332,7 +332,7 @@ mod tests {
         set_mode_opened(at.as_fd(), b"file", permission_bits(0o640), file).expect("set");
         assert_eq!(told("file").st_mode & 0o777, 0o640);
         set_mode_of(at.as_fd(), b"file", permission_bits(0o7601), |_, _| Ok(())).expect("set");
-        assert_eq!(told("file").st_mode & 0o7777, 0o601);
+        assert_eq!(told("file").st_mode & 0o7777, 0o1601);
         // One that nobody may open.
         set_mode_of(at.as_fd(), b"file", permission_bits(0), |_, _| Ok(())).expect("set");
         set_mode_of(at.as_fd(), b"file", permission_bits(0o600), |_, _| Ok(())).expect("set");
