@@ -125,9 +125,6 @@ impl LocalSocket {
         }
         // Between two, an address means nothing.
         let to = to.filter(|_| self.core.kind == SocketKind::Datagram);
-        if to.is_none() && !matches!(self.core.lock().role, Role::Connected(_)) {
-            return Err(Errno::NOTCONN.into());
-        }
         let most = (self.core.lock().options.send_buffer as usize).saturating_sub(LESS_THAN_BUFFER);
         if bytes.len() > most {
             return Err(Errno::MSGSIZE.into());
@@ -172,6 +169,9 @@ impl LocalSocket {
     fn receiver(&self, to: Option<&super::Address>) -> Result<Arc<Core>, Errno> {
         if let Some(to) = to {
             return self.find_to_send(to);
+        }
+        if !matches!(self.core.lock().role, Role::Connected(_)) {
+            return Err(Errno::NOTCONN);
         }
         match self.core.peer() {
             Some(peer) => Ok(peer),

@@ -6,7 +6,7 @@ use super::options::{Credentials, Options};
 use super::{Name, SocketKind};
 use crate::files::{FileType, Metadata};
 use crate::meter::{Charge, Meter};
-use crate::object::{Blocking, Interest, Object, Taking, Transfer, Ways};
+use crate::object::{Blocking, Interest, Object, STREAMS_DEVICE, Taking, Transfer, Ways};
 use crate::poll::{Look, Polled, events};
 use crate::rights::Rights;
 use crate::wait::{Readiness, WaitQueue, retry_until};
@@ -507,9 +507,7 @@ impl Object for LocalSocket {
     }
 
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
-        /// The device number of sockets.
-        const DEVICE: u64 = 6;
-        let metadata = Metadata::read_only(DEVICE, self.core.serial, self.file_type()?, 0);
+        let metadata = Metadata::read_only(STREAMS_DEVICE, self.core.serial, self.file_type()?, 0);
         Ok(Metadata { permissions: 0o777, ..metadata })
     }
 

@@ -429,7 +429,7 @@ impl Operation {
 }
 
 const PLACES: usize = 6;
-const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
+const DEVICES: [&str; 2] = ["/dev/zero", "/dev/full"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shown {

@@ -363,7 +363,7 @@ fn connections_are_made_by_name() {
     assert_eq!(guest.on_address("connect", stream, b"/tmp/socket"), Err(Errno::PROTOTYPE));
     guest.open("/tmp/file", 1).expect("made");
     assert_eq!(guest.on_address("connect", stream, b"/tmp/file"), Err(Errno::CONNREFUSED));
-    for (address, length) in [(0, 2), (0, 111), (0, 129)] {
+    for (address, length) in [(R, 2), (R, 111), (R, 129)] {
         assert_eq!(guest.linux("connect", &[stream, address, length]), Err(Errno::INVAL), "{length}");
     }
     assert_eq!(guest.linux("connect", &[stream, WILD, 9]), Err(Errno::FAULT));

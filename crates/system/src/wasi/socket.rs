@@ -31,7 +31,8 @@ pub(super) fn sock_recv(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
     let how = Receiving { taking, all: flags & WAIT_ALL != 0, blocking: description.blocking() };
-    let count = socket.receive(&mut bytes, how, call.waiter)?.count;
+    // No room for a byte waits for none.
+    let count = if bytes.is_empty() { 0 } else { socket.receive(&mut bytes, how, call.waiter)?.count };
     call.scatter(&buffers, &bytes[..count])?;
     call.write_u32(call.u32(4), count as u32)?;
     // No flags of the answer: nothing was cut off.
