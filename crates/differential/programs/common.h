@@ -91,6 +91,10 @@ static void end_of_operation(void) {
     digest = (digest ^ (unsigned char)shown[at]) * 0x100000001b3u;
   digest = mixed(digest + shown_length);
   if (in_detail) {
+    /* One line for each. */
+    for (size_t at = 0; at < shown_length; at++)
+      if (shown[at] == '\n')
+        shown[at] = '|';
     if (shown_length + 1 < sizeof shown)
       shown[shown_length++] = '\n';
     write_out(shown, shown_length);

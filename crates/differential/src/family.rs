@@ -12,22 +12,34 @@ pub(crate) struct Family {
     pub file: &'static str,
     /// Whether each sequence is a process of its own: its end is what is compared.
     pub alone: bool,
+    /// The library of the native program.
+    pub library: Library,
+}
+
+/// What a native program is linked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// That of guests, built for this machine.
+    Guests,
+    /// This machine's own.
+    Machines,
 }
 
 const fn family(name: &'static str, file: &'static str) -> Family {
-    Family { name, file, alone: false }
+    Family { name, file, alone: false, library: Library::Guests }
 }
 
 /// All of them.
-const FAMILIES: [Family; 14] = [
+const FAMILIES: [Family; 15] = [
     family("files", "files.c"),
     family("descriptors", "descriptors.c"),
     family("locks", "locks.c"),
     family("polling", "polling.c"),
     family("signals", "signals.c"),
-    Family { name: "endings", file: "endings.c", alone: true },
+    Family { alone: true, ..family("endings", "endings.c") },
     family("maps", "maps.c"),
     family("formats", "formats.c"),
+    Family { library: Library::Machines, ..family("dates", "dates.c") },
     family("python-os", "python/os_program.py"),
     family("python-fcntl", "python/fcntl_program.py"),
     family("python-signal", "python/signal_program.py"),

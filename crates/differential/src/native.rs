@@ -1,6 +1,7 @@
 //! The native side: the C library of guests, built for this machine, and programs linked with
 //! it; or this machine's own CPython.
 
+use crate::family::Library;
 use crate::side::{Ended, Finished, Side};
 use anyhow::{Context, bail};
 use bellglass_build::{Display, Source, unpack_pinned};
@@ -59,22 +60,24 @@ impl Toolbox {
     }
 
     /// Compiles a program. What it says is shown if it fails.
-    pub fn compile(&self, source: &Path, flags: &[&str], program: &Path) -> anyhow::Result<()> {
-        let headers = output(Command::new(&self.compiler).arg("-print-file-name=include"))?;
-        let library = self.library.join("lib");
+    pub fn compile(&self, source: &Path, flags: &[&str], with: Library, program: &Path) -> anyhow::Result<()> {
         let mut command = Command::new(&self.compiler);
-        command.args(FLAGS).args(flags).args(["-static", "-no-pie", "-nostdinc", "-nostdlib", "-isystem"]);
-        command.arg(self.library.join("include")).arg("-isystem").arg(headers.trim());
-        command.arg("-o").arg(program).arg(library.join("crt1.o")).arg(source).arg("-L").arg(&library);
-        // The compiler's own functions may need the library's, and the other way about.
-        command.args(["-lc", "-lgcc", "-lc"]);
+        command.args(FLAGS).args(flags).arg("-o").arg(program);
+        match with {
+            Library::Machines => drop(command.arg(source)),
+            Library::Guests => {
+                let headers = output(Command::new(&self.compiler).arg("-print-file-name=include"))?;
+                let library = self.library.join("lib");
+                command.args(["-static", "-no-pie", "-nostdinc", "-nostdlib", "-isystem"]);
+                command.arg(self.library.join("include")).arg("-isystem").arg(headers.trim());
+                command.arg(library.join("crt1.o")).arg(source).arg("-L").arg(&library);
+                // The compiler's own functions may need the library's, and the other way about.
+                command.args(["-lc", "-lgcc", "-lc"]);
+            }
+        }
         let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
         if !output.status.success() {
-            bail!(
-                "{} is not compiled natively:\n{}",
-                source.display(),
-                String::from_utf8_lossy(&output.stderr)
-            );
+            bail!("{} is not compiled natively:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
         }
         Ok(())
     }
@@ -136,12 +139,17 @@ const USER: u32 = 1000;
 
 impl Native {
     /// A program of C.
-    pub fn compiled(toolbox: &Toolbox, source: &Path, flags: &[&str]) -> anyhow::Result<Self> {
+    pub fn compiled(
+        toolbox: &Toolbox,
+        source: &Path,
+        flags: &[&str],
+        with: Library,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         // It gives up the rights that it does not need, and must be able to read itself then.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let program = folder.path().join("program");
-        toolbox.compile(source, flags, &program)?;
+        toolbox.compile(source, flags, with, &program)?;
         Ok(Self { command: vec![program], ordinary: false, without: String::new(), _folder: Some(folder) })
     }
 

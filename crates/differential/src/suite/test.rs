@@ -2,6 +2,7 @@
 
 use crate::arguments::Tree;
 use crate::cell::{self, Cell};
+use crate::family::Library;
 use crate::native::{Native, Toolbox};
 use crate::side::{Ended, Finished, Side};
 use std::fmt;
@@ -105,7 +106,7 @@ impl Bench {
         }
         let headers = format!("-I{}", self.headers.display());
         let flags: Vec<&str> = [headers.as_str()].into_iter().chain(FLAGS).collect();
-        let Ok(native) = Native::compiled(&self.toolbox, &test.source, &flags) else {
+        let Ok(native) = Native::compiled(&self.toolbox, &test.source, &flags, Library::Guests) else {
             return Ok(Verdict::NotApplicable("what the C library has not".to_owned()));
         };
         let linux = native.as_ordinary_user().run(&[], self.timeout)?;
