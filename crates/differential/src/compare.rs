@@ -72,7 +72,10 @@ impl Sides {
                 Cell::interpreted(&image, &source, arguments.tree)?,
             )
         } else {
-            (Native::compiled(toolbox, &source, &[], family.library)?, Cell::compiled(&source, &[], arguments.tree)?)
+            (
+                Native::compiled(toolbox, &source, &[], family.library)?,
+                Cell::compiled(&source, &[], arguments.tree)?,
+            )
         };
         Ok(Some(Self {
             linux: Box::new(linux.without(&arguments.without)),

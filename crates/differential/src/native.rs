@@ -60,7 +60,13 @@ impl Toolbox {
     }
 
     /// Compiles a program. What it says is shown if it fails.
-    pub fn compile(&self, source: &Path, flags: &[&str], with: Library, program: &Path) -> anyhow::Result<()> {
+    pub fn compile(
+        &self,
+        source: &Path,
+        flags: &[&str],
+        with: Library,
+        program: &Path,
+    ) -> anyhow::Result<()> {
         let mut command = Command::new(&self.compiler);
         command.args(FLAGS).args(flags).arg("-o").arg(program);
         match with {
@@ -77,7 +83,11 @@ impl Toolbox {
         }
         let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
         if !output.status.success() {
-            bail!("{} is not compiled natively:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "{} is not compiled natively:\n{}",
+                source.display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(())
     }
@@ -139,12 +149,7 @@ const USER: u32 = 1000;
 
 impl Native {
     /// A program of C.
-    pub fn compiled(
-        toolbox: &Toolbox,
-        source: &Path,
-        flags: &[&str],
-        with: Library,
-    ) -> anyhow::Result<Self> {
+    pub fn compiled(toolbox: &Toolbox, source: &Path, flags: &[&str], with: Library) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         // It gives up the rights that it does not need, and must be able to read itself then.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
