@@ -9,11 +9,12 @@ mkdir -p "$bin"
 for tool in ar nm ranlib strip; do
   ln -s "$BELLGLASS_COMMAND" "$bin/bellglass-$tool"
 done
-# CPython has code of its own for a system without threads. And what a compiler
+# CPython is made with the C library of WASI still, and has code of its own for a system
+# without threads. And what a compiler
 # writes of the names of files must not tell where this build was.
 cat > "$bin/bellglass-cc" << 'END'
 #!/bin/sh
-exec "$BELLGLASS_COMMAND" cc --without-threads -ffile-prefix-map="${BELLGLASS_WORK%/*}"=/usr/src \
+exec "$BELLGLASS_COMMAND" cc --libc=wasi --without-threads -ffile-prefix-map="${BELLGLASS_WORK%/*}"=/usr/src \
   -ffile-prefix-map="$BELLGLASS_TOOLCHAIN"=/usr/src/toolchain "$@"
 END
 
