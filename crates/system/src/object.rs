@@ -94,6 +94,11 @@ pub trait Object: Send + Sync {
         Errno::BADF
     }
 
+    /// Whether a write may have flags of its own (`pwritev2`).
+    fn takes_write_flags(&self) -> bool {
+        true
+    }
+
     /// Whether one can seek in it; ESPIPE.
     fn position(&self) -> Result<Position, Errno> {
         Err(Errno::SPIPE)

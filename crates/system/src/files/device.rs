@@ -81,6 +81,11 @@ impl Device {
 /// The devices of which this file has the content: the others are opened as the streams
 /// and files that they stand for, and give EIO.
 impl Object for Device {
+    /// As on Linux, where a write to /dev/full is not one that could have any.
+    fn takes_write_flags(&self) -> bool {
+        *self != Self::Full
+    }
+
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
         Ok(Device::metadata(*self, Self::TREE))
     }

@@ -296,14 +296,19 @@ fn write_vector(
         return done();
     }
     let flags = with_call(description.flags(), of_call)?;
+    if of_call & !HIGH_PRIORITY != 0 && !description.object.takes_write_flags() {
+        return Err(Errno::NOTSUP.into());
+    }
     let limit = system.process.limits.file_size();
     send(description, flags, limit, &mut *system.host.random, call, &buffers, offset)
 }
 
+/// RWF_HIPRI, which changes nothing that can be seen.
+const HIGH_PRIORITY: u32 = 1;
+
 /// The flags of an open file with those of one call (`linux/fs.h`, RWF_*); EOPNOTSUPP for
 /// those that there are not, EINVAL for two that exclude each other.
 fn with_call(open: u32, of_call: u32) -> Result<u32, Errno> {
-    const HIGH_PRIORITY: u32 = 1;
     const DSYNC: u32 = 2;
     const SYNC: u32 = 4;
     const DO_NOT_WAIT: u32 = 8;

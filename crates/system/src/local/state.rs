@@ -237,6 +237,10 @@ impl LocalSocket {
 
     /// The name of the one that it is connected to; ENOTCONN.
     pub(crate) fn peer_name(&self) -> Result<Option<Name>, Errno> {
+        // It may have got one since; of one that is gone, what it had is told.
+        if let Some(peer) = self.core.peer() {
+            return Ok(peer.lock().name.clone());
+        }
         let state = self.core.lock();
         match &state.role {
             Role::Connected(_) => Ok(state.peer_name.clone()),

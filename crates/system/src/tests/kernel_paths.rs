@@ -440,7 +440,7 @@ fn compare_with(here: &mut Virtual, mut there: Real, operations: &[Operation]) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, rng_seed: super::seed(), ..ProptestConfig::default() })]
 
     #[test]
     fn paths_in_memory_lead_where_linux_leads(operations in operations()) {

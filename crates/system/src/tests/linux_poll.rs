@@ -712,7 +712,7 @@ fn sequences() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, rng_seed: super::seed(), ..ProptestConfig::default() })]
 
     #[test]
     fn watchers_and_what_they_watch_do_as_linux_does(operations in prop::collection::vec(operation(), 1..120)) {
