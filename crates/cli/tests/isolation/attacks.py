@@ -34,7 +34,7 @@ def write(path):
 
 # --- files of the host ------------------------------------------------------
 attempt("read of the secret by its path", lambda: read(ROOT + "/secret.txt"))
-for path in ("/etc/shadow", "/proc/self/maps", "/proc/self/mem", "/proc/3/environ", "/proc/self/auxv", "/proc/kcore", "/proc/1/environ", "/proc/self/root/etc/passwd", "/proc/self/cwd/x", "/sys/kernel/version", "/dev/mem", "/dev/kmsg", "/dev/sda", "/root/.bashrc", "/var/log/syslog", "/run/x", "//etc/shadow", "/./etc//shadow", "/tmp/../etc/shadow", "/usr/../../../../etc/shadow", "\\etc\\passwd", "file:///etc/passwd", "/etc/passwd\0.txt", "/etc/passwd/", "~/secret"):
+for path in ("/etc/shadow", "/proc/self/maps", "/proc/self/mem", "/proc/3/environ", "/proc/self/auxv", "/proc/kcore", "/proc/1/environ", "/proc/self/root/etc/shadow", "/proc/self/cwd/x", "/sys/kernel/version", "/dev/mem", "/dev/kmsg", "/dev/sda", "/root/.bashrc", "/var/log/syslog", "/run/x", "//etc/shadow", "/./etc//shadow", "/tmp/../etc/shadow", "/usr/../../../../etc/shadow", "\\etc\\passwd", "file:///etc/passwd", "/etc/passwd\0.txt", "/etc/passwd/", "~/secret"):
     attempt("read of " + path, lambda: read(path))
     attempt("stat of " + path, lambda: os.stat(path + "/x" if path == "/run/x" else path))
 for folder in ("/shown", "/writable"):
