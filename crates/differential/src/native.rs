@@ -177,7 +177,7 @@ impl Native {
 
     /// The same, run by a user without rights: the programs of the comparison see to that
     /// themselves.
-    pub fn as_ordinary_user(mut self) -> Self {
+    pub fn of_ordinary_user(mut self) -> Self {
         self.ordinary = rustix::process::geteuid().is_root();
         self
     }

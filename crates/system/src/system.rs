@@ -21,6 +21,9 @@ use bellglass_wire::Signature;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What was opened, and the name by which it was.
+pub(crate) type NamedObject = (Arc<dyn Object>, Option<Arc<Dentry>>);
+
 /// The virtual machine that one guest sees: its files, clocks, randomness,
 /// standard streams and identity. Made by [`System::builder`].
 pub struct System {
@@ -320,11 +323,7 @@ impl System {
     ///
     /// Nobody gets more access so than was opened before, but to what is open only to be
     /// named: that is opened by its name, as anybody may do. EACCES.
-    pub(crate) fn reopen(
-        &self,
-        jump: &Jump,
-        options: &OpenOptions,
-    ) -> Result<(Arc<dyn Object>, Option<Arc<Dentry>>), Errno> {
+    pub(crate) fn reopen(&self, jump: &Jump, options: &OpenOptions) -> Result<NamedObject, Errno> {
         let (_, description) = jump.open().ok_or(Errno::ISDIR)?;
         let path = description.path.clone();
         if let Some(unopened) = description.object.unopened() {

@@ -46,9 +46,9 @@ mod rights {
     pub const FD_FILESTAT_SET_TIMES: u64 = 1 << 23;
     pub const POLL_FD_READWRITE: u64 = 1 << 27;
     /// All that names files: from making directories to removing files.
-    pub const PATHS: u64 = (1 << 27) - (1 << 9) & !(FD_FILESTAT_SET_SIZE);
+    pub const PATHS: u64 = ((1 << 27) - (1 << 9)) & !(FD_FILESTAT_SET_SIZE);
     /// What a file may be asked for.
-    pub const FILE: u64 = (1 << 9) - 1 | FD_FILESTAT_GET | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
+    pub const FILE: u64 = ((1 << 9) - 1) | FD_FILESTAT_GET | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
 }
 
 /// Flags of `path_open`.

@@ -109,7 +109,7 @@ impl Bench {
         let Ok(native) = Native::compiled(&self.toolbox, &test.source, &flags, Library::Guests) else {
             return Ok(Verdict::NotApplicable("what the C library has not".to_owned()));
         };
-        let linux = native.as_ordinary_user().run(&[], self.timeout)?;
+        let linux = native.of_ordinary_user().run(&[], self.timeout)?;
         let folder = tempfile::tempdir()?;
         let program = folder.path().join("program");
         if let Err(error) = cell::compile(&test.source, &flags, &program) {

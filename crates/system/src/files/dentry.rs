@@ -45,6 +45,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The directory in which one lies, and its name there.
+type Whereabouts = (Arc<Dentry>, Box<[u8]>);
+
 impl Dentry {
     /// The root. What is held below it is charged to `meter`.
     pub(crate) fn root(directory: Arc<dyn Directory>, meter: &Arc<Meter>) -> Arc<Self> {
@@ -262,7 +265,7 @@ impl Dentry {
     }
 
     /// Where it is, once it was looked for there; nothing for the root.
-    fn found(self: &Arc<Self>) -> Result<Option<(Arc<Self>, Box<[u8]>)>, Errno> {
+    fn found(self: &Arc<Self>) -> Result<Option<Whereabouts>, Errno> {
         let Some((parent, name, removed)) = self.noted() else { return Ok(None) };
         let (Some(own), Ok(above), false) = (&self.directory, parent.directory(), removed) else {
             return Ok(Some((parent, name)));
@@ -283,14 +286,14 @@ impl Dentry {
                 return ControlFlow::Break(());
             }
             if entry.file_type == FileType::Directory && entry.inode == identity.1 {
-                moved = Some(Box::from(entry.name));
+                moved = Some(entry.name.to_vec());
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         })?;
         going?;
-        let name: Box<[u8]> =
-            moved.filter(|name: &Box<[u8]>| is_here(name) == Ok(true)).ok_or(Errno::NOENT)?;
+        let moved = moved.filter(|name: &Vec<u8>| is_here(name) == Ok(true));
+        let name = moved.ok_or(Errno::NOENT)?.into_boxed_slice();
         self.rename(&parent, &name);
         Ok(Some((parent, name)))
     }

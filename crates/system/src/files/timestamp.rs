@@ -1,6 +1,6 @@
 //! Times of files.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Nanoseconds of a second.
 const SECOND: u32 = 1_000_000_000;
@@ -10,7 +10,7 @@ const SECOND: u32 = 1_000_000_000;
 ///
 /// ```
 /// use bellglass_system::files::Timestamp;
-/// use std::time::{Duration, SystemTime};
+/// use std::time::Duration;
 ///
 /// let moment = Timestamp::from(SystemTime::UNIX_EPOCH - Duration::from_millis(1500));
 /// assert_eq!(moment, Timestamp::new(-2, 500_000_000));
@@ -62,26 +62,10 @@ impl From<Duration> for Timestamp {
         Self::new(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
     }
 }
-
-impl From<SystemTime> for Timestamp {
-    fn from(time: SystemTime) -> Self {
-        match time.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => since.into(),
-            Err(before) => {
-                let after = Self::from(before.duration());
-                // The second below, if it is not a whole one.
-                match after.nanoseconds {
-                    0 => Self::new(-after.seconds, 0),
-                    part => Self::new(-after.seconds - 1, SECOND - part),
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
     #[test]
     fn moments_before_1970_count_on_from_their_second() {

@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Links that one walk follows; Linux's MAXSYMLINKS.
 const SYMLINKS: usize = 40;
 
+/// A directory below another, and its name there.
+type Below = (Box<[u8]>, Arc<dyn Directory>);
+
 /// A directory that a walk has come to: one that is held, or one below it.
 #[derive(Clone)]
 pub(crate) struct Place {
@@ -18,7 +21,7 @@ pub(crate) struct Place {
     top: Arc<dyn Directory>,
     /// Those that the walk came through since then, by their names.
     // BOUND: by the names of a walk.
-    below: Vec<(Box<[u8]>, Arc<dyn Directory>)>,
+    below: Vec<Below>,
 }
 
 impl Place {
@@ -297,7 +300,7 @@ impl Walk {
         let (place, rest) = (Place::of(start)?, VecDeque::new());
         let mut walking = Walking { walk: self, start, place, rest, slash: false, followed: 0 };
         walking.slash = walking.push(path)?;
-        walking.to_end(last)
+        walking.go_to_end(last)
     }
 
     /// EACCES if a name may not be looked up in a directory.
@@ -315,7 +318,7 @@ impl Walk {
 }
 
 impl Walking<'_> {
-    fn to_end(mut self, last: Last) -> Result<Resolved, Errno> {
+    fn go_to_end(mut self, last: Last) -> Result<Resolved, Errno> {
         // BOUND: some 80,000 names, of a path that is a symlink again and again.
         let mut steps = Steps::default();
         while let Some(name) = self.rest.pop_front() {

@@ -430,7 +430,7 @@ impl Line {
     /// is not there.
     fn last_character(&self) -> Option<(usize, u8)> {
         let line = self.received.range(self.complete..).map(|received| received.byte);
-        let found = line.enumerate().filter(|(_, byte)| !self.continues(*byte)).last();
+        let found = line.enumerate().rfind(|(_, byte)| !self.continues(*byte));
         found.map(|(at, byte)| (self.complete + at, byte))
     }
 

@@ -7,7 +7,6 @@ use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
     Creation, Dentry, Last, LastName, OpenDirectory, OpenOptions, Place, Resolved, Walk, check_name, names,
 };
-use crate::object::Object;
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 use std::sync::Arc;
@@ -201,7 +200,7 @@ fn open(
     resolved: Resolved,
     options: &OpenOptions,
     must_be_directory: bool,
-) -> Result<(Arc<dyn Object>, Option<Arc<Dentry>>), Errno> {
+) -> Result<crate::system::NamedObject, Errno> {
     let (parent, name) = match resolved {
         Resolved::Directory { .. } | Resolved::Entry { .. } | Resolved::Open(_)
             if options.creation == Creation::New =>

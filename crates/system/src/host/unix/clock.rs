@@ -1,5 +1,6 @@
 //! The host's clock.
 
+use crate::files::Timestamp;
 use crate::{Clock, Sleep};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,6 +40,22 @@ impl Clock for RealClock {
 
     fn sleep(&self, _duration: Duration) -> Sleep {
         Sleep::Wait
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => since.into(),
+            Err(before) => {
+                let after = Self::from(before.duration());
+                // The second below, if it is not a whole one.
+                match after.nanoseconds() {
+                    0 => Self::new(-after.seconds(), 0),
+                    part => Self::new(-after.seconds() - 1, 1_000_000_000 - part),
+                }
+            }
+        }
     }
 }
 

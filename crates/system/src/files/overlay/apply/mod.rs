@@ -126,6 +126,9 @@ struct Placed {
     identity: (u64, u64),
 }
 
+/// The files below the changes, held until all is written.
+type Pinned = Vec<Arc<dyn File>>;
+
 impl Changes {
     /// Writes all of them to the tree beneath, if nobody else has changed there
     /// what the program has changed: then nothing is written.
@@ -239,7 +242,7 @@ impl Changes {
         &self,
         target: &mut Target<'_>,
         changes: &[&Change],
-    ) -> Result<Result<Vec<Arc<dyn File>>, Vec<Refusal>>, ApplyError> {
+    ) -> Result<Result<Pinned, Vec<Refusal>>, ApplyError> {
         let pinned = match self.pin(changes)? {
             Ok(pinned) => pinned,
             Err(refusal) => return Ok(Err(vec![refusal])),
