@@ -10,7 +10,7 @@ const SECOND: u32 = 1_000_000_000;
 ///
 /// ```
 /// use bellglass_system::files::Timestamp;
-/// use std::time::Duration;
+/// use std::time::{Duration, SystemTime};
 ///
 /// let moment = Timestamp::from(SystemTime::UNIX_EPOCH - Duration::from_millis(1500));
 /// assert_eq!(moment, Timestamp::new(-2, 500_000_000));

@@ -70,12 +70,12 @@ pub(super) fn fd_pwrite(system: &mut System, call: &mut Call<'_>) -> Result<Answ
 }
 
 /// Where in it one can read and write; EBADF for a directory, in which only its entries
-/// have places. A standard stream, which was opened by no name, is to WASI a stream whatever
-/// stands behind it; ESPIPE.
+/// have places. A standard stream that is empty, and was opened by no name, is to WASI a stream;
+/// ESPIPE.
 fn position_of(description: &Description) -> Result<Position, Errno> {
     match description.object.position()? {
         Position::Entries => Err(Errno::BADF),
-        Position::Own | Position::Ignored if description.path.is_none() => Err(Errno::SPIPE),
+        Position::Ignored if description.path.is_none() => Err(Errno::SPIPE),
         position => Ok(position),
     }
 }
