@@ -10,7 +10,9 @@
 use crate::epoll::Epoll;
 use crate::event_signals::EventSignals;
 use crate::event_timer::EventTimer;
-use crate::files::{Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space, Unopened};
+use crate::files::{
+    Attribute, Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space, Unopened,
+};
 use crate::host::{Action, SavedTerminal, Settings};
 use crate::local::LocalSocket;
 use crate::pipe::PipeEnd;
@@ -293,6 +295,8 @@ pub trait Inode {
     fn metadata(&self) -> Result<Metadata, Errno>;
     fn set_times(&self, times: NewTimes) -> Result<(), Errno>;
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno>;
+    /// Reads or changes its extended attributes.
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno>;
     /// Makes what was written last.
     fn synchronize(&self) -> Result<(), Errno>;
     /// How much its tree holds.

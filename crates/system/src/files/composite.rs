@@ -2,7 +2,7 @@
 
 use super::process::{ProcessFiles, ProcessLink};
 use super::{
-    Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
+    Attribute, Creation, Device, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
     OpenOptions, Opened, Space, Timestamp, Wanting, refuse_new,
 };
 use crate::Errno;
@@ -287,6 +287,14 @@ impl Directory for Composite {
             Some(_) => Err(Errno::ROFS),
             None => self.base(Errno::ROFS, name)?.set_permissions_of(name, permissions),
         }
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        self.base.as_ref().ok_or(Errno::NOTSUP)?.attribute(act)
+    }
+
+    fn attribute_of(&self, name: &[u8], act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        self.base(Errno::NOTSUP, name)?.attribute_of(name, act)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {

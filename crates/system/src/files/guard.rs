@@ -1,8 +1,8 @@
 //! A tree with somebody before it who is asked what may be done.
 
 use super::{
-    Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes, OpenOptions,
-    Opened, PATH_BYTES, Space, Wanting,
+    Attribute, Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
+    OpenOptions, Opened, PATH_BYTES, Space, Wanting,
 };
 use crate::meter::{Charge, Meter};
 use crate::object::Interest;
@@ -394,7 +394,20 @@ struct GuardedFile {
     granted: Granted,
 }
 
+/// What the guard is asked for an extended attribute.
+fn of_attribute(act: &Attribute<'_>) -> Act {
+    if act.writes() { Act::Write } else { Act::Read }
+}
+
 impl File for GuardedFile {
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        match act.writes() {
+            true => self.granted.to_write()?,
+            false => self.granted.to_read()?,
+        }
+        self.inner.attribute(act)
+    }
+
     fn metadata(&self) -> Result<Metadata, Errno> {
         self.inner.metadata()
     }

@@ -8,6 +8,7 @@
 //! in a path can lead out of what was mounted.
 
 mod archive;
+pub(crate) mod attributes;
 mod composite;
 mod dentry;
 mod device;
@@ -32,6 +33,7 @@ mod walk;
 
 pub(crate) use archive::ArchiveDirectory;
 pub use archive::ArchiveError;
+pub use attributes::{Attribute, AttributeMode};
 pub(crate) use composite::{Graft, compose};
 pub use dentry::Dentry;
 pub use device::Device;
@@ -494,6 +496,16 @@ pub trait Directory: Any + Send + Sync {
         self.metadata_of(name).and(Err(Errno::ROFS))
     }
 
+    /// Reads or changes its own extended attributes, of names that begin with `user.`.
+    fn attribute(&self, _act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    /// Those of the entry `name`, which is a file's.
+    fn attribute_of(&self, name: &[u8], _act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        self.metadata_of(name).and(Err(Errno::NOTSUP))
+    }
+
     /// Makes what was written last.
     fn synchronize(&self) -> Result<(), Errno> {
         Ok(())
@@ -629,6 +641,11 @@ pub trait File: Any + Send + Sync + IntoObject {
     /// Changes its permission bits.
     fn set_permissions(&self, _permissions: u32) -> Result<(), Errno> {
         Err(Errno::ROFS)
+    }
+
+    /// Reads or changes its extended attributes, of names that begin with `user.`.
+    fn attribute(&self, _act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        Err(Errno::NOTSUP)
     }
 
     /// How much its tree holds.

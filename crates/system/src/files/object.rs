@@ -1,6 +1,6 @@
 //! Files and directories as open descriptors hold them.
 
-use super::{Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space};
+use super::{Attribute, Dentry, Directory, File, FileType, Locks, Metadata, NewTimes, Seals, Space};
 use crate::object::{Inode, Interest, Object, Position, Transfer};
 use crate::poll::{Look, Polled, events};
 use crate::rights::Rights;
@@ -110,6 +110,10 @@ impl<F: File> Inode for F {
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         File::set_permissions(self, permissions)
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        File::attribute(self, act)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {
@@ -228,6 +232,10 @@ impl Inode for OpenDirectory {
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         self.listing.set_permissions(permissions)
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        self.listing.attribute(act)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {

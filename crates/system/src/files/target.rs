@@ -1,6 +1,6 @@
 //! What is asked of that to which a path led, whatever it is.
 
-use super::{FileType, Metadata, NewTimes, Resolved, Space};
+use super::{Attribute, FileType, Metadata, NewTimes, Resolved, Space};
 use crate::Errno;
 use crate::object::Inode;
 
@@ -58,6 +58,16 @@ impl Resolved {
             Self::Entry { symlink: Some(_), .. } => Err(Errno::NOTSUP),
             Self::Entry { parent, name, .. } => parent.directory().set_permissions_of(name, permissions),
             Self::Open(jump) => Self::inode(jump)?.set_permissions(permissions),
+            Self::Missing { .. } => Err(Errno::NOENT),
+        }
+    }
+
+    /// Reads or changes its extended attributes.
+    pub(crate) fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        match self {
+            Self::Directory { place } => place.directory().attribute(act),
+            Self::Entry { parent, name, .. } => parent.directory().attribute_of(name, act),
+            Self::Open(jump) => Self::inode(jump)?.attribute(act),
             Self::Missing { .. } => Err(Errno::NOENT),
         }
     }

@@ -1,7 +1,7 @@
 //! What is open only to be named: O_PATH.
 
 use super::dentry::Dentry;
-use super::{FileType, Metadata, NewTimes, OpenOptions, Opened, Space};
+use super::{Attribute, FileType, Metadata, NewTimes, OpenOptions, Opened, Space};
 use crate::Errno;
 use crate::object::{Inode, Interest, Object, Position};
 use crate::rights::Rights;
@@ -125,6 +125,11 @@ impl Inode for Unopened {
             Some(_) => Err(Errno::NOTSUP),
             None => parent.directory()?.set_permissions_of(&name, permissions),
         }
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        let (parent, name) = self.name()?;
+        parent.directory()?.attribute_of(&name, act)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {

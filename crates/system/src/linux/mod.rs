@@ -6,6 +6,7 @@
 //! argument is two, the low half first. What the guest's library answers by itself (memory,
 //! signal masks and handlers, futexes) is not here: `guests/port/calls.txt` says which.
 
+mod attribute;
 mod copy;
 mod data;
 mod descriptor;
@@ -69,6 +70,7 @@ pub(crate) static SUBJECTS: &[(&str, &[Row])] = &[
     ("Paths", path::ROWS),
     ("What files are", stat::ROWS),
     ("Directories", directory::ROWS),
+    ("Extended attributes", attribute::ROWS),
     ("Reading and writing", data::ROWS),
     ("Copying between descriptors", copy::ROWS),
     ("Descriptors", descriptor::ROWS),

@@ -1,8 +1,8 @@
 //! An open file of a mounted directory.
 
 use super::mount::{Mount, timestamps};
-use super::{holes, locks, step};
-use crate::files::{File, Locks, Metadata, NewTimes, Space};
+use super::{attribute, holes, locks, step};
+use crate::files::{Attribute, File, Locks, Metadata, NewTimes, Space};
 use crate::{Errno, pieces};
 use rustix::fs::FallocateFlags;
 use std::ops::Range;
@@ -69,6 +69,13 @@ impl File for OpenFile {
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         self.mount.writable()?;
         Ok(rustix::fs::fchmod(&self.held.file, step::permission_bits(permissions))?)
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        if act.writes() {
+            self.mount.writable()?;
+        }
+        attribute::of_open(&self.held.file, act)
     }
 
     fn space(&self) -> Result<Space, Errno> {

@@ -5,6 +5,7 @@
 //! and the walk interprets it in the guest's tree. So a mounted directory shows what
 //! lies in it and nothing else, even while others change it.
 
+mod attribute;
 mod file;
 mod holes;
 mod kernel;
@@ -20,8 +21,8 @@ mod within;
 
 use super::handles::{For, Held};
 use super::{
-    Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes, OpenOptions,
-    Opened, Space, Wanting,
+    Attribute, Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
+    OpenOptions, Opened, Space, Wanting,
 };
 use crate::{Errno, pieces};
 use file::OpenFile;
@@ -389,6 +390,27 @@ impl Directory for HostDirectory {
             check(stat)?;
             self.check(found, stat)
         })
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        if act.writes() {
+            self.node.mount.writable()?;
+        }
+        step::attribute(self.node.open()?.as_fd(), act)
+    }
+
+    fn attribute_of(&self, name: &[u8], act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        if act.writes() {
+            self.node.mount.writable()?;
+        }
+        let directory = self.node.open()?;
+        let found = step::open(directory.as_fd(), name, OFlags::PATH, rustix::fs::Mode::empty())?;
+        let stat = rustix::fs::fstat(&found)?;
+        if file_type(step::kind(&stat)) != FileType::RegularFile {
+            return Err(Errno::NOTSUP);
+        }
+        self.check(found.as_fd(), &stat)?;
+        step::attribute(found.as_fd(), act)
     }
 
     fn synchronize(&self) -> Result<(), Errno> {

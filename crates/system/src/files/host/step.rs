@@ -4,8 +4,10 @@
 //! `openat2` (Linux 5.6) holds the kernel to that a second time. Where it is missing,
 //! or a container's filter refuses it, `openat` does the same for a single name.
 
+use super::attribute;
 use super::node::Identity;
 use crate::Errno;
+use crate::files::Attribute;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,6 +221,12 @@ pub(super) fn set_mode(file: BorrowedFd<'_>, mode: Mode) -> Result<(), Errno> {
         FileType::Directory => Ok(rustix::fs::chmodat(file, ".", mode, AtFlags::empty())?),
         _ => Err(Errno::NOTSUP),
     }
+}
+
+/// Extended attributes of a file or directory that is open, if only to be named.
+pub(super) fn attribute(file: BorrowedFd<'_>, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+    let (_, number) = named(file).ok_or(Errno::NOTSUP)?;
+    attribute::of_path(&format!("/proc/self/fd/{number}"), act)
 }
 
 /// The same for the times.

@@ -18,6 +18,7 @@ impl MemoryTree {
         for (number, inode) in &tree.inodes {
             assert!(inode.links > 0 || inode.handles > 0, "inode {number} is held by nothing");
             bytes += inode.cost;
+            bytes += inode.attributes.as_ref().map_or(0, |attributes| attributes.cost());
             files += u64::from(inode.cost > 0);
             if let Content::File(pages) = &inode.content {
                 bytes += pages.count() * PAGE_BYTES as u64;

@@ -1,5 +1,6 @@
 //! A writable tree in memory, alone or as a layer over another tree.
 
+mod attribute;
 mod copy;
 #[cfg(any(test, fuzzing))]
 mod invariants;
@@ -7,8 +8,8 @@ mod lower;
 mod tree;
 
 use super::{
-    Creation, Directory, DirectoryEntry, File, Found, Locks, Metadata, NewTimes, OpenOptions, Opened, Quota,
-    Space,
+    Attribute, Creation, Directory, DirectoryEntry, File, Found, Locks, Metadata, NewTimes, OpenOptions,
+    Opened, Quota, Space,
 };
 use crate::Errno;
 use crate::clock::Clock;
@@ -282,10 +283,20 @@ impl Directory for MemoryDirectory {
         self.0.lock().set_permissions(self.0.inode, permissions)
     }
 
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        self.0.lock().attribute(self.0.inode, act)
+    }
+
     fn set_permissions_of(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
         let mut tree = self.0.lock();
         let inode = tree.find(self.0.inode, name)?;
         tree.set_permissions(inode, permissions)
+    }
+
+    fn attribute_of(&self, name: &[u8], act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        let mut tree = self.0.lock();
+        let inode = tree.find(self.0.inode, name)?;
+        tree.attribute(inode, act)
     }
 
     fn space(&self) -> Result<Space, Errno> {
@@ -359,6 +370,10 @@ impl File for MemoryFile {
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
         self.0.lock().set_permissions(self.0.inode, permissions)
+    }
+
+    fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        self.0.lock().attribute(self.0.inode, act)
     }
 
     fn space(&self) -> Result<Space, Errno> {

@@ -3,6 +3,7 @@
 use super::lower::{LOWER_ROOT, Lower, New, Origin, SeenDirectory};
 use crate::Errno;
 use crate::clock::Clock;
+use crate::files::attributes::Attributes;
 use crate::files::pages::{PAGE_BYTES, Pages};
 use crate::files::{File, FileType, Locks, Metadata, NewTimes, Quota, Space, Timestamp};
 use crate::locks::FileLocks;
@@ -77,6 +78,9 @@ pub(in crate::files) struct Inode {
     pub(super) cost: u64,
     /// What it was in the lower tree, if it came from there.
     pub below: Option<Box<Below>>,
+    /// Its extended attributes; of what came from a lower tree `None` as long as they are
+    /// that one's.
+    pub(super) attributes: Option<Box<Attributes>>,
     /// What is locked of it, as long as somebody holds a lock.
     locks: Weak<FileLocks>,
 }
@@ -369,6 +373,7 @@ impl Tree {
             created: Some(now),
             cost,
             below: None,
+            attributes: None,
             locks: Weak::new(),
         };
         self.inodes.insert(number, Box::new(inode));
@@ -414,7 +419,7 @@ impl Tree {
         Ok(())
     }
 
-    fn touch_inode(&mut self, inode: u64) -> Result<(), Errno> {
+    pub(super) fn touch_inode(&mut self, inode: u64) -> Result<(), Errno> {
         let now = self.now();
         self.get_mut(inode)?.changed = now;
         Ok(())
@@ -820,6 +825,9 @@ impl Tree {
         if unused && let Some(inode) = self.inodes.remove(&number) {
             if let Content::File(pages) = inode.content {
                 self.discard(pages);
+            }
+            if let Some(attributes) = &inode.attributes {
+                self.quota.refund(attributes.cost());
             }
             if inode.cost > 0 {
                 self.quota.refund_file(inode.cost);
