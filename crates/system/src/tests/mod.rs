@@ -22,6 +22,7 @@ mod linux;
 #[cfg(target_os = "linux")]
 mod linux_data;
 #[cfg(target_os = "linux")]
+mod linux_paths;
 mod linux_poll;
 #[cfg(target_os = "linux")]
 mod linux_sockets;
@@ -74,6 +75,7 @@ fn every_row_is_met_by_a_test() {
         include_str!("kernel_paths.rs"),
         include_str!("libc.rs"),
         include_str!("linux_data.rs"),
+        include_str!("linux_paths.rs"),
         include_str!("linux_poll.rs"),
         include_str!("linux_sockets.rs"),
         include_str!("locks.rs"),
