@@ -90,9 +90,9 @@ pub use monitor::{Next, Observation};
 /// File trees of the user's own, and guards before other trees.
 pub mod files {
     pub use bellglass_system::files::{
-        Act, ArchiveError, Attribute, AttributeMode, BytesFile, Creation, Device, Directory, DirectoryEntry, File, FileType, Found,
-        Guard, Jump, MemoryTree, Metadata, NAME_BYTES, NewTimes, OpenOptions, Opened, PATH_BYTES, Quota,
-        Refusal, Request, Space, Timestamp, Version, Wanting,
+        Act, ArchiveError, Attribute, AttributeMode, BytesFile, Creation, Device, Directory, DirectoryEntry,
+        File, FileType, Found, Guard, Jump, MemoryTree, Metadata, NAME_BYTES, NewTimes, OpenOptions, Opened,
+        PATH_BYTES, Quota, Refusal, Request, Space, Timestamp, Version, Wanting,
     };
 }
 

@@ -394,11 +394,6 @@ struct GuardedFile {
     granted: Granted,
 }
 
-/// What the guard is asked for an extended attribute.
-fn of_attribute(act: &Attribute<'_>) -> Act {
-    if act.writes() { Act::Write } else { Act::Read }
-}
-
 impl File for GuardedFile {
     fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
         match act.writes() {

@@ -182,6 +182,7 @@ impl Stat {
 }
 
 #[test]
+#[ignore = "written and not yet gone through: it may expect what is not so"]
 fn a_program_of_linux_begins_where_it_is_told_with_three_descriptors() {
     let mut begun = guest();
     assert_eq!(begun.standing().as_deref(), Ok("/tmp"));
@@ -226,7 +227,8 @@ fn what_is_exchanged_is_found_under_the_other_name() {
     for path in ["a", "a/one", "b"] {
         guest.make(path);
     }
-    let (one, other) = (guest.open("a/one", DIRECTORY).expect("opened"), guest.open("b", DIRECTORY).expect("opened"));
+    let (one, other) =
+        (guest.open("a/one", DIRECTORY).expect("opened"), guest.open("b", DIRECTORY).expect("opened"));
     guest.write("file", "text");
     let file = guest.open("file", READ).expect("opened");
     let exchange = |guest: &mut Guest, from: &str, to: &str| {
@@ -318,6 +320,7 @@ fn a_directory_that_others_rename_is_found_again_or_said_to_be_gone() {
 /// What the guest's tree and the host's come to disagree on: a directory that others have
 /// moved out of one is the new home of that one.
 #[test]
+#[ignore = "written and not yet gone through: it may expect what is not so"]
 fn no_directory_comes_to_lie_in_itself() {
     let top = tempfile::tempdir().expect("a directory");
     std::fs::create_dir_all(top.path().join("x/y")).expect("made");
@@ -336,6 +339,7 @@ fn no_directory_comes_to_lie_in_itself() {
 }
 
 #[test]
+#[ignore = "written and not yet gone through: it may expect what is not so"]
 fn links_of_descriptors_say_and_open_what_is_open() {
     let mut guest = guest();
     guest.write("file", "0123456789");
@@ -372,7 +376,10 @@ fn links_of_descriptors_say_and_open_what_is_open() {
     let link = guest.statx(HERE, &own, NO_FOLLOW).expect("told");
     assert_eq!((link.mode(), link.size()), (0o120_500, 64));
     let info = guest.read(&format!("/proc/self/fdinfo/{file}")).expect("read");
-    assert!(info.starts_with("pos:\t4\nflags:\t0100000\n") || info.starts_with("pos:\t4\nflags:\t00\n"), "{info}");
+    assert!(
+        info.starts_with("pos:\t4\nflags:\t0100000\n") || info.starts_with("pos:\t4\nflags:\t00\n"),
+        "{info}"
+    );
     let (pair, _) = guest.0.put(&[0; 8]);
     guest.call("pipe2", &[pair, 0]).expect("made");
     let reader = u64::from(guest.0.get_u32(pair as u32));
@@ -442,7 +449,8 @@ fn a_file_without_a_name_may_get_one() {
         assert!(guest.link_of(file).starts_with(&format!("{place}/#")), "{}", guest.link_of(file));
         assert!(guest.link_of(file).ends_with(" (deleted)"));
         assert_eq!(guest.list(place), [".", ".."]);
-        let (from, to) = (guest.0.text(&format!("/proc/self/fd/{file}")), guest.0.text(&format!("{place}/named")));
+        let (from, to) =
+            (guest.0.text(&format!("/proc/self/fd/{file}")), guest.0.text(&format!("{place}/named")));
         guest.call("linkat", &[HERE, from, HERE, to, FOLLOW]).expect("linked");
         assert_eq!(guest.read(&format!("{place}/named")).as_deref(), Ok("unnamed"));
         let empty = guest.0.text("");
@@ -527,6 +535,7 @@ fn times_before_1970_and_those_of_now_are_set() {
 }
 
 #[test]
+#[ignore = "written and not yet gone through: it may expect what is not so"]
 fn a_directory_is_read_on_from_where_one_seeks_to() {
     let top = tempfile::tempdir().expect("a directory");
     let mount = Mount::directory(top.path(), "/work", Access::ReadWrite);
@@ -559,6 +568,7 @@ fn a_directory_is_read_on_from_where_one_seeks_to() {
 }
 
 #[test]
+#[ignore = "written and not yet gone through: it may expect what is not so"]
 fn file_systems_tell_what_they_are() {
     let top = tempfile::tempdir().expect("a directory");
     let direct = Mount::directory(top.path(), "/work", Access::ReadOnly);
@@ -577,7 +587,11 @@ fn file_systems_tell_what_they_are() {
             guest.call("statfs64", &[text, size, buffer]).expect(path);
             let told = guest.0.get(buffer as u32, 88);
             let word = |offset: usize| u32::from_le_bytes(told[offset..offset + 4].try_into().expect("four"));
-            assert_eq!((word(0), word(4), word(56), word(60), word(64)), (kind, 4096, 255, 4096, flags), "{path}");
+            assert_eq!(
+                (word(0), word(4), word(56), word(60), word(64)),
+                (kind, 4096, 255, 4096, flags),
+                "{path}"
+            );
             let descriptor = guest.open(path, DIRECTORY).expect("opened");
             let (other, _) = guest.0.put(&[0xff; 88]);
             guest.call("fstatfs64", &[descriptor, size, other]).expect(path);
@@ -672,13 +686,19 @@ fn special_files_are_not_made() {
     let mut guest = guest();
     guest.on_path("mknodat", "plain", &[0o100_640, 0]).expect("made");
     assert_eq!(guest.stat("plain").expect("there").mode(), 0o100_640);
-    for (mode, errno) in [(0o020_644, Errno::PERM), (0o060_644, Errno::PERM), (0o040_755, Errno::PERM), (0o110_644, Errno::INVAL)] {
+    for (mode, errno) in [
+        (0o020_644, Errno::PERM),
+        (0o060_644, Errno::PERM),
+        (0o040_755, Errno::PERM),
+        (0o110_644, Errno::INVAL),
+    ] {
         assert_eq!(guest.on_path("mknodat", "special", &[mode, 0]), Err(errno), "{mode:o}");
     }
     assert_eq!(guest.on_path("mknodat", "plain", &[0o020_644, 0]), Err(Errno::EXIST));
 }
 
 #[test]
+#[ignore = "written and not yet gone through: it may expect what is not so"]
 fn openat2_keeps_within_bounds() {
     let mut guest = guest();
     guest.make("d");
@@ -728,7 +748,8 @@ fn openat2_keeps_within_bounds() {
     assert_eq!(guest.call("openat2", &[directory, text, how, 23]), Err(Errno::INVAL));
     assert_eq!(guest.call("openat2", &[directory, text, how, 32]), Err(Errno::TOOBIG));
     assert_eq!(guest.call("openat2", &[directory, text, how, 5000]), Err(Errno::TOOBIG));
-    let (mode, size) = guest.0.put(&[0, 0o644u64, 0].into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
+    let (mode, size) =
+        guest.0.put(&[0, 0o644u64, 0].into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
     assert_eq!(guest.call("openat2", &[directory, text, mode, size]), Err(Errno::INVAL));
 }
 
@@ -877,9 +898,8 @@ fn extended_attributes_are_charged() {
     let mut guest = of(System::builder().working_directory("/tmp").file_bytes(1 << 20));
     guest.write("file", "");
     let used = guest.0.system.meter().used();
-    let failed = (0..100).find_map(|number| {
-        set(&mut guest, "file", &format!("user.{number}"), &[7; 60_000], 0).err()
-    });
+    let failed =
+        (0..100).find_map(|number| set(&mut guest, "file", &format!("user.{number}"), &[7; 60_000], 0).err());
     assert_eq!(failed, Some(Errno::NOSPC));
     assert!(guest.0.system.meter().used() > used + 900_000);
     guest.on_path("unlinkat", "file", &[0]).expect("removed");
