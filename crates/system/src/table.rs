@@ -79,6 +79,21 @@ impl Row {
 static OTHERS: [(&str, &[Row]); 2] =
     [("WASI preview 1", crate::wasi::ROWS), ("Functions of a C library", crate::posix::ROWS)];
 
+/// The bytes at one argument, as many as the next says.
+pub(crate) const fn bytes(pointer: u8) -> View {
+    View::Bytes { pointer, length: pointer + 1, scale: 1 }
+}
+
+/// The array of buffers at one argument, without what the buffers hold.
+pub(crate) const fn pairs(pointer: u8) -> View {
+    View::Bytes { pointer, length: pointer + 1, scale: 8 }
+}
+
+/// The array of buffers at one argument, and what the buffers hold.
+pub(crate) const fn buffers(pointer: u8) -> View {
+    View::Iovec { pointer, count: pointer + 1 }
+}
+
 /// All rows, by their subjects: the calls of Linux first.
 pub fn subjects() -> impl Iterator<Item = (&'static str, &'static [Row])> {
     crate::linux::SUBJECTS.iter().chain(&OTHERS).copied()

@@ -566,6 +566,23 @@ pub trait Directory: Any + Send + Sync {
     }
 }
 
+/// Gives entries whose names are numbers, with the inode number and the kind of each, until
+/// `each` breaks. The cookie after a number is that number and one.
+pub(crate) fn give_numbers(
+    numbers: impl IntoIterator<Item = u32>,
+    each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
+    of: impl Fn(u32) -> (u64, FileType),
+) {
+    for number in numbers {
+        let name = number.to_string();
+        let (inode, file_type) = of(number);
+        let cookie = u64::from(number) + 1;
+        if each(DirectoryEntry { cookie, name: name.as_bytes(), inode, file_type }).is_break() {
+            break;
+        }
+    }
+}
+
 fn refuse_new(taken: Result<Found, Errno>) -> Result<(), Errno> {
     match taken {
         Ok(_) => Err(Errno::EXIST),

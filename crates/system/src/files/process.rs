@@ -3,7 +3,8 @@
 
 use super::dentry::Dentry;
 use super::{
-    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, Timestamp,
+    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
+    Timestamp, give_numbers,
 };
 use crate::descriptors::Description;
 use crate::{Errno, streams};
@@ -234,23 +235,12 @@ impl Directory for DescriptorDirectory {
         cookie: u64,
         each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
-        // The cookie after a number is that number and one.
         let Ok(from) = u32::try_from(cookie) else { return Ok(()) };
         let range = (Bound::Included(from), Bound::Unbounded);
         // BOUND: as many as may be open at once.
         let numbers: Vec<u32> = self.process.lock().open.range(range).map(|(number, _)| *number).collect();
-        for number in numbers {
-            let name = number.to_string();
-            let entry = DirectoryEntry {
-                cookie: u64::from(number) + 1,
-                name: name.as_bytes(),
-                inode: self.inodes().1 + u64::from(number),
-                file_type: self.file_type(),
-            };
-            if each(entry).is_break() {
-                break;
-            }
-        }
+        let (inodes, file_type) = (self.inodes().1, self.file_type());
+        give_numbers(numbers, each, |number| (inodes + u64::from(number), file_type));
         Ok(())
     }
 }

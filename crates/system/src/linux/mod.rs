@@ -33,7 +33,7 @@ mod timer;
 pub(crate) use memory::NullIsNothing;
 pub(crate) use socket::origin;
 
-use crate::table::Row;
+use crate::table::{Row, buffers, bytes, pairs};
 use crate::{Answer, Call, Errno, Fault, System};
 use bellglass_wire::View;
 
@@ -91,21 +91,6 @@ pub(crate) static SUBJECTS: &[(&str, &[Row])] = &[
     ("What a kernel knows of a signal", timer::OWN_ROWS),
     ("What a C library tells of its signals", event::LIBRARY),
 ];
-
-/// The bytes at one argument, as many as the next says.
-const fn bytes(pointer: u8) -> View {
-    View::Bytes { pointer, length: pointer + 1, scale: 1 }
-}
-
-/// The array of buffers at one argument, without what the buffers hold.
-const fn pairs(pointer: u8) -> View {
-    View::Bytes { pointer, length: pointer + 1, scale: 8 }
-}
-
-/// The array of buffers at one argument, and what the buffers hold.
-const fn buffers(pointer: u8) -> View {
-    View::Iovec { pointer, count: pointer + 1 }
-}
 
 /// The structure of `size` bytes at one argument.
 const fn structure(pointer: u8, size: u32) -> View {

@@ -754,21 +754,11 @@ fn recvmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
 /// Sends one after the other, until one fails; how many were sent is told, unless none was.
 fn sendmmsg(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let file = file(system, call.u32(0))?;
-    let (at, count, of_call) = (call.u32(1), call.u32(2).min(COUNT), call.u32(3));
-    let mut sent = 0;
-    while sent < count {
-        call.waiter.go_on()?;
-        let at = at.checked_add(sent * MESSAGES).ok_or(Errno::FAULT)?;
-        let result = send_message(system, call, &file, at, of_call)
-            .and_then(|length| call.write_u32(at.saturating_add(MESSAGE as u32), length));
-        match result {
-            Ok(()) => sent += 1,
-            Err(fault @ Fault::Stop(_)) => return Err(fault),
-            Err(fault) if sent == 0 => return Err(fault),
-            Err(_) => break,
-        }
-    }
-    value(sent)
+    let of_call = call.u32(3);
+    each_message(call, |call, at| {
+        let length = send_message(system, call, &file, at, of_call)?;
+        Ok((length, GoesOn::Yes))
+    })
 }
 
 /// Receives one after the other, until one fails, or the time is over, which is looked at
@@ -780,27 +770,52 @@ fn recvmmsg_time64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, F
     };
     let file = file(system, call.u32(0))?;
     let until = timeout.and_then(|timeout| call.waiter.now().checked_add(timeout));
-    let (at, count, mut of_call) = (call.u32(1), call.u32(2).min(COUNT), call.u32(3));
-    let waits_for_one = of_call & message::WAIT_FOR_ONE != 0;
-    of_call &= !message::WAIT_FOR_ONE;
-    let mut received = 0;
-    while received < count {
-        call.waiter.go_on()?;
-        let at = at.checked_add(received * MESSAGES).ok_or(Errno::FAULT)?;
-        let result = receive_message(system, call, &file, at, of_call)
-            .and_then(|length| call.write_u32(at.saturating_add(MESSAGE as u32), length));
-        match result {
-            Ok(()) => received += 1,
-            Err(fault @ Fault::Stop(_)) => return Err(fault),
-            Err(fault) if received == 0 => return Err(fault),
-            Err(_) => break,
-        }
+    let waits_for_one = call.u32(3) & message::WAIT_FOR_ONE != 0;
+    let mut of_call = call.u32(3) & !message::WAIT_FOR_ONE;
+    each_message(call, |call, at| {
+        let length = receive_message(system, call, &file, at, of_call)?;
         if waits_for_one {
             of_call |= message::DO_NOT_WAIT;
         }
-        if until.is_some_and(|until: Instant| call.waiter.now() >= until) {
-            break;
+        let is_over = until.is_some_and(|until: Instant| call.waiter.now() >= until);
+        Ok((length, if is_over { GoesOn::No } else { GoesOn::Yes }))
+    })
+}
+
+/// Whether another message comes after one.
+#[derive(PartialEq, Eq)]
+enum GoesOn {
+    Yes,
+    No,
+}
+
+/// Does `one` with each message of the array at argument 1, of which argument 2 says how many
+/// there are, until one fails; each is told how long it was. How many were done is told, unless
+/// the first failed.
+fn each_message(
+    call: &mut Call<'_>,
+    mut one: impl FnMut(&mut Call<'_>, u32) -> Result<(u32, GoesOn), Fault>,
+) -> Result<Answer, Fault> {
+    let (first, count) = (call.u32(1), call.u32(2).min(COUNT));
+    let mut done = 0;
+    while done < count {
+        call.waiter.go_on()?;
+        let at = first.checked_add(done * MESSAGES).ok_or(Errno::FAULT)?;
+        let result = one(call, at).and_then(|(length, goes_on)| {
+            call.write_u32(at.saturating_add(MESSAGE as u32), length)?;
+            Ok(goes_on)
+        });
+        match result {
+            Ok(goes_on) => {
+                done += 1;
+                if goes_on == GoesOn::No {
+                    break;
+                }
+            }
+            Err(fault @ Fault::Stop(_)) => return Err(fault),
+            Err(fault) if done == 0 => return Err(fault),
+            Err(_) => break,
         }
     }
-    value(received)
+    value(done)
 }

@@ -3,7 +3,7 @@
 use super::Terminals;
 use crate::Errno;
 use crate::files::{
-    Creation, Device, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
+    Creation, Device, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, give_numbers,
 };
 use std::ops::ControlFlow;
 
@@ -60,21 +60,11 @@ impl Directory for PseudoDirectory {
         cookie: u64,
         each: &mut dyn FnMut(DirectoryEntry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
-        // The cookie after a number is that number and one.
         let Ok(from) = u32::try_from(cookie) else { return Ok(()) };
-        for number in self.terminals.numbers(from) {
-            let name = number.to_string();
+        give_numbers(self.terminals.numbers(from), each, |number| {
             let metadata = Device::PseudoTerminal(number).metadata(self.device);
-            let entry = DirectoryEntry {
-                cookie: u64::from(number) + 1,
-                name: name.as_bytes(),
-                inode: metadata.inode,
-                file_type: metadata.file_type,
-            };
-            if each(entry).is_break() {
-                break;
-            }
-        }
+            (metadata.inode, metadata.file_type)
+        });
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! `BELLGLASS_SEQUENCES` sets how many sequences are tried with each tree.
 
 use super::fake::{FakeGuest, guest};
+use super::joined;
 use crate::files::{MemoryTree, Overlay, Quota};
 use crate::{Access, Errno, Mount, RealClock, System};
 use proptest::prelude::*;
@@ -66,13 +67,8 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn path() -> impl Strategy<Value = String> {
-    let names = (prop::collection::vec(name(), 1..4), prop::bool::weighted(0.1), prop::bool::weighted(0.05));
-    let joined = names.prop_map(|(names, slash, double)| {
-        let separator = if double { "//" } else { "/" };
-        format!("{}{}", names.join(separator), if slash { "/" } else { "" })
-    });
     prop_oneof![
-        60 => joined,
+        60 => joined(name()),
         1 => Just(String::new()),
         1 => Just("n".repeat(256)),
         1 => Just(format!("a/{}", "n".repeat(255))),

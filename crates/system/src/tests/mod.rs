@@ -42,7 +42,32 @@ mod terminal;
 mod times;
 mod wild;
 
-use crate::{Family, Support, fake, rows};
+use crate::{Errno, Family, Support, fake, rows};
+#[cfg(target_os = "linux")]
+use proptest::prelude::*;
+
+/// Reads as Linux does it, by a call of its own.
+fn read(guest: &mut fake::FakeGuest, fd: u64, count: u64) -> Result<Vec<u8>, Errno> {
+    let (buffer, _) = guest.put(&vec![0; count as usize]);
+    let count = guest.linux("read", &[fd, buffer, count])?;
+    Ok(guest.get(buffer as u32, count as usize))
+}
+
+/// Writes as Linux does it.
+fn write(guest: &mut fake::FakeGuest, fd: u64, bytes: &[u8]) -> Result<u32, Errno> {
+    let (buffer, count) = guest.put(bytes);
+    guest.linux("write", &[fd, buffer, count])
+}
+
+/// Paths of up to three of these names, some with more slashes than they need.
+#[cfg(target_os = "linux")]
+fn joined(name: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let names = (prop::collection::vec(name, 1..4), prop::bool::weighted(0.1), prop::bool::weighted(0.05));
+    names.prop_map(|(names, slash, double)| {
+        let separator = if double { "//" } else { "/" };
+        format!("{}{}", names.join(separator), if slash { "/" } else { "" })
+    })
+}
 
 /// The same random sequences each time, unless more are asked for (`BELLGLASS_SEQUENCES`):
 /// then others each time.

@@ -1,6 +1,7 @@
 //! Pseudo-terminals of a program's own, and what ioctl says of these and of everything else.
 
 use super::fake::{FakeGuest, RESULT, guest};
+use super::{read, write};
 use crate::{Answer, Ending, Errno, Waiter};
 use std::time::{Duration, Instant};
 
@@ -47,17 +48,6 @@ fn told(guest: &mut FakeGuest, fd: u64, request: u64) -> Result<u32, Errno> {
 
 fn put_number(guest: &mut FakeGuest, number: u32) -> u64 {
     guest.put(&number.to_le_bytes()).0
-}
-
-fn read(guest: &mut FakeGuest, fd: u64, count: u64) -> Result<Vec<u8>, Errno> {
-    let (buffer, _) = guest.put(&vec![0; count as usize]);
-    let count = guest.linux("read", &[fd, buffer, count])?;
-    Ok(guest.get(buffer as u32, count as usize))
-}
-
-fn write(guest: &mut FakeGuest, fd: u64, bytes: &[u8]) -> Result<u32, Errno> {
-    let (buffer, count) = guest.put(bytes);
-    guest.linux("write", &[fd, buffer, count])
 }
 
 /// Both ends, as openpty makes them.

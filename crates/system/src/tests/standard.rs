@@ -1,6 +1,7 @@
 //! Standard streams as what they are on the host: files, pipes, terminals, devices, or closed.
 
 use super::fake::{FakeGuest, RESULT};
+use super::{read, write};
 use crate::{Capture, Ending, Errno, Input, LimitKind, Output, Stop, System};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -50,17 +51,6 @@ fn stat(guest: &mut FakeGuest, fd: u64) -> Result<Told, Errno> {
 fn open(guest: &mut FakeGuest, path: &str, flags: u64) -> Result<u64, Errno> {
     let path = guest.text(path);
     guest.linux("openat", &[HERE, path, flags, 0o600]).map(u64::from)
-}
-
-fn read(guest: &mut FakeGuest, fd: u64, count: u64) -> Result<Vec<u8>, Errno> {
-    let (buffer, _) = guest.put(&vec![0; count as usize]);
-    let count = guest.linux("read", &[fd, buffer, count])?;
-    Ok(guest.get(buffer as u32, count as usize))
-}
-
-fn write(guest: &mut FakeGuest, fd: u64, bytes: &[u8]) -> Result<u32, Errno> {
-    let (buffer, count) = guest.put(bytes);
-    guest.linux("write", &[fd, buffer, count])
 }
 
 fn seek(guest: &mut FakeGuest, fd: u64, offset: i64, whence: u64) -> Result<u64, Errno> {

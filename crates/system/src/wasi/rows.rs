@@ -1,7 +1,7 @@
 //! The rows of WASI's calls.
 
 use super::{arguments, clock, data, descriptor, directory, path, poll, process, socket, stat};
-use crate::table::{Family, Kind::*, Parameter, Row, Support};
+use crate::table::{Family, Kind::*, Parameter, Row, Support, buffers, bytes, pairs};
 use bellglass_wire::View;
 
 const NONE: &[View] = &[];
@@ -18,21 +18,6 @@ macro_rules! rows {
             handler: $module::$name,
         }),*]
     };
-}
-
-/// The bytes at one argument, as many as the next says.
-const fn bytes(pointer: u8) -> View {
-    View::Bytes { pointer, length: pointer + 1, scale: 1 }
-}
-
-/// The array of buffers at one argument, without what the buffers hold.
-const fn pairs(pointer: u8) -> View {
-    View::Bytes { pointer, length: pointer + 1, scale: 8 }
-}
-
-/// The array of buffers at one argument, and what the buffers hold.
-const fn buffers(pointer: u8) -> View {
-    View::Iovec { pointer, count: pointer + 1 }
 }
 
 pub(crate) const ROWS: &[Row] = rows! {

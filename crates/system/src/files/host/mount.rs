@@ -41,23 +41,29 @@ impl Numbers {
     }
 }
 
+/// What the guest is told of what the host has, under these numbers.
+pub(super) fn metadata(stat: &Stat, device: u64, inode: u64, file_type: FileType) -> Metadata {
+    Metadata {
+        device,
+        inode,
+        file_type,
+        #[allow(clippy::useless_conversion, reason = "the type differs between machines")]
+        links: u64::from(stat.st_nlink),
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        permissions: stat.st_mode & 0o1777,
+        accessed: time(stat.st_atime, stat.st_atime_nsec),
+        modified: time(stat.st_mtime, stat.st_mtime_nsec),
+        changed: time(stat.st_ctime, stat.st_ctime_nsec),
+        created: None,
+        allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
+        device_numbers: (0, 0),
+    }
+}
+
 impl Mount {
     pub(super) fn metadata(&self, stat: &Stat) -> Metadata {
-        Metadata {
-            device: self.device,
-            inode: self.numbers.number(step::identity(stat)),
-            file_type: file_type(step::kind(stat)),
-            #[allow(clippy::useless_conversion, reason = "the type differs between machines")]
-            links: u64::from(stat.st_nlink),
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            permissions: stat.st_mode & 0o1777,
-            accessed: time(stat.st_atime, stat.st_atime_nsec),
-            modified: time(stat.st_mtime, stat.st_mtime_nsec),
-            changed: time(stat.st_ctime, stat.st_ctime_nsec),
-            created: None,
-            allocated: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
-            device_numbers: (0, 0),
-        }
+        let inode = self.numbers.number(step::identity(stat));
+        metadata(stat, self.device, inode, file_type(step::kind(stat)))
     }
 
     /// EROFS if the guest may only read.

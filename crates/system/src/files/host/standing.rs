@@ -1,9 +1,8 @@
 //! A descriptor of the host that a guest gets as a standard stream: what kind of thing it is
 //! there, and what of it a stream alone does not have, such as positions and a size.
 
-use super::locks;
-use super::mount::{FUSE, Numbers, time};
-use super::step;
+use super::mount::{self, FUSE, Numbers};
+use super::{locks, step};
 use crate::files::{Device, FileType, Locks, Metadata, Space};
 use crate::host::Source;
 use crate::object::STREAMS_DEVICE;
@@ -73,24 +72,11 @@ impl Standing {
             return Ok(Device::Terminal.metadata(Device::TREE));
         }
         let inode = self.numbers.0.number(step::identity(&stat));
-        let metadata = Metadata::read_only(STREAMS_DEVICE, inode, self.kind, 0);
         let device_numbers = match (self.kind, numbers_of(&stat)) {
             (FileType::CharacterDevice, numbers @ (MEMORY, _)) => numbers,
             _ => (0, 0),
         };
-        let of_blocks = |blocks: i64| u64::try_from(blocks).unwrap_or(0).saturating_mul(512);
-        Ok(Metadata {
-            #[allow(clippy::useless_conversion, reason = "the type differs between machines")]
-            links: u64::from(stat.st_nlink),
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            permissions: stat.st_mode & 0o1777,
-            accessed: time(stat.st_atime, stat.st_atime_nsec),
-            modified: time(stat.st_mtime, stat.st_mtime_nsec),
-            changed: time(stat.st_ctime, stat.st_ctime_nsec),
-            allocated: of_blocks(stat.st_blocks),
-            device_numbers,
-            ..metadata
-        })
+        Ok(Metadata { device_numbers, ..mount::metadata(&stat, STREAMS_DEVICE, inode, self.kind) })
     }
 
     /// Moves the position, which all share who have the same open.
