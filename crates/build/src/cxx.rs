@@ -103,8 +103,11 @@ pub fn cxx(kit: &Kit, cache: Option<&Path>, progress: &dyn Progress) -> Result<C
     };
     let guests = Guests::built_in();
     let source = port::source(&guests, LLVM)?;
-    // The headers of C are in what is compiled: another kit has others.
-    let name = format!("{CXX_VERSION} {} {}", source.sha256, kit.sysroot().display());
+    // The headers of C are in what is compiled: another kit has others. Its folder is named
+    // after all that it is made of, wherever the cache lies.
+    let sysroot = kit.sysroot();
+    let kit_name = sysroot.parent().and_then(Path::file_name).unwrap_or_default();
+    let name = format!("{CXX_VERSION} {} {}", source.sha256, kit_name.display());
     let digest = digest_of_bytes(name.as_bytes());
     let parent = cache.join("cxx");
     let folder = parent.join(digest.short());
@@ -146,7 +149,8 @@ fn make(kit: &Kit, llvm: &Path, staging: &Path) -> Result<(), BuildError> {
         fs::create_dir_all(folder).map_err(io("make", folder))?;
     }
     for headers in ["libcxx/include", "libcxxabi/include"] {
-        copy_all(&llvm.join(headers), &include).map_err(io("copy", &llvm.join(headers)))?;
+        port::copy_files(&llvm.join(headers), &include, &|_| true)
+            .map_err(io("copy", &llvm.join(headers)))?;
     }
     let assertions = llvm.join("libcxx/vendor/llvm/default_assertion_handler.in");
     fs::copy(&assertions, include.join("__assertion_handler")).map_err(io("copy", &assertions))?;
@@ -203,17 +207,6 @@ fn make(kit: &Kit, llvm: &Path, staging: &Path) -> Result<(), BuildError> {
         if make_library(kit, members, &library.join(format!("lib{name}.a")))? != 0 {
             return Err(BuildError::Sysroot);
         }
-    }
-    Ok(())
-}
-
-/// Copies all that is in a folder to another.
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() { copy_all(&path, &target)? } else { fs::copy(&path, &target).map(drop)? }
     }
     Ok(())
 }

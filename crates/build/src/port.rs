@@ -109,7 +109,8 @@ pub(crate) fn make(
         (include.clone(), port.join("include")),
     ];
     for (to, from) in headers {
-        copy_headers(&from, &to).map_err(io("copy", &from))?;
+        let is_header = |path: &Path| path.extension().is_some_and(|end| end == "h");
+        copy_files(&from, &to, &is_header).map_err(io("copy", &from))?;
     }
     // Of what its machine has for rounding, a guest has nothing.
     let rounding = musl.join(ANY_MACHINE).join("bits/fenv.h");
@@ -176,15 +177,15 @@ fn flat(name: &Path) -> String {
     name.with_extension("o").to_string_lossy().replace(std::path::MAIN_SEPARATOR, "-")
 }
 
-/// Copies all headers of a folder to another.
-fn copy_headers(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies those files of a folder, and of all in it, that are wanted.
+pub(crate) fn copy_files(from: &Path, to: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let target = to.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
-            copy_headers(&path, &target)?;
-        } else if path.extension().is_some_and(|end| end == "h") {
+            copy_files(&path, &target, is_wanted)?;
+        } else if is_wanted(&path) {
             fs::copy(&path, &target)?;
         }
     }
