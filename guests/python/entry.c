@@ -4,8 +4,8 @@
  *   bellglass_start   while the image is built: starts the interpreter without a
  *                     program and imports the modules that its arguments name.
  *                     The memory that is there then is the snapshot
- *   bellglass_run     fetches arguments and environment through the WASI calls,
- *                     runs the program, returns its exit code
+ *   bellglass_run     runs the program with this run's arguments and environment,
+ *                     returns its exit code
  *
  * Without bellglass_start, bellglass_run is what the program "python" is: every
  * option and every PYTHON* variable works. After it, the first argument is what
@@ -25,21 +25,16 @@
 
 #include <bellglass/run.h>
 #include <bellglass/signals.h>
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
-#include <wasi/api.h>
-#include <wasi/libc-environ.h>
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
-/* --- what the controller needs to reach --------------------------------- */
-
-EXPORT(bellglass_errno_address) int *bellglass_errno_address(void) { return &errno; }
+/* --- interrupts ---------------------------------------------------------- */
 
 /* What an interrupt does, as docs/protocol.md has it: the numbers are signals,
  * and the words that one sets make the evaluation loop take it. Empty until the
@@ -48,7 +43,7 @@ static struct {
   uint32_t numbers, actions, words;
   struct {
     uint32_t address, mask, stride;
-  } word[4];
+  } word[3];
 } interrupt_table;
 
 EXPORT(bellglass_interrupt_table) void *bellglass_interrupt_table(void) {
@@ -68,37 +63,8 @@ static void fill_interrupt_table(void) {
   add_interrupt_word(bellglass_signals.pending, 1, sizeof bellglass_signals.pending[0]);
   add_interrupt_word(&bellglass_signals.any, 1, 0);
   /* The last word makes the evaluation loop look at the others. */
-#if PY_VERSION_HEX >= 0x030D0000
   add_interrupt_word(&_PyRuntime.main_tstate->eval_breaker, _PY_SIGNALS_PENDING_BIT, 0);
-#elif PY_VERSION_HEX >= 0x030C0000
-  add_interrupt_word(&_PyRuntime.ceval.signals_pending, 1, 0);
-  add_interrupt_word(&_PyInterpreterState_Main()->ceval.eval_breaker, 1, 0);
-#endif
   interrupt_table.numbers = BELLGLASS_SIGNALS;
-}
-
-/* --- arguments, environment, working directory -------------------------- */
-
-static int argument_count;
-static char **arguments;
-
-static void fetch_arguments(void) {
-  __wasi_size_t count, size;
-  if (__wasi_args_sizes_get(&count, &size))
-    abort();
-  char *text = malloc(size + 1);
-  char **list = calloc(count + 1, sizeof *list);
-  if (!text || !list || __wasi_args_get((uint8_t **)list, (uint8_t *)text))
-    abort();
-  argument_count = (int)count;
-  arguments = list;
-}
-
-/* wasi-libc keeps the working directory in the guest and begins at "/". */
-static void enter_working_directory(void) {
-  const char *path = getenv("PWD");
-  if (path && *path == '/')
-    (void)chdir(path);
 }
 
 /* --- starting ----------------------------------------------------------- */
@@ -213,18 +179,15 @@ __attribute__((noinline)) static void clear_dead_stack(void) {
 }
 
 EXPORT(bellglass_start) void bellglass_start(void) {
-  fetch_arguments();
-  PyStatus status = initialize(1, arguments);
+  bellglass_begin_run();
+  PyStatus status = initialize(1, bellglass_arguments);
   if (PyStatus_Exception(status))
     Py_ExitStatusException(status);
-  if (prepare(argument_count - 1, arguments + 1) < 0 || freeze_objects() < 0) {
+  if (prepare(bellglass_argument_count - 1, bellglass_arguments + 1) < 0 || freeze_objects() < 0) {
     PyErr_Print();
     abort();
   }
   started = 1;
-  argument_count = 0;
-  arguments = 0;
-  __wasilibc_deinitialize_environ();
   fill_memory();
   clear_dead_stack();
 }
@@ -233,7 +196,6 @@ EXPORT(bellglass_start) void bellglass_start(void) {
 
 /* os.environ was filled when os was imported; fill it again. */
 static int refresh_environment(void) {
-  __wasilibc_ensure_environ();
   PyObject *os = PyImport_ImportModule("os");
   PyObject *mapping = os ? PyObject_GetAttrString(os, "environ") : 0;
   PyObject *data = mapping ? PyObject_GetAttrString(mapping, "_data") : 0;
@@ -282,7 +244,7 @@ static int set_text(PyConfig *config, wchar_t **field, const wchar_t *text) {
 
 /* What CPython's own reading of the command line makes of `-c CODE`, `-m MODULE`,
  * `-` or a path, with what follows. */
-static int set_program(void) {
+static int set_program(int argument_count, char **arguments) {
   wchar_t **words = calloc(argument_count + 1, sizeof *words);
   if (!words)
     return -1;
@@ -328,10 +290,10 @@ static int set_program(void) {
 }
 
 static PyStatus resume(void) {
-  if (argument_count < 2)
+  if (bellglass_argument_count < 2)
     return PyStatus_Error("a started interpreter needs a program");
   PyObject *done = 0;
-  if (refresh_environment() == 0 && set_program() == 0)
+  if (refresh_environment() == 0 && set_program(bellglass_argument_count, bellglass_arguments) == 0)
     done = PyObject_CallNoArgs(begin);
   if (!done) {
     PyErr_Print();
@@ -345,10 +307,7 @@ static PyStatus resume(void) {
 
 EXPORT(bellglass_run) int bellglass_run(void) {
   bellglass_begin_run();
-  fetch_arguments();
-  __wasilibc_ensure_environ();
-  enter_working_directory();
-  PyStatus status = started ? resume() : initialize(argument_count, arguments);
+  PyStatus status = started ? resume() : initialize(bellglass_argument_count, bellglass_arguments);
   if (PyStatus_IsExit(status))
     return status.exitcode;
   if (PyStatus_Exception(status))

@@ -17,6 +17,8 @@ its frames are left out of tracebacks as that one's are.
 
 import _frozen_importlib as bootstrap
 import _frozen_importlib_external as external
+import _io
+import _stat
 import builtins
 import posix
 import sys
@@ -42,14 +44,18 @@ library = None
 find_and_load = bootstrap._find_and_load_unlocked
 meta_path = path_hooks = None
 site_folders = None
+# Which of the standard streams can be positioned.
+positioned = {}
 
 MISSING = object()
+STREAMS = ("stdin", "stdout", "stderr")
 
 
 def prepare(names):
     """Imports the modules and hides them. Gives the function for each run."""
     global library, meta_path, path_hooks, site_folders
     library = sys._stdlib_dir
+    positioned.update((name, getattr(sys, name).seekable()) for name in STREAMS)
     own = set(sys.modules)
     started.extend(module for name, module in sys.modules.items() if name != "__main__")
     imported, added = watch_imports(names)
@@ -61,7 +67,8 @@ def prepare(names):
     for name in prepared:
         shadows[name] = frozenset(
             top + suffix for top in {need.partition(".")[0] for need in needs[name] if is_from_path(need)}
-            for suffix in ("", *external.SOURCE_SUFFIXES, *external.BYTECODE_SUFFIXES))
+            for suffix in (
+                "", *external.EXTENSION_SUFFIXES, *external.SOURCE_SUFFIXES, *external.BYTECODE_SUFFIXES))
     for name in reversed(prepared):
         hide(name)
     meta_path, path_hooks = list(sys.meta_path), list(sys.path_hooks)
@@ -256,9 +263,22 @@ def renew_logging(module):
     module._startTime = start if isinstance(module._startTime, int) else start / 1e9
 
 
+def renew_platform(module):
+    module._uname_cache = None
+
+
+def renew_threading(module):
+    # Where threads have no numbers, the main one has none.
+    if module._HAVE_THREAD_NATIVE_ID:
+        module._main_thread._set_native_id()
+
+
 # What a module has computed when it was imported, and that is another one's in
 # each run.
-RENEW = {"random": renew_random, "logging": renew_logging}
+RENEW = {
+    "logging": renew_logging, "platform": renew_platform, "random": renew_random,
+    "threading": renew_threading,
+}
 
 
 def list_sites():
@@ -282,18 +302,46 @@ def list_sites():
 def begin():
     """Makes the kept interpreter this run's own. The entry has set arguments,
     environment and working directory."""
-    for fd, name in enumerate(("stdin", "stdout", "stderr")):
-        stream = getattr(sys, name)
-        try:
-            is_terminal = posix.isatty(fd)
-        except OSError:
-            is_terminal = False
-        if is_terminal and not stream.line_buffering:
-            stream.reconfigure(line_buffering=True)
+    for fd, name in enumerate(STREAMS):
+        renew_stream(fd, name)
     # The zone of local time may be another one than where the snapshot was made.
     (sys.modules.get("time") or prepared["time"]).tzset()
     if list_sites() != site_folders:
         add_sites()
+
+
+def renew_stream(fd, name):
+    """Makes a standard stream what the start would have made of this run's."""
+    try:
+        mode = posix.fstat(fd).st_mode
+    except OSError:
+        set_stream(name, None)
+        return
+    is_terminal = _stat.S_ISCHR(mode) and posix.isatty(fd)
+    if can_be_positioned(fd, mode) != positioned[name]:
+        stream = _io.TextIOWrapper(
+            _io.open(fd, "wb" if fd else "rb", closefd=False), getattr(sys, name).encoding,
+            getattr(sys, name).errors, "\n", is_terminal or name == "stderr")
+        stream.buffer.raw.name = f"<{name}>"
+        stream.mode = "w" if fd else "r"
+        set_stream(name, stream)
+    elif is_terminal and not getattr(sys, name).line_buffering:
+        getattr(sys, name).reconfigure(line_buffering=True)
+
+
+def can_be_positioned(fd, mode):
+    if _stat.S_ISFIFO(mode) or _stat.S_ISSOCK(mode):
+        return False
+    try:
+        posix.lseek(fd, 0, 1)  # from here
+    except OSError:
+        return False
+    return True
+
+
+def set_stream(name, stream):
+    setattr(sys, name, stream)
+    setattr(sys, f"__{name}__", stream)
 
 
 def add_sites():

@@ -17,10 +17,12 @@ const LINE_BYTES: usize = 128 << 10;
 /// What `-dumpmachine` answers for Linux.
 const MACHINE: &str = "wasm32-unknown-linux-musl";
 
+/// What every program knows that it is a guest by.
+const GUEST: &str = "-D__bellglass__=1";
+
 /// What a program that sees Linux knows it by, and the two names that only programs
 /// know that do not keep to the standard's.
-const DEFINITIONS: [&str; 5] =
-    ["-D__linux__=1", "-D__linux=1", "-D__unix__=1", "-D__unix=1", "-D__bellglass__=1"];
+const DEFINITIONS: [&str; 4] = ["-D__linux__=1", "-D__linux=1", "-D__unix__=1", "-D__unix=1"];
 const LOOSE_DEFINITIONS: [&str; 2] = ["-Dlinux=1", "-Dunix=1"];
 
 /// C++'s library for programs that see Linux, where the compiler does not name it by itself.
@@ -180,7 +182,7 @@ pub(crate) fn clang(tool: Tool, kit: &Kit, libc: Libc) -> Command {
     command.arg(format!("--target={}", libc.target()));
     command.arg("-resource-dir").arg(kit.resources());
     command.arg(path("-fuse-ld=", kit.program("wasm-ld")));
-    command.args(["-Wno-unused-command-line-argument", "-mllvm", "-wasm-enable-sjlj"]);
+    command.args(["-Wno-unused-command-line-argument", "-mllvm", "-wasm-enable-sjlj", GUEST]);
     match libc {
         Libc::Linux => {
             command.arg(path("--sysroot=", kit.sysroot())).args(DEFINITIONS);

@@ -9,7 +9,9 @@ build="$BELLGLASS_WORK/build-python"
 rm -rf "$build"
 mkdir -p "$build"
 cd "$build"
+# It runs for some seconds only, so that compiling it well would take longer than it
+# saves.
 "$BELLGLASS_SOURCES/cpython/configure" -q --without-ensurepip \
   --enable-test-modules="$BELLGLASS_TEST_MODULES" \
-  CC="${CC:-cc}" OPT="-DNDEBUG -O2"
+  CC="${CC:-cc}" OPT="-DNDEBUG -O1"
 make -s -j "$BELLGLASS_JOBS"

@@ -17,3 +17,7 @@ bellglass: $(LIBRARY) $(MODLIBS_DEPS) pybuilddir.txt
 	@printf '%s\n' '$(PY_CORE_CFLAGS)' > bellglass.cflags
 END
 make -s -j "$BELLGLASS_JOBS" -f bellglass.mk bellglass
+# From 3.14 on there is a description of the build beside the library.
+if grep -q '^build-details.json:' Makefile; then
+  make -s build-details.json
+fi

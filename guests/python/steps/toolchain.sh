@@ -9,13 +9,12 @@ mkdir -p "$bin"
 for tool in ar nm ranlib strip; do
   ln -s "$BELLGLASS_COMMAND" "$bin/bellglass-$tool"
 done
-# CPython is made with the C library of WASI still, and has code of its own for a system
-# without threads. And what a compiler
-# writes of the names of files must not tell where this build was.
-cat > "$bin/bellglass-cc" << 'END'
+# What a compiler writes of the names of files must not tell where this build was. The
+# recipe's own words stand before all others, in each step.
+cat > "$bin/bellglass-cc" << END
 #!/bin/sh
-exec "$BELLGLASS_COMMAND" cc --libc=wasi --without-threads -ffile-prefix-map="${BELLGLASS_WORK%/*}"=/usr/src \
-  -ffile-prefix-map="$BELLGLASS_TOOLCHAIN"=/usr/src/toolchain "$@"
+exec "\$BELLGLASS_COMMAND" cc $BELLGLASS_COMPILER -ffile-prefix-map="\${BELLGLASS_WORK%/*}"=/usr/src \\
+  -ffile-prefix-map="\$BELLGLASS_TOOLCHAIN"=/usr/src/toolchain "\$@"
 END
 
 # A cross build must not see the libraries of this machine.

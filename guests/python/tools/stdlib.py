@@ -34,7 +34,8 @@ def main():
     library.parent.mkdir(parents=True)
 
     shutil.copytree(source / "Lib", library, ignore=ignore)
-    for made in (cross / (cross / "pybuilddir.txt").read_text().strip()).glob("_sysconfig*"):
+    folder = cross / (cross / "pybuilddir.txt").read_text().strip()
+    for made in [*folder.glob("_sysconfig*"), *folder.glob("build-details.json")]:
         # It tells how CPython was built, and with that where.
         text = made.read_text().replace(str(cross.parent.parent), "/usr/src")
         (library / made.name).write_text(text.replace(os.environ["BELLGLASS_TOOLCHAIN"], "/usr/src/toolchain"))

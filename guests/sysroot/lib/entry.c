@@ -7,7 +7,7 @@
 int *bellglass_errno_address(void) { return &errno; }
 
 /* wasi-libc keeps the working directory in the guest and begins at "/". */
-__attribute__((constructor)) static void enter_working_directory(void) {
+__attribute__((constructor)) void bellglass_enter_working_directory(void) {
   const char *path = getenv("PWD");
   if (path && *path == '/') {
     (void)chdir(path);

@@ -131,7 +131,8 @@ impl Module {
         place.write("module.wasm", module);
         let words = [&["run"][..], options, &["--wasm", "module.wasm"], arguments].concat();
         let mut command = place.bellglass(words);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        // Whatever the tests' own stderr is, the module's is a stream.
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the command starts");
         let orders = child.stdin.take().expect("a pipe");
         let answers = child.stdout.take().expect("a pipe");

@@ -9,6 +9,9 @@ extern "C" {
 #endif
 /* What was learnt while this was another number is to be asked anew. Never 0. */
 extern unsigned bellglass_run_number;
+/* The arguments of this run, once it has begun. */
+extern int bellglass_argument_count;
+extern char **bellglass_arguments;
 void bellglass_begin_run(void);
 #ifdef __cplusplus
 }
