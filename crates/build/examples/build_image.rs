@@ -1,6 +1,6 @@
 //! Builds the image of a recipe and keeps the folder in which it was built: for
 //! those who work on recipes. `cargo run --release -p bellglass-build --example
-//! build_image -- guests/python/recipe-3.13.5.toml`
+//! build_image -- guests/python/recipe-3.14.6.toml`
 
 use bellglass_build::{BuildRequest, Display, build};
 use std::process::ExitCode;

@@ -50,7 +50,7 @@ impl Wheel {
             let platform = if self.file.ends_with("-any.whl") { "any" } else { "manylinux2014_x86_64" };
             let mut command = Command::new("python3");
             command.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]);
-            command.args(["--python-version", "3.13", "--platform", platform, "--dest"]);
+            command.args(["--python-version", "3.14", "--platform", platform, "--dest"]);
             python(command.arg(folder).arg(format!("{}=={}", self.name, self.version)));
         }
         let content = fs::read(&file).expect("the wheel");

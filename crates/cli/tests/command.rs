@@ -60,7 +60,7 @@ fn a_report_says_what_happened() {
     let exited: serde_json::Value = serde_json::from_str(r#"{"kind": "exited", "code": 3}"#).expect("JSON");
     assert_eq!(value["outcome"], exited);
     assert_eq!(value["output_bytes"], 6);
-    assert!(value["image"].as_str().expect("text").starts_with("python@3.13."));
+    assert!(value["image"].as_str().expect("text").starts_with("python@3.14."));
     for figure in ["wall_seconds", "cpu_seconds", "peak_memory_bytes", "peak_resident_bytes", "round_trips"] {
         assert!(value[figure].as_f64().expect(figure) > 0.0, "{figure} in {value}");
     }
@@ -142,7 +142,7 @@ fn a_damaged_image_is_told_in_one_sentence() {
 fn images_are_listed_and_inspected() {
     let place = Scratch::new();
     let image = |words: &[&str]| process::finish(place.bellglass(["image"]).args(words), Stdin::Nothing);
-    assert!(image(&["list"]).expect(0).out().contains("python@3.13."));
+    assert!(image(&["list"]).expect(0).out().contains("python@3.14."));
     let text = image(&["inspect", "python"]).expect(0).out();
     assert!(text.contains("module.cwasm") && text.contains("SHA-256"), "{text}");
     let manifest: serde_json::Value =
@@ -216,7 +216,7 @@ fn the_doctor_finds_every_wall_up_and_says_what_is_not_as_it_should_be() {
         process::finish(&mut command, Stdin::Nothing)
     };
     let healthy = doctor(&[], None).expect(0);
-    for word in ["bellglass-cell", "system_call_filter", "landlock", "python@3.13", "all checks passed"] {
+    for word in ["bellglass-cell", "system_call_filter", "landlock", "python@3.14", "all checks passed"] {
         assert!(healthy.out().contains(word), "{word} in {}", healthy.all());
     }
     assert!(!healthy.out().contains("BAD"), "{}", healthy.all());

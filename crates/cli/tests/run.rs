@@ -3,7 +3,7 @@
 //! A case is `programs/TOPIC/NAME.py`, or a folder `programs/TOPIC/NAME/` when
 //! it has several files. Beside it stands its recording `NAME.out`: exit code,
 //! stdout, stderr, and the files that it leaves. It comes from native CPython
-//! 3.13.5 (`BLESS=1` records it again), except where a sandbox must differ
+//! 3.14.6 (`BLESS=1` records it again), except where a sandbox must differ
 //! (`native = false`): then it is what the sandbox did when it was last read
 //! and found right.
 //!

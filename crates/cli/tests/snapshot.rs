@@ -73,7 +73,7 @@ fn modules_are_as_after_an_import_of_their_own() {
     let place = Scratch::new();
     let recipe = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../guests/python/recipe-3.13.5.toml"
+        "/../../guests/python/recipe-3.14.6.toml"
     ));
     let recipe: toml::Table = recipe.expect("the recipe").parse().expect("TOML");
     let modules = recipe["snapshot"]["arguments"].as_array().expect("a list");
@@ -244,7 +244,7 @@ fn site_packages_that_are_shown_count() {
     place.write("packages/extra.pth", "import sys; sys.from_pth = 1\n/somewhere\n");
     place.write("packages/extra.py", "print('extra')");
     place.write("packages/sitecustomize.py", "print('customized')");
-    let folder = "packages:/usr/local/lib/python3.13/site-packages";
+    let folder = "packages:/usr/local/lib/python3.14/site-packages";
     let code = "import sys, extra; print(sys.from_pth)";
     place.code(&["--dir", folder], code).expect(0).prints("customized\nextra\n1\n");
 }
@@ -255,7 +255,7 @@ fn the_start_of_the_interpreter_has_seen_nothing_of_the_machine() {
     let image = store.find("python").expect("the image");
     let path = image.wasm_path(bellglass_image::Start::Snapshot);
     let snapshot = std::fs::read(path).expect("the snapshot");
-    assert!(!find(&snapshot, b"/usr/local/lib/python3.13").is_empty(), "the search finds what is there");
+    assert!(!find(&snapshot, b"/usr/local/lib/python3.14").is_empty(), "the search finds what is there");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let here = std::env::current_dir().expect("a folder").to_string_lossy().into_owned();
     let variables: Vec<String> = std::env::vars().map(|(_, value)| value).collect();

@@ -20,7 +20,7 @@ for name in sorted(sys.stdlib_module_names):
 const HEAD: &str = "\
 # Modules of the standard library
 
-Each name of `sys.stdlib_module_names` in the image of CPython 3.13, as the tests
+Each name of `sys.stdlib_module_names` in the image of CPython 3.14, as the tests
 find it: what imports, and why the others do not. This file is generated
 (`cargo xtask docs`).
 

@@ -430,7 +430,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_text_form_is_read_and_written_alike() {
-        let manifest = example("python", "3.13.5");
+        let manifest = example("python", "3.14.6");
         let text = manifest.to_json();
         assert!(text.contains("\"env.getpid()i\""));
         assert_eq!(Manifest::parse(text.as_bytes(), Path::new("x")).expect("a manifest"), manifest);

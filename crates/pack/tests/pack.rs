@@ -172,7 +172,7 @@ fn every_changed_byte_is_refused_or_harmless() {
 fn opening_is_fast() {
     let mut writer = Writer::new(0);
     for number in 0..2500 {
-        let path = format!("lib/python3.13/package{}/module{number}.pyc", number % 50);
+        let path = format!("lib/python3.14/package{}/module{number}.pyc", number % 50);
         writer.file(path, vec![0; 100], 0o644).expect("a file");
     }
     let mut bytes = Vec::new();

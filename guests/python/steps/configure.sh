@@ -6,10 +6,10 @@ build="$BELLGLASS_WORK/cross-python"
 prefix="$BELLGLASS_WORK/prefix"
 rm -rf "$build"
 mkdir -p "$build/Modules"
-cp "$BELLGLASS_GUESTS/python/Setup-$BELLGLASS_LIBC.local" "$build/Modules/Setup.local"
+cp "$BELLGLASS_GUESTS/python/Setup.local" "$build/Modules/Setup.local"
 cd "$build"
 export PATH="$BELLGLASS_WORK/bin:$PATH"
-export CONFIG_SITE="$BELLGLASS_GUESTS/python/config-$BELLGLASS_LIBC.site"
+export CONFIG_SITE="$BELLGLASS_GUESTS/python/config.site"
 
 # Named here so that configure does not ask pkg-config.
 for library in ZLIB:z BZIP2:bz2 LIBLZMA:lzma LIBZSTD:zstd LIBSQLITE3:sqlite3; do

@@ -9,11 +9,10 @@ mkdir -p "$bin"
 for tool in ar nm ranlib strip; do
   ln -s "$BELLGLASS_COMMAND" "$bin/bellglass-$tool"
 done
-# What a compiler writes of the names of files must not tell where this build was. The
-# recipe's own words stand before all others, in each step.
+# What a compiler writes of the names of files must not tell where this build was.
 cat > "$bin/bellglass-cc" << END
 #!/bin/sh
-exec "\$BELLGLASS_COMMAND" cc $BELLGLASS_COMPILER -ffile-prefix-map="\${BELLGLASS_WORK%/*}"=/usr/src \\
+exec "\$BELLGLASS_COMMAND" cc -ffile-prefix-map="\${BELLGLASS_WORK%/*}"=/usr/src \\
   -ffile-prefix-map="\$BELLGLASS_TOOLCHAIN"=/usr/src/toolchain "\$@"
 END
 

@@ -201,17 +201,20 @@ mod tests {
     }
 
     #[test]
-    fn the_second_python_differs_from_the_first_in_its_version_and_source() {
+    fn the_second_python_differs_from_the_first_in_its_version_source_and_four_options() {
         let recipe = |name: &str| Guests::find(name).expect(name).recipe;
-        let (first, second) = (recipe("python@3.13.5"), recipe("python@3.13.15"));
+        let (first, second) = (recipe("python@3.14.6"), recipe("python@3.13.15"));
         let cpython = |recipe: &Recipe| recipe.sources[0].clone();
         assert_eq!(cpython(&second).file, "Python-3.13.15.tar.xz");
         let mut same = first.clone();
         "3.13.15".clone_into(&mut same.version);
+        "/usr/local/bin/python3.13".clone_into(&mut same.program);
         same.default = false;
-        same.options.insert("source_date_epoch".to_owned(), second.options["source_date_epoch"].clone());
+        for option in ["libraries", "patches", "source_date_epoch", "stack_size"] {
+            assert_ne!(second.options[option], first.options[option]);
+            same.options.insert(option.to_owned(), second.options[option].clone());
+        }
         same.sources[0] = cpython(&second);
         assert_eq!(second, same);
-        assert_ne!(second.options["source_date_epoch"], first.options["source_date_epoch"]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 /// The version that the recorded answers come from. Another one words some
 /// messages differently.
-const VERSION: &str = "3.13.5";
+const VERSION: &str = "3.14.6";
 
 /// Names the interpreter to compare with.
 const VARIABLE: &str = "BELLGLASS_REFERENCE_PYTHON";
@@ -21,7 +21,7 @@ pub struct Reference {
 
 /// The interpreter to compare with: the one that is named by
 /// `BELLGLASS_REFERENCE_PYTHON`, or the one that the image's build made for
-/// itself and keeps while its work folder is kept, or `python3.13`.
+/// itself and keeps while its work folder is kept, or `python3.14`.
 pub fn reference() -> Option<&'static Reference> {
     static FOUND: OnceLock<Option<Reference>> = OnceLock::new();
     FOUND.get_or_init(find).as_ref()
@@ -40,7 +40,7 @@ fn find() -> Option<Reference> {
         return library.map(|library| Reference { program: named, library });
     }
     let built = cache().join("build").join(format!("python-{VERSION}")).join("work/build-python/python");
-    [built, PathBuf::from("python3.13")]
+    [built, PathBuf::from("python3.14")]
         .into_iter()
         .find_map(|program| library_of(&program).map(|library| Reference { program, library }))
 }
@@ -69,7 +69,7 @@ impl Reference {
     /// A text of the interpreter as the guest would have written it.
     pub fn translate(&self, text: &str, work: &Path, guest_work: &str) -> String {
         text.replace(&work.display().to_string(), guest_work)
-            .replace(&self.library, "/usr/local/lib/python3.13")
-            .replace(&self.program.display().to_string(), "/usr/local/bin/python3.13")
+            .replace(&self.library, "/usr/local/lib/python3.14")
+            .replace(&self.program.display().to_string(), "/usr/local/bin/python3.14")
     }
 }

@@ -85,8 +85,8 @@ attempt("other root", lambda: os.chroot("/writable"))
 attempt("names too long", lambda: open("/writable/" + "x" * 100000, "w"))
 attempt("path too long", lambda: open("/writable/" + "x/" * 100000, "w"))
 attempt("name with NUL", lambda: open("/writable/a\0b", "w"))
-attempt("write to the image", lambda: write("/usr/local/lib/python3.13/os.py"))
-attempt("remove from the image", lambda: os.remove("/usr/local/lib/python3.13/os.py"))
+attempt("write to the image", lambda: write("/usr/local/lib/python3.14/os.py"))
+attempt("remove from the image", lambda: os.remove("/usr/local/lib/python3.14/os.py"))
 
 # --- descriptors --------------------------------------------------------------
 for fd in range(3, 1001):
