@@ -226,6 +226,41 @@ fn maps_can_be_given_back_in_parts() {
     assert_eq!(finished.out(), "as it should be\n");
 }
 
+/// The zones are the controller's: no image and no mount brings them.
+#[test]
+fn programs_have_the_zones_of_the_world() {
+    let place = Scratch::new();
+    compile(
+        &place,
+        r#"#include <dirent.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <time.h>
+        int main(int count, char **zones) {
+          time_t winter = 1704067200, summer = 1719835200;
+          for (int i = 1; i < count; i++) {
+            setenv("TZ", zones[i], 1);
+            char text[2][64];
+            strftime(text[0], 64, "%F %R %Z %z", localtime(&winter));
+            strftime(text[1], 64, "%F %R %Z %z", localtime(&summer));
+            printf("%s: %s, %s\n", zones[i], text[0], text[1]);
+          }
+          int areas = 0;
+          DIR *directory = opendir("/usr/share/zoneinfo");
+          for (struct dirent *entry; directory && (entry = readdir(directory));) areas += entry->d_type == DT_DIR;
+          printf("%d\n", areas > 8);
+        }"#,
+    );
+    let finished = shell(&place, "./program Europe/Berlin America/New_York Asia/Kolkata Nowhere/City", b"");
+    assert_eq!(
+        finished.expect(0).out(),
+        "Europe/Berlin: 2024-01-01 01:00 CET +0100, 2024-07-01 14:00 CEST +0200\n\
+         America/New_York: 2023-12-31 19:00 EST -0500, 2024-07-01 08:00 EDT -0400\n\
+         Asia/Kolkata: 2024-01-01 05:30 IST +0530, 2024-07-01 17:30 IST +0530\n\
+         Nowhere/City: 2024-01-01 00:00 UTC +0000, 2024-07-01 12:00 UTC +0000\n1\n"
+    );
+}
+
 /// Names that programs take for granted on every system like this one.
 #[test]
 fn headers_have_the_names_that_programs_expect() {

@@ -5,7 +5,7 @@ use crate::descriptors::{Description, Descriptor, Descriptors};
 use crate::files::{
     ArchiveError, BytesFile, Dentry, DescriptorDirectory, Device, Directory, File, Found, Graft, Handles,
     Held, Last, MemoryTree, OpenDirectory, PackDirectory, ProcessFiles, ProcessLink, Quota, Resolved, Shows,
-    Timestamp, compose, devices, walk,
+    Timestamp, ZONES, ZoneDirectory, compose, devices, walk,
 };
 use crate::host::{Host, SavedTerminal};
 use crate::information::{Information, Texts};
@@ -110,6 +110,9 @@ pub enum SystemError {
 
 /// Where C libraries keep memory that has a name: `shm_open` makes files there.
 const SHARED_MEMORY: &[u8] = b"/dev/shm";
+
+/// Where programs put what is to stay longer than what they put in /tmp: as long as the run.
+const LASTING: &[u8] = b"/var/tmp";
 
 /// Bytes of arguments and environment together; far above what any program
 /// needs, and within what a guest's stack and memory hold.
@@ -226,10 +229,12 @@ impl SystemBuilder {
             None => vec![
                 FileGrant::own(b"/", FileSource::Image, ReadOnly),
                 FileGrant::own(b"/tmp", FileSource::Memory, ReadWrite),
+                FileGrant::own(LASTING, FileSource::Memory, ReadWrite),
                 FileGrant::own(self.identity.home.as_bytes(), FileSource::Memory, ReadWrite),
                 FileGrant::own(b"/dev", FileSource::Devices, ReadOnly),
                 FileGrant::own(SHARED_MEMORY, FileSource::Memory, ReadWrite),
                 FileGrant::own(b"/proc", FileSource::Processes, ReadOnly),
+                FileGrant::own(b"/sys", FileSource::Machine, ReadOnly),
             ],
         };
         policy.files.extend(self.mounts.iter().skip(root.unwrap_or(0)).map(Mount::grant));
@@ -480,8 +485,8 @@ impl SystemBuilder {
             Some(pack) => Arc::new(PackDirectory::new(pack, 1)),
             None => MemoryTree::new(Arc::new(Quota::new(0, 0)), 1, Arc::clone(&self.host.clock)).root(),
         };
-        // What the builder makes itself is not the program's: /tmp, and two names more.
-        let own = names(self.identity.home.as_bytes())?.len() as u64 + 3;
+        // What the builder makes itself is not the program's: the names of these directories.
+        let own = names(self.identity.home.as_bytes())?.len() as u64 + 5;
         let files = self.file_count.saturating_add(own);
         let quota = Arc::new(Quota::metered(self.file_bytes, files, Arc::clone(meter)));
         let memory = MemoryTree::new(Arc::clone(&quota), 2, Arc::clone(&self.host.clock)).root();
@@ -490,9 +495,12 @@ impl SystemBuilder {
         let mut grafts = BTreeMap::new();
         let home = self.identity.home.clone();
         put(&mut grafts, b"/dev", Graft::Within(devices()))?;
-        for (path, permissions) in
-            [(b"/tmp".as_slice(), 0o1777), (home.as_bytes(), 0o755), (SHARED_MEMORY, 0o1777)]
-        {
+        for (path, permissions) in [
+            (b"/tmp".as_slice(), 0o1777),
+            (LASTING, 0o1777),
+            (home.as_bytes(), 0o755),
+            (SHARED_MEMORY, 0o1777),
+        ] {
             let directory = make_directory(&memory, path, permissions)?;
             put(&mut grafts, path, Graft::Tree(directory, BTreeMap::new()))?;
         }
@@ -517,6 +525,10 @@ impl SystemBuilder {
         for ((name, text), inode) in self.etc().into_iter().zip(1 << 20..) {
             let file: Arc<dyn File> = Arc::new(BytesFile::new(text.into_bytes(), 3, inode).at(made));
             put(&mut grafts, name.as_bytes(), Graft::File(file))?;
+        }
+        if !has_zones(&base) {
+            let zones = Arc::new(ZoneDirectory::new(3, made));
+            put(&mut grafts, ZONES, Graft::Tree(zones, BTreeMap::new()))?;
         }
         let held = Held { handles: Handles::new(), meter: Arc::clone(meter) };
         for (mount, device) in std::mem::take(&mut self.mounts).into_iter().zip(10..) {
@@ -562,6 +574,16 @@ impl SystemBuilder {
             ("/etc/timezone", "Etc/UTC\n".to_owned()),
         ]
     }
+}
+
+/// Whether an image brings time zones of its own.
+fn has_zones(base: &Arc<dyn Directory>) -> bool {
+    let mut names = ZONES.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+    let step = |directory: Arc<dyn Directory>, name| match directory.lookup(name) {
+        Ok(Found::Directory(found)) => Some(found),
+        _ => None,
+    };
+    names.try_fold(Arc::clone(base), step).is_some()
 }
 
 fn check_strings(arguments: &[Vec<u8>], environment: &[Vec<u8>]) -> Result<(), SystemError> {

@@ -49,12 +49,22 @@ pub enum Information {
     HostName,
     /// The greatest process number.
     GreatestProcess,
+    /// The control group that the program is in: it sees its own as the root.
+    ControlGroup,
+    /// The processors that there are.
+    Processors,
+    /// The most memory that the control group may use.
+    GroupMemoryLimit,
+    /// The memory that it uses.
+    GroupMemory,
+    /// The share of the processors that it may use.
+    GroupProcessors,
 }
 
-/// Ticks of a second in which times are told; wasi-libc's sysconf says so.
+/// Ticks of a second in which times are told; sysconf says so.
 const TICKS: u128 = 100;
 
-/// Bytes of a page of WebAssembly, which wasi-libc's sysconf tells.
+/// Bytes of a page of WebAssembly, which sysconf tells.
 const PAGE_BYTES: u64 = 65_536;
 
 /// Bytes that a guest can address, where it has no limit.
@@ -64,6 +74,7 @@ impl Information {
     /// The files, by their paths.
     pub(crate) fn files(process: u32) -> Vec<(String, Self)> {
         let own = [
+            ("cgroup", Self::ControlGroup),
             ("cmdline", Self::Arguments),
             ("comm", Self::Name),
             ("environ", Self::Environment),
@@ -85,8 +96,19 @@ impl Information {
             ("sys/kernel/hostname", Self::HostName),
             ("sys/kernel/pid_max", Self::GreatestProcess),
         ];
+        // What run-time libraries read to learn how much of the machine is theirs.
+        let of_machine = [
+            ("devices/system/cpu/online", Self::Processors),
+            ("devices/system/cpu/possible", Self::Processors),
+            ("devices/system/cpu/present", Self::Processors),
+            ("fs/cgroup/cpu.max", Self::GroupProcessors),
+            ("fs/cgroup/memory.current", Self::GroupMemory),
+            ("fs/cgroup/memory.max", Self::GroupMemoryLimit),
+        ];
         let own = own.into_iter().map(|(name, file)| (format!("/proc/{process}/{name}"), file));
-        own.chain(of_all.into_iter().map(|(name, file)| (format!("/proc/{name}"), file))).collect()
+        own.chain(of_all.into_iter().map(|(name, file)| (format!("/proc/{name}"), file)))
+            .chain(of_machine.into_iter().map(|(name, file)| (format!("/sys/{name}"), file)))
+            .collect()
     }
 }
 
@@ -171,7 +193,9 @@ fn machine(system: &System, information: Information) -> String {
             };
             (0..count).map(one).collect()
         }
-        Information::FileSystems => "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\toverlay\n".to_owned(),
+        Information::FileSystems => {
+            "nodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\nnodev\toverlay\n".to_owned()
+        }
         Information::Load => {
             let load = load(system);
             format!("{load:.2} {load:.2} {load:.2} 1/1 {}\n", system.identity.process)
@@ -199,8 +223,25 @@ fn machine(system: &System, information: Information) -> String {
         Information::Version => concat!("Bellglass version ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
         Information::HostName => format!("{}\n", system.identity.host_name),
         Information::GreatestProcess => "32768\n".to_owned(),
+        Information::ControlGroup => "0::/\n".to_owned(),
+        Information::Processors => format!("{}\n", processors(system)),
+        Information::GroupMemoryLimit => match system.memory_limit {
+            Some(bytes) => format!("{bytes}\n"),
+            None => "max\n".to_owned(),
+        },
+        Information::GroupMemory => format!("{}\n", system.memory_bytes),
+        // All of the processors that it sees.
+        Information::GroupProcessors => "max 100000\n".to_owned(),
         // Told above, as bytes.
         _ => String::new(),
+    }
+}
+
+/// The numbers of the processors, as the kernel lists them.
+fn processors(system: &System) -> String {
+    match system.identity.processors() {
+        0 | 1 => "0".to_owned(),
+        count => format!("0-{}", count - 1),
     }
 }
 
@@ -250,11 +291,12 @@ fn status(system: &System) -> String {
         "Name:\t{}\nUmask:\t{:04o}\nState:\tR (running)\nTgid:\t{process}\nPid:\t{process}\nPPid:\t{parent}\n\
          TracerPid:\t0\nUid:\t{user}\t{user}\t{user}\t{user}\nGid:\t{group}\t{group}\t{group}\t{group}\n\
          FDSize:\t{}\nGroups:\t{group}\nVmPeak:\t{kibibytes:8} kB\nVmSize:\t{kibibytes:8} kB\n\
-         VmHWM:\t{kibibytes:8} kB\nVmRSS:\t{kibibytes:8} kB\nThreads:\t1\nCpus_allowed:\t1\n\
-         Cpus_allowed_list:\t0\n",
+         VmHWM:\t{kibibytes:8} kB\nVmRSS:\t{kibibytes:8} kB\nThreads:\t1\n\
+         Cpus_allowed_list:\t{}\n",
         String::from_utf8_lossy(&name(system)),
         system.umask,
         system.descriptors.count(),
+        processors(system),
     )
 }
 
@@ -330,6 +372,7 @@ fn kind_and_mode(grant: &FileGrant) -> (&'static str, &'static str) {
         (_, FileSource::Memory) => "tmpfs",
         (_, FileSource::Devices) => "devtmpfs",
         (_, FileSource::Processes) => "proc",
+        (_, FileSource::Machine) => "sysfs",
         (_, FileSource::HostDirectory(_) | FileSource::OpenDirectory) => "host",
         (_, FileSource::HostFile(_) | FileSource::Bytes) => "file",
         (_, FileSource::Archive(_)) => "archive",

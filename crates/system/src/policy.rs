@@ -120,6 +120,8 @@ pub enum FileSource {
     Devices,
     /// What a process may know of itself, which the controller makes up.
     Processes,
+    /// What a program may know of its machine, which the controller makes up.
+    Machine,
     /// A directory of the host.
     HostDirectory(PathBuf),
     /// A directory of the host that the user had open.
@@ -266,7 +268,7 @@ impl FileSource {
     fn is_of_the_host(&self) -> bool {
         match self {
             Self::HostDirectory(_) | Self::OpenDirectory | Self::HostFile(_) | Self::Archive(_) => true,
-            Self::Image | Self::Memory | Self::Devices | Self::Processes => false,
+            Self::Image | Self::Memory | Self::Devices | Self::Processes | Self::Machine => false,
             Self::Bytes | Self::Symlink(_) | Self::Tree => false,
         }
     }
@@ -286,7 +288,9 @@ impl fmt::Display for FileGrant {
         match &self.source {
             FileSource::Image => formatter.write_str(", the image's own files"),
             FileSource::Memory => formatter.write_str(", which is in memory and goes away with the run"),
-            FileSource::Devices | FileSource::Processes => formatter.write_str(", which bellglass makes up"),
+            FileSource::Devices | FileSource::Processes | FileSource::Machine => {
+                formatter.write_str(", which bellglass makes up")
+            }
             FileSource::HostDirectory(path) => {
                 write!(formatter, ", the directory {} of the host", host(path))
             }
@@ -413,6 +417,6 @@ mod tests {
         let built = system.build().expect("a system");
         assert_eq!(**built.policy(), told);
         let paths: Vec<_> = told.files.iter().map(|grant| String::from_utf8_lossy(&grant.path)).collect();
-        assert_eq!(paths, ["/", "/tmp", "/home/user", "/dev", "/dev/shm", "/proc", "/file"]);
+        assert_eq!(paths, ["/", "/tmp", "/var/tmp", "/home/user", "/dev", "/dev/shm", "/proc", "/sys", "/file"]);
     }
 }

@@ -30,6 +30,7 @@ mod timestamp;
 mod unnamed;
 mod unopened;
 mod walk;
+mod zones;
 
 pub(crate) use archive::ArchiveDirectory;
 pub use archive::ArchiveError;
@@ -59,6 +60,7 @@ pub use unnamed::Seals;
 pub(crate) use unnamed::{UnnamedFile, seal};
 pub use unopened::Unopened;
 pub(crate) use walk::{Bounds, Last, LastName, Place, Resolved, Walk, check_name, walk};
+pub(crate) use zones::{ZONES, ZoneDirectory};
 
 pub use crate::locks::Locks;
 
