@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// Seconds for one file; files that are known to take long have more
     #[arg(long, default_value_t = 240, value_name = "SECONDS")]
     pub timeout: u64,
+    /// Do not try a file again that fails unexpectedly
+    #[arg(long)]
+    pub once: bool,
     /// Run the files that stand for the suite in every test run
     #[arg(long, conflicts_with = "files")]
     pub sample: bool,

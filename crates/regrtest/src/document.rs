@@ -32,12 +32,12 @@ fn page(expectations: &Expectations, verdicts: &[Verdict], native: &[FileRun]) -
         "# CPython's own test suite\n\n\
          The whole of it, run in the sandbox with `cargo xtask regrtest`, each file in a\n\
          cell of its own. No failure is unexplained: what is expected to fail, and why, is\n\
-         in `guests/python/expected-failures.toml`; a test that fails and is not in that list\n\
-         is an error, and so is one that is in the list and passes. This file is generated\n\
-         (`cargo xtask regrtest --document`).\n\n",
+         in `guests/python/expected-failures.toml`: by the words of the failure, or test by\n\
+         test. What fails otherwise is an error, and so is a listed test that passes. This\n\
+         file is generated (`cargo xtask regrtest --document`).\n\n",
     );
     figures(&mut page, verdicts, native);
-    causes(&mut page, expectations);
+    causes(&mut page, expectations, verdicts);
     skipped(&mut page, verdicts, native);
     page
 }
@@ -85,21 +85,41 @@ fn figures(page: &mut String, verdicts: &[Verdict], native: &[FileRun]) {
     );
 }
 
-fn causes(page: &mut String, expectations: &Expectations) {
+fn causes(page: &mut String, expectations: &Expectations, verdicts: &[Verdict]) {
     page.push_str("## Expected failures, by cause\n\n| cause | tests | |\n| --- | --- | --- |\n");
-    let count = |cause: &Cause| cause.fails.len() + cause.ends.len();
+    // The tests that failed for it, of each file.
+    let failed = |cause: &Cause| -> BTreeMap<String, Vec<String>> {
+        let of = |verdict: &Verdict| {
+            let is_of = |(test, name): (&String, &String)| (*name == cause.name).then(|| test.clone());
+            let tests: Vec<String> = verdict.expected.iter().filter_map(is_of).collect();
+            (!tests.is_empty()).then(|| (short(&verdict.run.file).to_owned(), tests))
+        };
+        verdicts.iter().filter_map(of).collect()
+    };
+    let count = |cause: &Cause| failed(cause).values().map(Vec::len).sum::<usize>();
     let mut causes: Vec<&Cause> = expectations.causes.iter().collect();
     causes.sort_by_key(|cause| (std::cmp::Reverse(count(cause)), cause.name.clone()));
     for cause in &causes {
         let _ = writeln!(page, "| {} | {} | {} |", cause.name, count(cause), cell(&cause.about));
     }
     for cause in causes {
-        let _ = write!(page, "\n### {}\n\n{}\n\n| test | why |\n| --- | --- |\n", cause.name, cause.about);
+        let _ = write!(page, "\n### {}\n\n{}\n", cause.name, cause.about);
         let ends = cause.ends.iter().map(|(test, why)| (test, format!("by itself: {why}")));
         let fails = cause.fails.iter().map(|(test, why)| (test, why.clone()));
         let tests: BTreeMap<&String, String> = fails.chain(ends).collect();
+        if !tests.is_empty() {
+            page.push_str("\n| test | why |\n| --- | --- |\n");
+        }
         for (test, why) in tests {
             let _ = writeln!(page, "| `{test}` | {} |", cell(&why));
+        }
+        if !cause.says.is_empty() {
+            let words: Vec<String> = cause.says.iter().map(|words| format!("`{words}`")).collect();
+            let _ = write!(page, "\nTests whose failure says {}:\n\n", words.join(" or "));
+            page.push_str("| file | tests |\n| --- | --- |\n");
+            for (file, tests) in failed(cause) {
+                let _ = writeln!(page, "| `{file}` | {} |", tests.len());
+            }
         }
     }
 }

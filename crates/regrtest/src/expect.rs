@@ -9,6 +9,7 @@
 //! [[cause]]
 //! name = "errno"
 //! about = "The numbers of errno are WASI's."
+//! says = ["[Errno 44]"]               # any test whose failure says so
 //!
 //! [cause.fails]
 //! "test_errno::A.test_b" = "it knows Linux's"   # a test
@@ -49,6 +50,9 @@ pub(crate) struct Cause {
     pub name: String,
     /// A sentence or two about it.
     pub about: String,
+    /// Words by which a failure is known to be of this cause, whatever test it is.
+    #[serde(default)]
+    pub says: Vec<String>,
     /// Tests that fail, as `file::Class.method`, and files that do not load.
     #[serde(default)]
     pub fails: BTreeMap<String, String>,
@@ -69,6 +73,9 @@ impl Expectations {
         let list: Self = toml::from_str(text)?;
         let mut seen = BTreeMap::new();
         for cause in &list.causes {
+            if cause.says.iter().any(|words| words.trim().is_empty()) {
+                bail!("'{}' is known by no words", cause.name);
+            }
             for (key, reason) in cause.fails.iter().chain(&cause.ends) {
                 if reason.trim().is_empty() {
                     bail!("'{key}' has no reason");
@@ -105,6 +112,11 @@ impl Expectations {
             }
         }
         failures
+    }
+
+    /// The cause that a failure's text tells, if it does.
+    pub fn told_by(&self, text: &str) -> Option<&Cause> {
+        self.causes.iter().find(|cause| cause.says.iter().any(|words| text.contains(words.as_str())))
     }
 
     /// Files that the list names and the suite has not.
@@ -193,6 +205,7 @@ mod tests {
             ("\"test_a::A.c\"", "\"test_a::A.b\"", "stands below"),
             ("\"test_a::A.c\"", "\"test_a\"", "not a single test"),
             ("\"test_a::A.c\"", "\"test_a::A*\"", "not a single test"),
+            ("fails =", "says = [\"\"]\nfails =", "no words"),
             ("about", "abuot", "abuot"),
         ] {
             let error = Expectations::parse(&LIST.replace(from, to)).expect_err(message);

@@ -80,10 +80,14 @@ impl Verdict {
         };
         let mut expected = BTreeMap::new();
         let mut surprises = Vec::new();
-        let mut failed = |test: &str, what, text: &str| match listed.iter().find(|listed| listed.means(test))
+        let mut failed = |test: &str, what, text: &str| match listed
+            .iter()
+            .find(|listed| listed.means(test))
+            .map(|listed| listed.cause)
+            .or_else(|| expectations.told_by(text))
         {
-            Some(listed) => {
-                expected.insert(test.to_owned(), listed.cause.name.clone());
+            Some(cause) => {
+                expected.insert(test.to_owned(), cause.name.clone());
             }
             None => surprises.push(Surprise { test: name(test), what, text: text.to_owned() }),
         };
@@ -230,6 +234,17 @@ mod tests {
         let unlisted = judge(FileOutcome::Failed, &tests, "");
         assert_eq!(unlisted.result, FileResult::Unexpected);
         assert_eq!(unlisted.surprises[0].to_string(), "test_a::A.b: it fails\n    bad");
+    }
+
+    #[test]
+    fn a_failure_that_says_why_need_not_be_listed() {
+        let tests =
+            [("A.b", failed()), ("A.c", TestOutcome::Failed("Traceback\nno threads here".to_owned()))];
+        let told = judge(FileOutcome::Failed, &tests, "says = [\"no threads\"]");
+        assert_eq!(told.expected.keys().collect::<Vec<_>>(), ["A.c"]);
+        assert_eq!(told.surprises[0].test, "test_a::A.b");
+        let nothing = judge(FileOutcome::Passed, &[], "says = [\"no threads\"]");
+        assert_eq!(nothing.result, FileResult::Passed);
     }
 
     #[test]

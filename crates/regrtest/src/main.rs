@@ -54,6 +54,7 @@ fn regrtest(arguments: &Arguments) -> anyhow::Result<bool> {
         expectations: &expectations,
         workers: arguments.jobs,
         seconds: arguments.timeout,
+        again: !arguments.once,
         progress: &Progress::new(files.len()),
     };
     if let Some(python) = &native {

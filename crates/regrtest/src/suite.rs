@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Time for the second try of a file, in times of the first.
 const PATIENCE: u32 = 3;
 
+/// Tests that end the interpreter, of one file, before the file is given up.
+const ENDS: usize = 8;
+
 /// How a suite is run.
 pub(crate) struct Suite<'a> {
     /// What is expected.
@@ -21,6 +24,8 @@ pub(crate) struct Suite<'a> {
     pub workers: usize,
     /// How long a file may take, where the list does not say more.
     pub seconds: u64,
+    /// Whether what fails unexpectedly has a second try.
+    pub again: bool,
     /// Told of each file.
     pub progress: &'a Progress,
 }
@@ -36,7 +41,7 @@ impl Suite<'_> {
         });
         for verdict in &mut verdicts {
             let is_failure = |what: &str| what.contains("fails") || what.contains("ended");
-            if verdict.surprises.iter().any(|surprise| is_failure(surprise.what)) {
+            if self.again && verdict.surprises.iter().any(|surprise| is_failure(surprise.what)) {
                 let file = verdict.run.file.clone();
                 *verdict = self.verdict(runner, &file, PATIENCE);
                 self.progress.again(&file, verdict.result.words(), verdict.run.seconds);
@@ -85,12 +90,34 @@ impl Suite<'_> {
             .collect()
     }
 
+    /// A file without these tests, and without those that then end the interpreter: so one
+    /// such test does not hide what becomes of the others.
+    fn all_but(&self, runner: &dyn Runner, file: &str, apart: &[String], timeout: Duration) -> FileRun {
+        let mut left_out = apart.to_vec();
+        let mut ended = Vec::new();
+        loop {
+            let mut run = runner.run(&Task { file, tests: Tests::AllBut(&left_out), timeout });
+            match &run.outcome {
+                FileOutcome::Ended { how, during: Some(test) }
+                    if ended.len() < ENDS && !left_out.contains(test) =>
+                {
+                    left_out.push(test.clone());
+                    ended.push((test.clone(), TestOutcome::Failed(format!("the interpreter ended: {how}"))));
+                }
+                _ => {
+                    run.tests.extend(ended);
+                    return run;
+                }
+            }
+        }
+    }
+
     /// One file: all of it but the tests that end the interpreter, and then each
     /// of these by itself.
     fn verdict(&self, runner: &dyn Runner, file: &str, patience: u32) -> Verdict {
         let timeout = self.expectations.timeout(file, self.seconds) * patience;
         let apart = self.expectations.apart(file);
-        let mut run = runner.run(&Task { file, tests: Tests::AllBut(&apart), timeout });
+        let mut run = self.all_but(runner, file, &apart, timeout);
         for test in &apart {
             let timeout = timeout.min(Duration::from_secs(60));
             let alone = runner.run(&Task { file, tests: Tests::Only(test), timeout });
@@ -142,7 +169,8 @@ mod tests {
         let expectations = Expectations::read(&path).expect("a list");
         let files = ["a", "busy", "end"].map(str::to_owned);
         let progress = Progress::new(files.len());
-        let suite = Suite { expectations: &expectations, workers: 2, seconds: 9, progress: &progress };
+        let suite =
+            Suite { expectations: &expectations, workers: 2, seconds: 9, again: true, progress: &progress };
         let verdicts = suite.run(&Fake { tries: Mutex::default() }, &files);
         verdicts.into_iter().map(|verdict| (verdict.run.file, verdict.result)).collect()
     }
