@@ -19,6 +19,7 @@ use calls::Calls;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The port's folder in that of guests.
@@ -35,6 +36,12 @@ const MUSL: &str = "musl";
 const MACHINE: &str = "arch/wasm32";
 const LIKE_MACHINE: &str = "arch/riscv32";
 const ANY_MACHINE: &str = "arch/generic";
+
+/// The folders of the kernel's headers that are the same on all machines.
+const KERNEL: [&str; 8] = ["asm-generic", "linux", "misc", "mtd", "rdma", "sound", "video", "xen"];
+
+/// The one of them that a machine has for itself, and which is ours.
+const BYTE_ORDER: &str = "#include <linux/byteorder/little_endian.h>\n";
 
 /// Which of musl's two is its malloc.
 const MALLOC: &str = "src/malloc/oldmalloc";
@@ -112,6 +119,7 @@ pub(crate) fn make(
         let is_header = |path: &Path| path.extension().is_some_and(|end| end == "h");
         copy_files(&from, &to, &is_header).map_err(io("copy", &from))?;
     }
+    kernel_headers(&kit.kernel_headers(), &include).map_err(io("copy", &kit.kernel_headers()))?;
     // Of what its machine has for rounding, a guest has nothing.
     let rounding = musl.join(ANY_MACHINE).join("bits/fenv.h");
     fs::copy(&rounding, include.join("bits/fenv.h")).map_err(io("copy", &rounding))?;
@@ -170,6 +178,24 @@ pub(crate) fn make(
         }
     }
     Ok(())
+}
+
+/// Copies Linux's own headers, which programs for Linux include beside those of their C
+/// library. Our machine has all of the generic ones and no more, as a new machine of the
+/// kernel's would.
+fn kernel_headers(from: &Path, include: &Path) -> io::Result<()> {
+    let is_header = |path: &Path| path.extension().is_some_and(|end| end == "h");
+    for folder in KERNEL {
+        copy_files(&from.join(folder), &include.join(folder), &is_header)?;
+    }
+    let own = include.join("asm");
+    fs::create_dir_all(&own)?;
+    for header in fs::read_dir(include.join("asm-generic"))? {
+        let name = header?.file_name();
+        let text = format!("#include <asm-generic/{}>\n", name.to_string_lossy());
+        fs::write(own.join(&name), text)?;
+    }
+    fs::write(own.join("byteorder.h"), BYTE_ORDER)
 }
 
 /// An object's name, different for each path.

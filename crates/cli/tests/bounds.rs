@@ -192,7 +192,7 @@ fn sleep() {
 
 #[test]
 fn one_calls_bytes() {
-    let code = "import os\nf = os.open('/tmp/f', os.O_RDWR | os.O_CREAT)\nn = os.write(f, bytes(4 << 20))\nprint(0 < n < 2 << 20)\nopen('/tmp/g', 'wb').write(bytes(4 << 20))\nprint(os.stat('/tmp/g').st_size == 4 << 20)";
+    let code = "import os\nf = os.open('/tmp/f', os.O_RDWR | os.O_CREAT)\nn = os.write(f, bytes(4 << 20))\nprint(n == 4 << 20)\nopen('/tmp/g', 'wb').write(bytes(4 << 20))\nprint(os.stat('/tmp/g').st_size == 4 << 20)";
     run(&[], code).0.expect(0).prints("True\nTrue\n");
 }
 

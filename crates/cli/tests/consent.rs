@@ -413,5 +413,5 @@ fn a_trace_on_a_terminal_is_in_letters() {
     assert_eq!(terminal.ends(), 0);
     terminal.shows("<");
     let lines = lines_of(terminal.screen().screen());
-    assert!(lines.iter().any(|line| line.contains("\"tmp/seen\"")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("\"/tmp/seen\"")), "{lines:#?}");
 }

@@ -82,7 +82,7 @@ fn lua_is_interrupted_as_natively() {
     let place = Scratch::new();
     place.write(
         "script.lua",
-        r#"io.open("/work/ready", "w"):close() print(pcall(function() while true do end end)) os.exit(3)"#,
+        r#"print(pcall(function() io.open("/work/ready", "w"):close() while true do end end)) os.exit(3)"#,
     );
     let words = ["run", "--image", "lua", "--dir", ".:/work:rw", "--timeout", "60s", "script.lua"];
     let running = process::start(&mut place.bellglass(words), Stdin::Silent);

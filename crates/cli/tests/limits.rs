@@ -1,7 +1,7 @@
 //! What breaks other sandboxes: each ends as it should, and the command lives.
 
 use crate::harness::process::{self, Finished, Identity, children, eventually, is_alive, status_kib};
-use crate::harness::{Scratch, Stdin, digest};
+use crate::harness::{CRASH, Scratch, Stdin, digest};
 use rustix::process::Signal;
 use std::io::Read;
 use std::process::Stdio;
@@ -108,7 +108,7 @@ fn expressions_of_deep_groups() {
 #[test]
 fn a_command_outlives_a_crash() {
     let place = Scratch::new();
-    place.code(&[], "import os; os.abort()").expect(134).says("bellglass: the interpreter crashed");
+    place.code(&[], CRASH).expect(134).says("bellglass: the interpreter crashed");
     place.code(&[], "print('next')").expect(0).prints("next\n");
 }
 

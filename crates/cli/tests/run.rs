@@ -242,7 +242,7 @@ cases! {
     library:
         word_count argparse_help argparse_error json_tool json_tool_error http_server_help
         calendar_module timeit_and_dis json_values regular_expressions numbers_to_the_last_bit
-        dates_and_zones hashes compression markup containers pickles unicode introspection logs
+        dates_and_zones hashes compressed markup containers pickles unicode introspection logs
         sqlite_memory sqlite_file sqlite_connections time_and_random key_derivation;
     // stdin, stdout, stderr, and what waits for them.
     streams:

@@ -183,7 +183,7 @@ fn what_the_snapshot_cannot_serve_is_started() {
     assert_eq!(start_of(&place, &[], "pass"), "snapshot");
     assert_eq!(start_of(&place, &["--env", "HOME=/elsewhere", "--env", "LANG=C.UTF-8"], "pass"), "snapshot");
     for fresh in
-        [&["--no-snapshot"][..], &["--env", "PYTHONHASHSEED=1"], &["--env", "LC_ALL=C"], &["--memory", "36M"]]
+        [&["--no-snapshot"][..], &["--env", "PYTHONHASHSEED=1"], &["--env", "LC_ALL=C"], &["--memory", "24M"]]
     {
         assert_eq!(start_of(&place, fresh, "pass"), "fresh", "{fresh:?}");
     }
@@ -216,7 +216,7 @@ fn a_programs_own_modules_come_before_those_that_are_kept() {
     let place = Scratch::new();
     place.write("json.py", "print('my own json')");
     place.write("re/__init__.py", "print('my own re')");
-    place.write("program.py", "import json, string, sys; sys.exit(1)\n");
+    place.write("program.py", "import json, shlex, sys; sys.exit(1)\n");
     let own = "my own json\nmy own re\n";
     place.run(["--dir", ".", "program.py"]).expect(1).prints(own);
     place.code(&["--dir", "."], "import json\n").expect(0).prints("my own json\n");

@@ -3,7 +3,7 @@
 //! shown with all the others, in `run`.
 
 use crate::harness::process::{self, children, eventually};
-use crate::harness::{Finished, Scratch, Stdin};
+use crate::harness::{CRASH, Finished, Scratch, Stdin};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ fn what_goes_too_deep_ends_in_an_error_or_a_crash_that_is_told() {
 
 #[test]
 fn a_crash_and_a_lack_of_memory_are_told() {
-    code(&[], "import os; os.abort()").expect(134).says("bellglass: the interpreter crashed");
+    code(&[], CRASH).expect(134).says("bellglass: the interpreter crashed");
     code(&["--memory", "256M"], "bytearray(300 << 20)").expect(1).says("MemoryError");
     code(&["--memory", "600M"], "print(len(bytearray(300 << 20)))").expect(0).prints("314572800\n");
     code(&["--output-limit", "10K"], "print('x' * 100000)").expect(137).says("the program was stopped");

@@ -102,6 +102,11 @@ impl Kit {
         self.c_library().join("lib").join(Libc::Wasi.target())
     }
 
+    /// The headers of Linux itself, as the packages have them.
+    pub fn kernel_headers(&self) -> PathBuf {
+        self.toolchain.join("usr/include")
+    }
+
     /// The compiler's resources as the packages have them.
     pub fn packaged_resources(&self) -> PathBuf {
         self.toolchain.join(LLVM).join("lib/clang/19")

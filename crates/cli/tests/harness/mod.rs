@@ -33,6 +33,9 @@ pub fn cache() -> PathBuf {
     bellglass_image::cache_directory().expect("a folder for caches")
 }
 
+/// A program that crashes CPython: it reads far behind a tuple, as its bytecode says.
+pub const CRASH: &str = "import opcode\nm = opcode.opmap\nc = (lambda: 0).__code__\nexec(c.replace(co_code=bytes([m['EXTENDED_ARG'], 48, m['EXTENDED_ARG'], 0, m['EXTENDED_ARG'], 0, m['LOAD_CONST'], 0, m['RETURN_VALUE'], 0])))";
+
 /// A folder of its own for one test, gone at its end: `work` to run in, `home`
 /// for what the command keeps.
 pub struct Scratch {

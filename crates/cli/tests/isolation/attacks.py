@@ -107,7 +107,7 @@ for name, action in {
     "async process": lambda: asyncio.run(asyncio.create_subprocess_shell("id")), "ptrace": lambda: __import__("ctypes").CDLL(None),
     "dlopen": lambda: __import__("_ctypes").dlopen("libc.so.6", 2), "mmap of a device": lambda: __import__("mmap").mmap(os.open("/dev/mem", 2), 4096),
     "connect": lambda: socket.create_connection(("127.0.0.1", 22), 1), "metadata": lambda: socket.create_connection(("169.254.169.254", 80), 1),
-    "resolve": lambda: socket.getaddrinfo("localhost", 80), "listen": lambda: socket.create_server(("", 0)),
+    "resolve": lambda: socket.getaddrinfo("example.com", 80), "listen": lambda: socket.create_server(("", 0)),
     "unix socket": lambda: socket.socket(socket.AF_UNIX).connect("/run/docker.sock"), "raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1),
     "udp": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9)),
     "setuid": lambda: os.setuid(0) or 1 / 0 if os.getuid() == 0 else os.setuid(0), "mount": lambda: os.statvfs("/etc/shadow"),

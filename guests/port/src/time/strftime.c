@@ -283,9 +283,16 @@ size_t __write_directive(char *to, size_t size, const struct directive *d, const
       put_number(output, &number, distance / 60 * 100 + distance % 60, 4, '0');
     }
     break;
-  case 'Z':
-    put_text(output, d, time->__tm_zone ? time->__tm_zone : "", d->upper, d->swapped);
+  case 'Z': {
+    const char *zone = time->__tm_zone;
+    /* A time that a program has put together has no zone of its own. */
+    if ((!zone || !*zone) && time->tm_isdst >= 0) {
+      tzset();
+      zone = tzname[time->tm_isdst > 0];
+    }
+    put_text(output, d, zone ? zone : "", d->upper, d->swapped);
     break;
+  }
   case '%':
     put_text(output, d, "%", 0, 0);
     break;

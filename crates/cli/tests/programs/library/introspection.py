@@ -11,7 +11,7 @@ tree = ast.parse("x = [i ** 2 for i in range(10) if i % 2]\nprint(f'{x!r:>10}')"
 class T(ast.NodeTransformer):
     def visit_Constant(self, n): return ast.copy_location(ast.Constant(n.value * 2), n) if isinstance(n.value, int) else n
 exec(compile(ast.fix_missing_locations(T().visit(tree)), "<t>", "exec"))
-print([(token.tok_name[t.type], t.string) for t in tokenize.generate_tokens(io.StringIO("a = 'b' # c\n").readline)], symtable.symtable("def g(x): return y", "s", "exec").get_children()[0].get_globals())
+print([(token.tok_name[t.type], t.string) for t in tokenize.generate_tokens(io.StringIO("a = 'b' # c\n").readline)], symtable.symtable("def g(x): return y", "s", "exec").get_children()[-1].get_globals())
 dis.dis(lambda a: a.b[1:2] + (yield a))
 def inner(): raise KeyError("k")
 try:
