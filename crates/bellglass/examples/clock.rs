@@ -4,10 +4,10 @@
 
 use bellglass::{Answer, Capture, Output, Sandbox, Store};
 
-/// A second before the millennium, in nanoseconds since 1970.
-const EVE: u64 = 946_684_799_000_000_000;
+/// A second before the millennium, in seconds since 1970.
+const EVE: u64 = 946_684_799;
 
-/// The clock that shows the time of day, as WASI numbers it.
+/// The clock that shows the time of day, as Linux numbers it.
 const TIME_OF_DAY: u32 = 0;
 
 const PROGRAM: &str = "
@@ -20,15 +20,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = Sandbox::builder(Store::open_default()?.find("python")?)
         .arguments(["-c", PROGRAM])
         .stdout(Output::Capture(printed.clone()))
-        // Arguments: which clock, how precisely, and where in the guest's memory the
-        // time is to be written. `bellglass calls python` lists every call.
-        .on("wasi_snapshot_preview1.clock_time_get(iIi)i", |call, next| {
+        // Arguments: which clock, and where in the guest's memory the time is to be written,
+        // seconds and nanoseconds. `bellglass calls python` lists every call.
+        .on("linux.clock_gettime64(ii)i", |call, next| {
             if call.u32(0) != TIME_OF_DAY {
                 // The clock that measures durations stays what it is.
                 return next.answer(call);
             }
-            call.write_u64(call.u32(2), EVE)?;
-            // A call of WASI returns its error number, and 0 for success.
+            let time = call.u32(1);
+            call.write_u64(time, EVE)?;
+            call.write_u64(time + 8, 0)?;
+            // A call of Linux returns its error number, negated, and 0 for success.
             Ok(Answer::i32(0))
         })
         .build()?

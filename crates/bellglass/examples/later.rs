@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .isolation(isolation)
             .arguments(["-c", "import os; print(os.getpid())"])
             .stdout(Output::Capture(printed.clone()))
-            .on("env.getpid()i", move |call, _next| {
+            .on("linux.getpid()i", move |call, _next| {
                 let (completer, later) = call.later()?;
                 // Were the executor gone, the completer would be dropped, and the run end.
                 drop(tasks.send(Box::pin(answer(completer))));

@@ -128,7 +128,7 @@ impl SandboxBuilder {
     /// # use bellglass::{Answer, Sandbox, Store};
     /// # let image = Store::open_default()?.find("python")?;
     /// let sandbox = Sandbox::builder(image)
-    ///     .on("env.getpid()i", |_call, _next| Ok(Answer::i32(42)))
+    ///     .on("linux.getpid()i", |_call, _next| Ok(Answer::i32(42)))
     ///     .build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

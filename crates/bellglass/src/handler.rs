@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 ///
 /// fn handlers() -> [Handler; 2] {
 ///     [
-///         Handler::new("env.getpid()i", |_, _| Ok(Answer::i32(42))),
+///         Handler::new("linux.getpid()i", |_, _| Ok(Answer::i32(42))),
 ///         // The name comes along with the call. Images that do not import it are served too.
 ///         Handler::new("env.lookup(i)i", |call, _| {
 ///             let name = call.c_string(call.u32(0))?;

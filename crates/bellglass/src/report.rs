@@ -125,8 +125,8 @@ fn lines<S: Serializer>(policy: &Policy, serializer: S) -> Result<S::Ok, S::Erro
     policy.lines().serialize(serializer)
 }
 
-/// A call that was refused: for want of a permission, or with EPERM or EACCES, as what
-/// only a superuser may.
+/// A call that was refused: for want of a permission, or as what no guest may, such as
+/// what is a superuser's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RefusedCall {

@@ -61,11 +61,11 @@ pub enum Information {
     GroupProcessors,
 }
 
-/// Ticks of a second in which times are told; sysconf says so.
+/// Ticks of a second in which times are told, as the C library's sysconf says.
 const TICKS: u128 = 100;
 
-/// Bytes of a page of WebAssembly, which sysconf tells.
-const PAGE_BYTES: u64 = 65_536;
+/// Bytes of a page, as it says too.
+const PAGE_BYTES: u64 = 4096;
 
 /// Bytes that a guest can address, where it has no limit.
 const ADDRESSABLE: u64 = 4 << 30;

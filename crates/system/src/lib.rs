@@ -6,9 +6,9 @@
 //! arguments, and memory behind the [`Memory`] trait. It trusts neither: each
 //! number that a guest chose is checked before anything is sized by it.
 //!
-//! From the outside in: `linux`, `wasi` and `posix` unpack arguments, call a core and pack
-//! the answer; the cores (`files`, `stdio`, `pipe`, `socket`, `clock`,
-//! `random`) know no call by name. Between them stands the table of `descriptors`,
+//! From the outside in: `linux` and `wasi` unpack arguments, call a core and pack the
+//! answer; the cores (`files`, `stdio`, `pipe`, `local`, `clock`, `random`) know no call by
+//! name. Between them stands the table of `descriptors`,
 //! each of which is an `Object`: one trait, which each kind implements in its core.
 //!
 //! ```
@@ -60,7 +60,6 @@ mod pieces;
 mod pipe;
 mod policy;
 mod poll;
-mod posix;
 mod process;
 mod pty;
 mod random;
@@ -97,7 +96,6 @@ pub use policy::{
     FileAccess, FileGrant, FileSource, KernelAccess, Network, Permission, Policy, Programs, Unsupported,
     Walls,
 };
-pub use posix::layout;
 pub use random::{Random, SeededRandom};
 pub use results::Results;
 pub use signal::{ParseSignalError, Signal};

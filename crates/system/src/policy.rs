@@ -370,7 +370,7 @@ mod tests {
                 .mount(Mount::symlink("/f", "/h"))
                 .environment("SECRET", "hunter2")
                 .working_directory("/a")
-                .host_function("env.fork()i".parse().expect("a signature"))
+                .host_function("linux.clone(iiiii)i".parse().expect("a signature"))
                 .require_walls(["one", "two"])
                 .waive_walls(["two", "three"])
                 .unsupported(Unsupported::Stop)
@@ -387,7 +387,7 @@ mod tests {
             "files: it may read /g, a file that the user gave",
             "files: it may read /h, a link to /f",
             "files: it sees nothing else of the host",
-            "host functions: env.fork()i is answered by the user's own handler",
+            "host functions: linux.clone(iiiii)i is answered by the user's own handler",
             "environment: it sees PWD, SECRET, and no other variable",
             "walls: it runs only behind one; every other one is used if this machine has it",
             "walls: it runs also without three, two",

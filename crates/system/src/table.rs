@@ -10,16 +10,10 @@ use std::sync::LazyLock;
 /// How a call tells a failure to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
+    /// The result is the errno, negated.
+    Linux,
     /// The result is the errno.
     Wasi,
-    /// The result is -1, and errno is set.
-    Libc,
-    /// The result is a null pointer, or 0, and errno is set.
-    LibcPointer,
-    /// The result is the errno, of a libc function that does so.
-    ErrorNumber,
-    /// The result is the errno, negated: a call of Linux.
-    Linux,
 }
 
 /// How much of a call there is.
@@ -75,9 +69,8 @@ impl Row {
     }
 }
 
-/// The rows of the other faces.
-static OTHERS: [(&str, &[Row]); 2] =
-    [("WASI preview 1", crate::wasi::ROWS), ("Functions of a C library", crate::posix::ROWS)];
+/// The rows of the second face.
+static WASI: [(&str, &[Row]); 1] = [("WASI preview 1", crate::wasi::ROWS)];
 
 /// The bytes at one argument, as many as the next says.
 pub(crate) const fn bytes(pointer: u8) -> View {
@@ -96,7 +89,7 @@ pub(crate) const fn buffers(pointer: u8) -> View {
 
 /// All rows, by their subjects: the calls of Linux first.
 pub fn subjects() -> impl Iterator<Item = (&'static str, &'static [Row])> {
-    crate::linux::SUBJECTS.iter().chain(&OTHERS).copied()
+    crate::linux::SUBJECTS.iter().chain(&WASI).copied()
 }
 
 /// All rows.
@@ -114,70 +107,27 @@ pub fn lookup(signature: &Signature) -> Option<&'static Row> {
     BY_SIGNATURE.get(signature).copied()
 }
 
-/// C functions that return a pointer, or a number where 0 is the failure, and
-/// for which there may be no row.
-const POINTER_FUNCTIONS: &[&str] = &[
-    "alarm",
-    "ctermid",
-    "dlerror",
-    "dlopen",
-    "dlsym",
-    "fdopendir",
-    "fopen",
-    "fopencookie",
-    "funopen",
-    "getcwd",
-    "getgrent",
-    "getgrgid",
-    "getgrnam",
-    "gethostbyaddr",
-    "gethostbyname",
-    "getlogin",
-    "getprotobyname",
-    "getpwent",
-    "getpwnam",
-    "getpwuid",
-    "getservbyname",
-    "getservbyport",
-    "if_indextoname",
-    "if_nametoindex",
-    "mkdtemp",
-    "popen",
-    "ptsname",
-    "realpath",
-    "setlocale",
-    "tempnam",
-    "tmpfile",
-    "tmpnam",
-    "ttyname",
-];
-
 /// The answer of a call that has no row, or that the policy refuses: `errno` in
-/// the manner of the call's family. A call that returns nothing cannot be told.
+/// the manner of the call's family. A function of no family fails as most of C's do, with
+/// -1, and errno is set. A call that returns nothing cannot be told.
 pub fn refuse(signature: &Signature, errno: Errno) -> Answer {
     let family = match lookup(signature) {
-        Some(row) => row.family,
-        None if signature.module.starts_with("wasi_") => Family::Wasi,
-        None if signature.module == "linux" => Family::Linux,
-        None if POINTER_FUNCTIONS.contains(&signature.name.as_str()) => Family::LibcPointer,
-        None => Family::Libc,
+        Some(row) => Some(row.family),
+        None if signature.module == "linux" => Some(Family::Linux),
+        None if signature.module.starts_with("wasi_") => Some(Family::Wasi),
+        None => None,
     };
-    fail(signature, family, errno)
-}
-
-fn fail(signature: &Signature, family: Family, errno: Errno) -> Answer {
     let result = |value: &ValueType| match (family, value) {
-        (Family::Wasi | Family::ErrorNumber, _) => u64::from(errno.wasi()),
-        (Family::Linux, _) => u64::from(0u32.wrapping_sub(u32::from(errno.number()))),
-        (Family::LibcPointer, _) => 0,
-        (Family::Libc, ValueType::I32) => u64::from(u32::MAX),
-        (Family::Libc, ValueType::I64) => u64::MAX,
-        (Family::Libc, ValueType::F32) => u64::from((-1f32).to_bits()),
-        (Family::Libc, ValueType::F64) => (-1f64).to_bits(),
+        (Some(Family::Linux), _) => u64::from(0u32.wrapping_sub(u32::from(errno.number()))),
+        (Some(Family::Wasi), _) => u64::from(errno.wasi()),
+        (None, ValueType::I32) => u64::from(u32::MAX),
+        (None, ValueType::I64) => u64::MAX,
+        (None, ValueType::F32) => u64::from((-1f32).to_bits()),
+        (None, ValueType::F64) => (-1f64).to_bits(),
     };
     Answer::Return {
         results: signature.results.iter().map(result).collect(),
-        errno: matches!(family, Family::Libc | Family::LibcPointer).then_some(errno),
+        errno: family.is_none().then_some(errno),
     }
 }
 
@@ -247,13 +197,12 @@ mod tests {
     #[test]
     fn a_refusal_speaks_as_the_family_does() {
         let answer = |text| refuse(&signature(text), Errno::NOSYS);
+        assert_eq!(answer("linux.new_call(i)i"), Answer::i32(-38));
         assert_eq!(answer("wasi_snapshot_preview1.new_call(i)i"), Answer::i32(52));
         let failed = Answer::Return { results: [0xffff_ffff].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.epoll_create1(i)i"), failed);
         let long = Answer::Return { results: [u64::MAX].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.lseek64(iIi)I"), long);
-        let null = Answer::Return { results: [0].into(), errno: Some(Errno::NOSYS) };
-        assert_eq!(answer("env.dlopen(ii)i"), null);
         let nothing = Answer::Return { results: [].into(), errno: Some(Errno::NOSYS) };
         assert_eq!(answer("env.closelog()"), nothing);
     }

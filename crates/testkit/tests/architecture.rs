@@ -204,7 +204,7 @@ fn the_calls_of_the_system_name_no_kind_of_object() {
         ["InputStream", "OutputStream", "OwnStream", "StandardStream", "TerminalBothWays", "InheritedFile"];
     let system = root().join("crates/system/src");
     let mut named = Vec::new();
-    for path in ["wasi", "posix"].iter().flat_map(|calls| sources(&system.join(calls))) {
+    for path in ["linux", "wasi"].iter().flat_map(|calls| sources(&system.join(calls))) {
         let text = std::fs::read_to_string(&path).expect("text");
         for (at, line) in code(&text) {
             let mut words = line.split(|character: char| !character.is_alphanumeric());

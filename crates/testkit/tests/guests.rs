@@ -23,7 +23,7 @@ fn body(body: &str) -> String {
     format!(
         r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
             (import "env" "nothing_answers_this" (func $unknown (param i32) (result i32)))
-            (import "env" "getpid" (func $getpid (result i32)))
+            (import "linux" "getpid" (func $getpid (result i32)))
             (memory (export "memory") 2) (table 1 funcref) (type $f (func))
             (func $run (export "run") (result i32) {body}))"#
     )
@@ -97,7 +97,7 @@ fn handlers_answer_wrap_and_observe() {
     let report = with(&body("(i32.add (call $getpid) (call $unknown (i32.const 20)))"), |builder| {
         builder
             .on("env.nothing_answers_this(i)i", |call, _| Ok(Answer::i32(call.i32(0) * 2)))
-            .on("env.getpid()i", |call, next| match next.answer(call)? {
+            .on("linux.getpid()i", |call, next| match next.answer(call)? {
                 Answer::Return { results, .. } => Ok(Answer::i32(results[0] as i32 + 100)),
                 other => Ok(other),
             })
@@ -174,7 +174,10 @@ fn a_run_is_killed_from_another_thread() {
 /// and that ignores the others; it makes `calls` in a loop until the words are set.
 pub(super) fn interruptible(calls: &str) -> ToyImage {
     let wat = format!(
-        r#"(module (import "env" "pause" (func $pause (result i32)))
+        r#"(module
+        (import "linux" "ppoll_time64" (func $poll (param i32 i32 i32 i32 i32) (result i32)))
+        (func $pause (result i32)
+            (call $poll (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
         (memory (export "memory") 1)
         (data (i32.const 0) "\10\00\00\00\40\00\00\00\02\00\00\00"
             "\80\00\00\00\06\00\00\00\04\00\00\00" "\00\01\00\00\01\00\00\00\00\00\00\00")
@@ -245,8 +248,10 @@ fn many_sandboxes_run_at_once_and_each_has_its_own_outcome() {
                     let limits = Limits { timeout: Some(Duration::from_secs(2)), ..Limits::default() };
                     let pid =
                         move |_: &mut bellglass::Call<'_>, _: bellglass::Next<'_>| Ok(Answer::i32(number));
-                    let builder =
-                        Sandbox::builder(image).isolation(ISOLATION).limits(limits).on("env.getpid()i", pid);
+                    let builder = Sandbox::builder(image)
+                        .isolation(ISOLATION)
+                        .limits(limits)
+                        .on("linux.getpid()i", pid);
                     (number, builder.build().expect("a cell").run().outcome)
                 })
             })

@@ -79,13 +79,14 @@ fn what_a_handler_reads_comes_along_with_the_call() {
 #[test]
 fn views_of_a_handler_are_added_to_those_of_the_system() {
     let image = ToyImage::from_wat(
-        r#"(module (import "env" "chmod" (func $chmod (param i32 i32) (result i32)))
+        r#"(module (import "linux" "fchmodat" (func $chmod (param i32 i32 i32) (result i32)))
             (memory (export "memory") 1) (data (i32.const 100) "/tmp\00") (data (i32.const 200) "12345678")
-            (func (export "run") (result i32) (call $chmod (i32.const 100) (i32.const 200))))"#,
+            (func (export "run") (result i32)
+                (call $chmod (i32.const -100) (i32.const 100) (i32.const 200))))"#,
     );
     let trips = |views: Vec<View>| {
-        let handler = Handler::new("env.chmod(ii)i", |call, next| {
-            assert_eq!(call.bytes_at(call.u32(1), 8)?, b"12345678");
+        let handler = Handler::new("linux.fchmodat(iii)i", |call, next| {
+            assert_eq!(call.bytes_at(call.u32(2), 8)?, b"12345678");
             next.answer(call)
         });
         let report = run(&image, Isolation::Process, [handler.views(views)]);
@@ -93,9 +94,9 @@ fn views_of_a_handler_are_added_to_those_of_the_system() {
         report.round_trips
     };
     let asked = trips(vec![]);
-    assert_eq!(trips(vec![View::Fixed { pointer: 1, size: 8 }]), asked - 1);
+    assert_eq!(trips(vec![View::Fixed { pointer: 2, size: 8 }]), asked - 1);
     // The one that the system has is not sent twice.
-    assert_eq!(trips(vec![View::Cstr { pointer: 0 }; 100]), asked);
+    assert_eq!(trips(vec![View::Cstr { pointer: 1 }; 100]), asked);
 }
 
 #[test]

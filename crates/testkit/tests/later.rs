@@ -155,7 +155,7 @@ fn a_signal_ends_a_wait_for_an_answer_and_nobody_waits_any_more() {
     let image = interruptible("(drop (call $pause))");
     let sandbox = Sandbox::builder(image.open())
         .isolation(ISOLATION)
-        .on("env.pause()i", move |call, _| handler(call))
+        .on("linux.ppoll_time64(iiiii)i", move |call, _| handler(call))
         .build()
         .expect("a sandbox");
     let controls = sandbox.controls();

@@ -18,7 +18,7 @@ fn base() -> Limits {
 /// (`$sleep`, in nanoseconds) and grow its table.
 fn run(body: &str, limits: Limits) -> Report {
     let wat = format!(
-        r#"(module (import "env" "getpid" (func $getpid (result i32)))
+        r#"(module (import "linux" "getpid" (func $getpid (result i32)))
         (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
         (memory (export "memory") 1) (table $table 1 funcref)
         (func $sleep (param $time i64)

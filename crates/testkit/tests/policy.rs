@@ -10,10 +10,11 @@ const BOTH: [Isolation; 2] = [Isolation::Process, Isolation::Thread];
 
 fn forking() -> ToyImage {
     ToyImage::from_wat(
-        r#"(module (import "env" "fork" (func $fork (result i32)))
-            (import "env" "setsid" (func $setsid (result i32)))
+        r#"(module (import "linux" "clone" (func $clone (param i32 i32 i32 i32 i32) (result i32)))
+            (import "linux" "setsid" (func $setsid (result i32)))
             (memory (export "memory") 1)
-            (func (export "run") (result i32) (drop (call $setsid)) (call $fork)))"#,
+            (func (export "run") (result i32) (drop (call $setsid))
+                (call $clone (i32.const 17) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))))"#,
     )
 }
 
@@ -35,12 +36,12 @@ fn a_call_without_its_permission_is_told_with_that_permission() {
     for isolation in BOTH {
         let (report, seen) = run(Sandbox::builder(image.open()).isolation(isolation));
         assert_eq!(report.outcome, Outcome::Exited { code: -1 });
-        assert_eq!(seen, [("setsid".to_owned(), None), ("fork".to_owned(), Some(Permission::Programs))]);
+        assert_eq!(seen, [("setsid".to_owned(), None), ("clone".to_owned(), Some(Permission::Programs))]);
         let of = |name: &str| {
             let found = report.refused.iter().find(|call| call.signature.contains(name));
             found.unwrap_or_else(|| panic!("{name} is refused")).permission
         };
-        assert_eq!((of("fork"), of("setsid")), (Some(Permission::Programs), None));
+        assert_eq!((of("clone"), of("setsid")), (Some(Permission::Programs), None));
         assert!(report.policy.to_string().contains("programs: none"), "{}", report.policy);
     }
 }
@@ -49,23 +50,25 @@ fn a_call_without_its_permission_is_told_with_that_permission() {
 fn a_handler_of_the_users_needs_no_permission_and_is_told_as_a_host_function() {
     let image = forking();
     for isolation in BOTH {
-        let builder =
-            Sandbox::builder(image.open()).isolation(isolation).on("env.fork()i", |_, _| Ok(Answer::i32(7)));
-        let line = "host functions: env.fork()i is answered by the user's own handler";
+        let builder = Sandbox::builder(image.open())
+            .isolation(isolation)
+            .on("linux.clone(iiiii)i", |_, _| Ok(Answer::i32(7)));
+        let line = "host functions: linux.clone(iiiii)i is answered by the user's own handler";
         assert!(builder.explain().iter().any(|one| one == line), "{:#?}", builder.explain());
         let (report, seen) = run(builder);
         assert_eq!(report.outcome, Outcome::Exited { code: 7 });
-        assert_eq!(seen[1], ("fork".to_owned(), None));
-        assert!(report.refused.iter().all(|call| !call.signature.contains("fork")), "{:?}", report.refused);
+        assert_eq!(seen[1], ("clone".to_owned(), None));
+        assert!(report.refused.iter().all(|call| !call.signature.contains("clone")), "{:?}", report.refused);
         assert!(report.policy.lines().iter().any(|one| one == line), "{}", report.policy);
         // What the system has refused and the handler then answers is no refusal.
-        let builder = Sandbox::builder(image.open()).isolation(isolation).on("env.fork()i", |call, next| {
-            next.answer(call)?;
-            Ok(Answer::i32(8))
-        });
+        let builder =
+            Sandbox::builder(image.open()).isolation(isolation).on("linux.clone(iiiii)i", |call, next| {
+                next.answer(call)?;
+                Ok(Answer::i32(8))
+            });
         let (report, seen) = run(builder);
         assert_eq!((report.outcome, seen[1].1), (Outcome::Exited { code: 8 }, None));
-        assert!(report.refused.iter().all(|call| !call.signature.contains("fork")), "{:?}", report.refused);
+        assert!(report.refused.iter().all(|call| !call.signature.contains("clone")), "{:?}", report.refused);
     }
 }
 

@@ -197,7 +197,7 @@ fn a_kill_before_the_run_is_not_missed() {
 
 #[test]
 fn kills_at_any_moment_end_every_guest() {
-    let wat = r#"(module (import "env" "getpid" (func $getpid (result i32))) (memory (export "memory") 1)
+    let wat = r#"(module (import "linux" "getpid" (func $getpid (result i32))) (memory (export "memory") 1)
         (func (export "run") (loop $l (drop (call $getpid)) (br $l))))"#;
     let image = ToyImage::from_wat(wat);
     for turn in 0..300 {

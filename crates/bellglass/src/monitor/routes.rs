@@ -4,7 +4,7 @@
 use crate::handler::Handling;
 use crate::report::{CallCount, RefusedCall};
 use bellglass_system::{
-    Answer, Call, Ending, Errno, Fault, MemoryError, Permission, Row, System, lookup, settle,
+    Answer, Call, Ending, Errno, Fault, MemoryError, Permission, Row, Support, System, lookup, settle,
 };
 use bellglass_wire::{Signature, View};
 use std::cell::OnceCell;
@@ -132,11 +132,9 @@ impl Answerer {
     ) -> Result<Answer, Ending> {
         let supported = self.is_there(call.signature);
         let elapsed = begun.elapsed();
-        let is_refusal = matches!(
-            outcome,
-            Ok(Answer::Return { errno: Some(Errno::PERM | Errno::ACCES), .. }) if self.handlers.is_empty()
-        );
-        if is_refusal || missing.is_some() {
+        let support = self.row(call.signature).map(|row| row.support).filter(|_| self.handlers.is_empty());
+        let is_denied = matches!(support, Some(Support::Refused(Errno::PERM | Errno::ACCES)));
+        if is_denied || missing.is_some() {
             self.refused += 1;
             self.missing = missing;
         }

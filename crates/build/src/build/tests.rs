@@ -5,12 +5,12 @@ use super::*;
 use bellglass_image::ImageError;
 use std::sync::Mutex;
 
-/// `(module (import "env" "getpid" (func (result i32))) (memory (export "memory") 1)
+/// `(module (import "linux" "getpid" (func (result i32))) (memory (export "memory") 1)
 ///          (func (export "run")))`
 const TOY_MODULE: &str = concat!(
     r"\000asm\001\000\000\000",
     r"\001\010\002\140\000\001\177\140\000\000",
-    r"\002\016\001\003env\006getpid\000\000",
+    r"\002\020\001\005linux\006getpid\000\000",
     r"\003\002\001\001",
     r"\005\003\001\000\001",
     r"\007\020\002\003run\000\001\006memory\002\000",
@@ -122,7 +122,7 @@ fn a_recipe_becomes_an_image() {
     image.verify().expect("whole");
     let manifest = image.manifest();
     assert_eq!(manifest.full_name(), "toy@1");
-    assert_eq!(manifest.imports, ["env.getpid()i".parse().expect("a signature")]);
+    assert_eq!(manifest.imports, ["linux.getpid()i".parse().expect("a signature")]);
     assert_eq!(manifest.entry.exports, ["run"]);
     assert_eq!(manifest.environment["HOME"], "/");
     assert_eq!(manifest.command_line.as_ref().expect("a command line").with_argument, ["-W"]);

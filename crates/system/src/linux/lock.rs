@@ -14,18 +14,12 @@ pub(super) const ROWS: &[Row] = calls! { "linux":
 
 /// EINVAL, EBADF, EWOULDBLOCK, EINTR, ENOLCK.
 fn flock(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    lock_whole(system, call)?;
-    done()
-}
-
-/// What flock does, in whichever call it comes.
-pub(crate) fn lock_whole(system: &System, call: &Call<'_>) -> Result<(), Fault> {
     const DO_NOT_WAIT: u32 = 4;
     // Linux once had mandatory locks, and still says that these went well.
     const MANDATORY: u32 = 32;
     let operation = call.u32(1);
     if operation & MANDATORY != 0 {
-        return Ok(());
+        return done();
     }
     let mode = match operation & !DO_NOT_WAIT {
         1 => Some(Mode::Shared),
@@ -38,7 +32,8 @@ pub(crate) fn lock_whole(system: &System, call: &Call<'_>) -> Result<(), Fault> 
         return Err(Errno::BADF.into());
     }
     let blocking = if operation & DO_NOT_WAIT == 0 { Blocking::Wait } else { Blocking::DoNotWait };
-    system.descriptors.locker().set_whole(description, mode, blocking, call.waiter)
+    system.descriptors.locker().set_whole(description, mode, blocking, call.waiter)?;
+    done()
 }
 
 /// What a command of fcntl asks for.
@@ -71,13 +66,6 @@ pub(super) fn fcntl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, 
     let (by, act, structure) = command(call.u32(1)).ok_or(Errno::INVAL)?;
     on_range(system, call, by, act, structure)?;
     done()
-}
-
-/// The commands of an old library, which has Linux's short numbers and the long structure.
-pub(crate) fn fcntl_of_the_library(system: &mut System, call: &mut Call<'_>) -> Result<(), Fault> {
-    let (by, act, _) =
-        command(call.u32(1)).filter(|(.., structure)| structure.size == SHORT.size).ok_or(Errno::INVAL)?;
-    on_range(system, call, by, act, &LONG)
 }
 
 /// A structure flock of the guest's.
@@ -240,27 +228,4 @@ fn told(asked: Asked, found: Option<Conflict>, own: impl Fn(Whose) -> u32) -> As
     let length = if span.last >= Span::END { 0 } else { span.last - span.first + 1 };
     let (start, length) = (span.first.cast_signed(), length.cast_signed());
     Asked { kind, whence: 0, start, length, process }
-}
-
-/// lockf of an old library, as POSIX has it over the process's locks: from where the file
-/// stands, so many bytes.
-pub(crate) fn lockf(system: &System, call: &Call<'_>) -> Result<(), Fault> {
-    let description = system.descriptors.file(call.u32(0))?;
-    let asked = Asked { kind: EXCLUSIVE, whence: 1, start: 0, length: call.i64(2), process: 0 };
-    let locker = system.descriptors.locker();
-    let (mode, blocking) = match call.u32(1) {
-        0 => (None, Blocking::DoNotWait),
-        1 => (Some(Mode::Exclusive), Blocking::Wait),
-        2 => (Some(Mode::Exclusive), Blocking::DoNotWait),
-        3 => {
-            let found =
-                locker.find(description, By::Process, Some(Mode::Exclusive), span(description, &asked)?)?;
-            return if found.is_some() { Err(Errno::ACCES.into()) } else { Ok(()) };
-        }
-        _ => return Err(Errno::INVAL.into()),
-    };
-    if mode.is_some() && !description.writable {
-        return Err(Errno::BADF.into());
-    }
-    locker.set(description, By::Process, mode, span(description, &asked)?, blocking, call.waiter)
 }

@@ -13,7 +13,7 @@ mod descriptor;
 mod directory;
 mod event;
 mod identity;
-pub(crate) mod lock;
+mod lock;
 mod memory;
 mod open;
 mod path;
@@ -31,7 +31,6 @@ mod time;
 mod timer;
 
 pub(crate) use memory::NullIsNothing;
-pub(crate) use socket::origin;
 
 use crate::table::{Row, buffers, bytes, pairs};
 use crate::{Answer, Call, Errno, Fault, System};

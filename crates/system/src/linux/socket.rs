@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use Support::{Full, Partial};
 
 pub(super) const ROWS: &[Row] = calls! { "linux":
-    socket(domain: Domain, type_: SocketType, protocol: Unsigned) &[], Partial, "local ones only: others lead out, which takes a permission", socket;
+    socket(domain: Domain, type_: SocketType, protocol: Unsigned) &[], Partial, "local ones only, for others lead out", socket;
     socketpair(domain: Domain, type_: SocketType, protocol: Unsigned, fds: Result) &[], Full, "", socketpair;
     bind(fd: Descriptor, address: Buffer, len: Size) &[bytes(1)], Partial, "a path in a tree of memory, not in one of the host", bind;
     listen(fd: Descriptor, backlog: Signed) &[], Full, "", listen;

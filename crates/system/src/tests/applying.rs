@@ -1,6 +1,6 @@
 //! Writing many changes, deep ones too: how much work that is, and how it is stopped.
 
-use super::fake::FakeGuest;
+use super::fake::{FakeGuest, HERE};
 use crate::alone::run_alone;
 use crate::files::{
     ApplyError, Creation, Directory, DirectoryEntry, FileType, Found, MemoryTree, Metadata, NewTimes,
@@ -311,7 +311,7 @@ fn a_directory_of_the_kernel_within_is_refused_before_anything_is_written() {
     let (mount, overlay) = Mount::directory("/", "/work", Access::ReadOnly).overlay();
     let mut guest = FakeGuest::new(System::builder().mount(mount).build().expect("a system"));
     let path = guest.text("/work/proc");
-    guest.libc("chmod", &[path, 0o700]).expect("changed");
+    guest.linux("fchmodat", &[HERE, path, 0o700]).expect("changed");
     let applied = overlay.changes().expect("told").apply();
     let Err(ApplyError::Refused { refusals }) = applied else { panic!("{applied:?}") };
     assert!(refusals.len() == 1 && refusals[0].path == b"proc", "{refusals:?}");

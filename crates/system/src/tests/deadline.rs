@@ -114,8 +114,8 @@ impl Shown {
         let sparse = guest.open("/tmp/sparse", 1).expect("made");
         guest.wasi("fd_filestat_set_size", &[sparse, i64::MAX as u64]).expect("grown");
         descriptors.push(sparse);
-        for (name, arguments) in [("pipe", vec![64]), ("socketpair", vec![3, 6, 0, 64])] {
-            guest.libc(name, &arguments).expect("made");
+        for (name, arguments) in [("pipe2", vec![64, 0]), ("socketpair", vec![1, 1, 0, 64])] {
+            guest.linux(name, &arguments).expect("made");
             descriptors.extend([guest.get_u32(RESULT), guest.get_u32(RESULT + 4)].map(u64::from));
         }
         World { guest, descriptors }

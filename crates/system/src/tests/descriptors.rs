@@ -25,7 +25,7 @@ fn a_file_is_written_sought_and_read() {
     assert_eq!(seek(&mut guest, fd, -8, 1), Err(Errno::INVAL));
     assert_eq!(seek(&mut guest, fd, 0, 3), Err(Errno::INVAL));
     assert_eq!(seek(&mut guest, 0, 5, 0), Err(Errno::SPIPE), "a stream, whatever stands behind it");
-    assert_eq!(guest.libc("pipe", &[RESULT_64]), Ok(0));
+    assert_eq!(guest.linux("pipe2", &[RESULT_64, 0]), Ok(0));
     let pipe = u64::from(guest.get_u32(RESULT));
     assert_eq!(seek(&mut guest, pipe, 0, 0), Err(Errno::SPIPE));
     assert_eq!(seek(&mut guest, 99, 0, 0), Err(Errno::BADF));
@@ -309,4 +309,55 @@ fn a_directory_gives_no_more_rights_than_it_has() {
     assert_eq!(open(8, READ, 0), Err(Errno::NOTCAPABLE));
     assert_eq!(open(0, READ, 2), Err(Errno::NOTCAPABLE));
     assert_eq!(open(0, READ, 16), Err(Errno::NOTCAPABLE));
+}
+
+#[test]
+fn pipes_carry_bytes_and_end() {
+    let mut guest = guest();
+    let pipe = |guest: &mut FakeGuest, flags: u64| {
+        guest.linux("pipe2", &[RESULT_64, flags]).expect("made");
+        [guest.get_u32(RESULT), guest.get_u32(RESULT + 4)].map(u64::from)
+    };
+    let [reader, writer] = pipe(&mut guest, 0);
+    assert_eq!(guest.write(writer, b"through"), Ok(7));
+    assert_eq!(guest.read(reader, 3), Ok(b"thr".to_vec()));
+    assert_eq!(guest.read(writer, 3), Err(Errno::BADF));
+    guest.close(writer);
+    assert_eq!(guest.read(reader, 9), Ok(b"ough".to_vec()));
+    assert_eq!(guest.read(reader, 9), Ok(vec![]));
+    // One that does not wait.
+    let [reader, writer] = pipe(&mut guest, 0o4000);
+    assert_eq!(guest.read(reader, 3), Err(Errno::AGAIN));
+    assert_eq!(guest.write(writer, &vec![0; 100_000]), Ok(65_536));
+    assert_eq!(guest.write(writer, b"x"), Err(Errno::AGAIN));
+    guest.close(reader);
+    assert_eq!(guest.write(writer, b"x"), Err(Errno::PIPE));
+    // What would wait for ever ends with an interrupt.
+    let [reader, _] = pipe(&mut guest, 0);
+    guest.waiter.interrupt();
+    assert_eq!(guest.read(reader, 1), Err(Errno::INTR));
+}
+
+#[test]
+fn sockets_are_sent_to_received_from_and_shut() {
+    let mut guest = guest();
+    // A stream that does not wait.
+    guest.linux("socketpair", &[1, 1 | 0o4000, 0, RESULT_64]).expect("made");
+    let (one, other) = (u64::from(guest.get_u32(RESULT)), u64::from(guest.get_u32(RESULT + 4)));
+    let (text, _) = guest.put(b"hello");
+    let (iovec, _) = guest.put(&[(text as u32).to_le_bytes(), 5u32.to_le_bytes()].concat());
+    let flags = RESULT_64 + 8;
+    guest.wasi("sock_send", &[one, iovec, 1, 0, RESULT_64]).expect("sent");
+    assert_eq!(guest.get_u32(RESULT), 5);
+    guest.wasi("sock_recv", &[other, iovec, 1, 1, RESULT_64, flags]).expect("looked at");
+    guest.wasi("sock_recv", &[other, iovec, 1, 0, RESULT_64, flags]).expect("received");
+    assert_eq!(guest.get_u32(RESULT), 5);
+    assert_eq!(guest.wasi("sock_recv", &[other, iovec, 1, 0, RESULT_64, flags]), Err(Errno::AGAIN));
+    assert_eq!(guest.wasi("sock_accept", &[one, 0, RESULT_64]), Err(Errno::INVAL));
+    assert_eq!(guest.wasi("sock_accept", &[3, 0, RESULT_64]), Err(Errno::NOTSOCK));
+    assert_eq!(guest.wasi("sock_shutdown", &[one, 4]), Err(Errno::INVAL));
+    guest.wasi("sock_shutdown", &[one, 2]).expect("shut");
+    assert_eq!(guest.read(other, 5), Ok(vec![]));
+    assert_eq!(guest.wasi("sock_send", &[one, iovec, 1, 0, RESULT_64]), Err(Errno::PIPE));
+    assert_eq!(guest.wasi("sock_send", &[1, iovec, 1, 0, RESULT_64]), Err(Errno::NOTSOCK));
 }

@@ -1,7 +1,7 @@
 //! A guest for tests and fuzzing: flat memory, and calls by name.
 #![cfg_attr(fuzzing, allow(dead_code, reason = "fuzzing makes calls by their numbers only"))]
 
-use crate::{Answer, Call, Ending, Errno, Family, Memory, MemoryError, Row, System, Waiter};
+use crate::{Answer, Call, Ending, Errno, Memory, MemoryError, Row, System, Waiter};
 use bellglass_wire::{Signature, range};
 use std::sync::Arc;
 
@@ -46,16 +46,10 @@ impl Memory for FakeMemory {
     }
 }
 
-/// The row of the call `name`: of the module before its dot, or of whichever has it, of
-/// Linux's only if no other has.
+/// The row of the call `name`, which may stand behind its module and a dot.
 pub(crate) fn row(name: &str) -> &'static Row {
-    if name.contains('.') {
-        let path = format!("{name}(");
-        return crate::rows().find(|row| row.signature.starts_with(&path)).expect("a row of this name");
-    }
-    let find =
-        |of_linux| crate::rows().find(|row| row.name() == name && (row.family == Family::Linux) == of_linux);
-    find(false).or_else(|| find(true)).expect("a row of this name")
+    let is_it = |row: &&Row| row.name() == name || row.signature.starts_with(&format!("{name}("));
+    crate::rows().find(is_it).expect("a row of this name")
 }
 
 /// A guest that makes the calls that a test wants.
@@ -70,6 +64,9 @@ pub(crate) struct FakeGuest {
 
 /// Where a test has the results put that it reads back.
 pub(crate) const RESULT: u32 = 64;
+
+/// What stands for the working directory in a call of Linux.
+pub(crate) const HERE: u64 = (-100i32).cast_unsigned() as u64;
 
 impl FakeGuest {
     pub(crate) fn new(system: System) -> Self {
@@ -126,17 +123,6 @@ impl FakeGuest {
                 Some(errno) => Err(errno),
             },
             Err(Ending::Stop(_)) => Err(Errno::INTR),
-            other => panic!("{name}: {other:?}"),
-        }
-    }
-
-    /// Makes a libc call, which returns a number or sets errno.
-    pub(crate) fn libc(&mut self, name: &str, arguments: &[u64]) -> Result<i64, Errno> {
-        match self.call_of("env", name, arguments).expect("the run goes on") {
-            Answer::Return { errno: Some(errno), .. } => Err(errno),
-            Answer::Return { results, errno: None } => {
-                Ok(results.first().map_or(0, |value| i64::from(*value as u32 as i32)))
-            }
             other => panic!("{name}: {other:?}"),
         }
     }

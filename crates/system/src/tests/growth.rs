@@ -152,7 +152,7 @@ const WAYS: [(&str, fn()); 25] = [
     ("pipes", || {
         grows(system(), |guest| {
             made(guest, |guest, _| {
-                guest.libc("pipe", &[u64::from(RESULT)])?;
+                guest.linux("pipe2", &[u64::from(RESULT), 0])?;
                 let end = u64::from(guest.get_u32(RESULT + 4));
                 // As much as fits: a write of more would wait for a reader.
                 guest.write(end, &[1; 40_000])?;
@@ -163,7 +163,7 @@ const WAYS: [(&str, fn()); 25] = [
     ("socket_pairs", || {
         grows(system(), |guest| {
             made(guest, |guest, _| {
-                guest.libc("socketpair", &[3, 6, 0, u64::from(RESULT)])?;
+                guest.linux("socketpair", &[1, 1, 0, u64::from(RESULT)])?;
                 for end in [guest.get_u32(RESULT), guest.get_u32(RESULT + 4)] {
                     guest.write(u64::from(end), &[1; 65_536])?;
                 }
@@ -183,7 +183,7 @@ const WAYS: [(&str, fn()); 25] = [
     }),
     ("high_descriptors", || {
         grows(system().open_files(1 << 20), |guest| {
-            made(guest, |guest, n| guest.libc("dup2", &[0, (n + 4) * 10_000]).map(drop));
+            made(guest, |guest, n| guest.linux("dup3", &[0, (n + 4) * 10_000, 0]).map(drop));
         });
     }),
     ("host_listings", || {

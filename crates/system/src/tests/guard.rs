@@ -101,7 +101,7 @@ fn an_open_file_leads_to_no_more_than_its_name() {
         let before = guest.permissions("/g/open").expect("told");
         let fd = guest.open_to_read("/g/open").expect("allowed");
         assert_eq!(guest.wasi("fd_filestat_set_times", &[fd, 0, 0, 2 | 8]), Err(Errno::ACCES));
-        assert_eq!(guest.libc("fchmod", &[fd, 0o700]), Err(Errno::ACCES));
+        assert_eq!(guest.linux("fchmod", &[fd, 0o700]), Err(Errno::ACCES));
         assert_eq!(guest.permissions("/g/open"), Ok(before));
         // To open it again is to do so by no name, and for nothing more.
         let own = format!("/proc/self/fd/{fd}");
@@ -113,7 +113,7 @@ fn an_open_file_leads_to_no_more_than_its_name() {
 
         let fd = guest.open_with("/g/mine", 1, 1, !READ, 0).expect("allowed");
         assert_eq!(guest.write(fd, b"mine"), Ok(4));
-        guest.libc("fchmod", &[fd, 0o600]).expect("allowed");
+        guest.linux("fchmod", &[fd, 0o600]).expect("allowed");
         assert_eq!(guest.open_to_read(&format!("/proc/self/fd/{fd}")), Err(Errno::ACCES));
     }
     assert_eq!(fs::read(folder.path().join("open")).expect("it is there"), b"open");

@@ -1,7 +1,7 @@
 //! Directories of the host: nothing leads out of them, nothing special is
 //! opened, and read-only is read-only.
 
-use super::fake::{FakeGuest, RESULT};
+use super::fake::{FakeGuest, HERE, RESULT};
 use crate::{Access, Errno, Mount, System};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -95,7 +95,7 @@ fn no_path_leads_out_of_a_mount() {
             let _ = guest.rename("/work/file", path);
             let _ = guest.on_path("path_create_directory", path);
             let text = guest.text(path);
-            let _ = guest.libc("chmod", &[text, 0o777]);
+            let _ = guest.linux("fchmodat", &[HERE, text, 0o777]);
         }
         host.secret_is_untouched();
         assert!(!host.inside().join("stolen").exists() && !host.inside().join("linked").exists());
@@ -158,7 +158,7 @@ fn read_only_is_read_only() {
     assert_eq!(guest.link("/work/file", "/work/x"), Err(Errno::ROFS));
     assert_eq!(guest.symlink("file", "/work/x"), Err(Errno::ROFS));
     let text = guest.text("/work/file");
-    assert_eq!(guest.libc("chmod", &[text, 0o777]), Err(Errno::ROFS));
+    assert_eq!(guest.linux("fchmodat", &[HERE, text, 0o777]), Err(Errno::ROFS));
     let (path, length) = guest.put(b"/work/file");
     assert_eq!(guest.wasi("path_filestat_set_times", &[3, 1, path, length, 1, 1, 5]), Err(Errno::ROFS));
     assert_eq!(state(&host.inside()), before);
@@ -189,7 +189,7 @@ fn a_writable_mount_changes_the_host_and_only_there() {
     guest.link("/work/new/file", "/work/linked").expect("linked");
     guest.rename("/work/file", "/work/new/moved").expect("moved");
     let text = guest.text("/work/linked");
-    guest.libc("chmod", &[text, 0o6700]).expect("changed");
+    guest.linux("fchmodat", &[HERE, text, 0o6700]).expect("changed");
     let inside = host.inside();
     let metadata = std::fs::metadata(inside.join("linked")).expect("there");
     assert_eq!((metadata.nlink(), metadata.mtime(), metadata.len()), (2, 2, 14));

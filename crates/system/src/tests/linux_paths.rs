@@ -1,11 +1,10 @@
 //! The calls of Linux on paths, and what is held of the tree: what random sequences against
 //! the kernel do not meet (see `kernel_paths`).
 
-use super::fake::FakeGuest;
+use super::fake::{FakeGuest, HERE};
 use crate::{Access, Errno, Mount, System};
 use std::os::unix::fs::MetadataExt;
 
-const HERE: u64 = (-100i32).cast_unsigned() as u64;
 const NO_FOLLOW: u64 = 0x100;
 const FOLLOW: u64 = 0x400;
 const EMPTY: u64 = 0x1000;

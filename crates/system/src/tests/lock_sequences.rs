@@ -95,7 +95,7 @@ impl Virtual {
                 Ok(vec![])
             }
             Operation::Copy(from, to) => {
-                let copy = self.guest.libc("dup", &[self.slot(from)?])? as u64;
+                let copy = self.guest.linux("dup", &[self.slot(from)?])?.into();
                 self.put(to, copy);
                 Ok(vec![])
             }

@@ -107,7 +107,7 @@ fn locks_of_open_files_stop_each_other_and_stay_until_the_last_descriptor() {
     let [mut guest] = guests(|| Mount::tree(tree.root(), "/shared"));
     let (first, second) =
         (guest.open("shared/f", CREATE).expect("made"), guest.open("shared/f", 0).expect("opened"));
-    let copy = guest.libc("dup", &[first]).expect("copied") as u64;
+    let copy: u64 = guest.linux("dup", &[first]).expect("copied").into();
     set(&mut guest, first, OPEN_FILE_SET, EXCLUSIVE, 0, 10).expect("free");
     assert_eq!(set(&mut guest, copy, OPEN_FILE_SET, EXCLUSIVE, 0, 10), Ok(()), "the same open file");
     assert_eq!(set(&mut guest, second, OPEN_FILE_SET, SHARED, 0, 1), Err(Errno::AGAIN));
@@ -158,7 +158,7 @@ fn directories_devices_and_pipes_are_locked_too() {
     assert_eq!(set(&mut other, theirs, SET, EXCLUSIVE, 0, 0), Err(Errno::BADF));
     let null = one.open("dev/null", 0).expect("opened");
     flock(&mut one, null, 2).expect("free");
-    one.libc("pipe", &[u64::from(RESULT)]).expect("made");
+    one.linux("pipe2", &[u64::from(RESULT), 0]).expect("made");
     let pipe = u64::from(one.get_u32(RESULT));
     flock(&mut one, pipe, 2).expect("free");
     set(&mut one, pipe, SET, SHARED, 0, 0).expect("free");

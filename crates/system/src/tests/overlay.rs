@@ -1,7 +1,7 @@
 //! Overlays: what is beneath stays as it is, what is changed is told, and is
 //! written only where nobody else has changed anything.
 
-use super::fake::{FakeGuest, RESULT};
+use super::fake::{FakeGuest, HERE, RESULT};
 use crate::files::{
     ApplyError, ChangeKind, Creation, Directory, DirectoryEntry, Found, MemoryTree, Metadata, OpenOptions,
     Opened, Overlay, Quota, Space,
@@ -59,7 +59,7 @@ impl Laid {
 
     fn chmod(&mut self, name: &str, permissions: u64) {
         let text = self.guest.text(&format!("/work/{name}"));
-        self.guest.libc("chmod", &[text, permissions]).expect("changed");
+        self.guest.linux("fchmodat", &[HERE, text, permissions]).expect("changed");
     }
 
     /// A letter and a path for each change.

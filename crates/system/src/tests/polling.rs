@@ -72,7 +72,7 @@ fn a_fixed_clock_sleeps_without_waiting() {
 fn files_and_full_pipes_are_ready_at_once() {
     let mut guest = guest();
     let fd = guest.open("/tmp/file", 1).expect("made");
-    guest.libc("pipe", &[u64::from(RESULT)]).expect("made");
+    guest.linux("pipe2", &[u64::from(RESULT), 0]).expect("made");
     let (reader, writer) = (u64::from(guest.get_u32(RESULT)), u64::from(guest.get_u32(RESULT + 4)));
     let all = [
         clock(0, 1, LATER, false),

@@ -1,14 +1,11 @@
 //! Pseudo-terminals of a program's own, and what ioctl says of these and of everything else.
 
-use super::fake::{FakeGuest, RESULT, guest};
+use super::fake::{FakeGuest, HERE, RESULT, guest};
 use super::{read, write};
 use crate::{Answer, Ending, Errno, Waiter};
 use std::time::{Duration, Instant};
 
 const R: u64 = RESULT as u64;
-
-/// The working directory, in place of a descriptor.
-const HERE: u64 = (-100i32).cast_unsigned() as u64;
 
 const READ_WRITE: u64 = 2;
 const NO_CONTROL: u64 = 0o400;

@@ -1,6 +1,6 @@
 //! Standard streams as what they are on the host: files, pipes, terminals, devices, or closed.
 
-use super::fake::{FakeGuest, RESULT};
+use super::fake::{FakeGuest, HERE, RESULT};
 use super::{read, write};
 use crate::{Capture, Ending, Errno, Input, LimitKind, Output, Stop, System};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,7 +8,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 const R: u64 = RESULT as u64;
-const HERE: u64 = (-100i32).cast_unsigned() as u64;
 const GET_FLAGS: u64 = 3;
 const SET_FLAGS: u64 = 4;
 const APPEND: u64 = 0o2000;
