@@ -1,6 +1,6 @@
-//! C++'s libraries for guests that see Linux: libc++, libc++abi and the part of libunwind
-//! that throws, compiled from the compiler's own source, with exceptions and pthreads. Made
-//! when the first program in C++ is compiled, for most have no use for them.
+//! C++'s libraries for guests: libc++, libc++abi and the part of libunwind that throws,
+//! compiled from the compiler's own source, with exceptions and pthreads. Made when the
+//! first program in C++ is compiled, for most have no use for them.
 
 use crate::build::downloads;
 use crate::error::BuildError;
@@ -8,7 +8,7 @@ use crate::guests::Guests;
 use crate::port;
 use crate::progress::{Event, Progress};
 use crate::unpack::{TopFolder, unpack_wanted};
-use bellglass_driver::{Cxx, Kit, Libc, Object, make_library, make_objects};
+use bellglass_driver::{Cxx, Kit, Object, make_library, make_objects};
 use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, make_folder, trusted_folder};
 use std::ffi::OsString;
 use std::fs;
@@ -196,16 +196,14 @@ fn make(kit: &Kit, llvm: &Path, staging: &Path) -> Result<(), BuildError> {
     cxx_flags.push(include.into_os_string());
     let all: Vec<Object> = standard.iter().chain(&abi).cloned().collect();
     flags.extend(["-D_LIBUNWIND_HIDE_SYMBOLS", "-D__USING_WASM_EXCEPTIONS__"].map(OsString::from));
-    if make_objects(kit, Libc::Linux, &all, &cxx_flags)? != 0
-        || make_objects(kit, Libc::Linux, &unwind, &flags)? != 0
-    {
-        return Err(BuildError::Sysroot);
+    if make_objects(kit, &all, &cxx_flags)? != 0 || make_objects(kit, &unwind, &flags)? != 0 {
+        return Err(BuildError::Library);
     }
     let outputs = |objects: &[Object]| objects.iter().map(|object| object.output.clone()).collect::<Vec<_>>();
     let (standard, abi) = (outputs(&standard), [outputs(&abi), outputs(&unwind)].concat());
     for (name, members) in [("c++", &standard), ("c++abi", &abi)] {
         if make_library(kit, members, &library.join(format!("lib{name}.a")))? != 0 {
-            return Err(BuildError::Sysroot);
+            return Err(BuildError::Library);
         }
     }
     Ok(())

@@ -76,9 +76,9 @@ pub enum BuildError {
     /// The compiler driver's own parts.
     #[error(transparent)]
     Driver(#[from] bellglass_driver::DriverError),
-    /// The library of the sysroot does not compile.
-    #[error("the sysroot's library cannot be made: the compiler has said why above")]
-    Sysroot,
+    /// The library of C or C++ does not compile.
+    #[error("the library that programs are linked with cannot be made: the compiler has said why above")]
+    Library,
     /// The program's file is not there, or cannot be read.
     #[error("can't open the program '{}': {source}", path.display())]
     NoProgram {

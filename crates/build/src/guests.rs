@@ -1,7 +1,7 @@
 //! The folder of guests: recipes, their scripts, and what the scripts read. One
 //! is built into this library, so that an installed command can build images;
 //! a recipe given by its path brings its own, and needs of it only what is its own:
-//! the toolchain's file and the sysroot are the built-in ones where it has none.
+//! the toolchain's file and the port are the built-in ones where it has none.
 
 use crate::recipe::{Recipe, RecipeError};
 use bellglass_image::{Sha256Digest, digest_of_bytes};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../guests");
 
 /// What a folder of guests need not have, for the built-in one has it.
-const COMMON: [&str; 3] = ["toolchain.toml", "sysroot", "port"];
+const COMMON: [&str; 2] = ["toolchain.toml", "port"];
 
 /// A folder of guests.
 #[derive(Clone, Debug)]
@@ -245,7 +245,7 @@ mod tests {
     fn a_folder_of_ones_own_needs_only_what_is_its_own() {
         let home = tempfile::tempdir().expect("a folder");
         let guests = Guests::Folder(home.path().to_owned());
-        for path in ["toolchain.toml", "sysroot", "sysroot/delegated.txt", "port"].map(Path::new) {
+        for path in ["toolchain.toml", "port", "port/calls.txt"].map(Path::new) {
             let digest = guests.digest(path).expect("built in");
             assert_eq!(digest, Guests::BuiltIn.digest(path).expect("built in"));
         }

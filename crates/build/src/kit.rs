@@ -1,5 +1,5 @@
-//! The compiler driver's kit in the cache: the toolchain, unpacked, and a sysroot
-//! made of our headers and our library.
+//! The compiler driver's kit in the cache: the toolchain, unpacked, and the C library
+//! that is made with it.
 
 use crate::build::unpacked_toolchain;
 use crate::error::BuildError;
@@ -8,7 +8,7 @@ use crate::port;
 use crate::progress::Progress;
 use crate::recipe::{RecipeError, Toolchain};
 use crate::stamp::toolchain_digest;
-use bellglass_driver::{Kit, Libc, Object, library_without, make_library, make_objects};
+use bellglass_driver::{Kit, TARGET};
 use bellglass_fork::FileSizeSignal;
 use bellglass_image::{FolderLock, cache_directory, digest_of_bytes, make_folder, trusted_folder};
 use std::fs;
@@ -19,17 +19,6 @@ const KIT_VERSION: u32 = 4;
 
 /// The toolchain's file in the folder of guests.
 const TOOLCHAIN: &str = "toolchain.toml";
-
-/// How our library is compiled.
-const LIBRARY_FLAGS: [&str; 4] = ["-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE"];
-
-/// Libraries that programs are linked with by name, and whose functions are in
-/// others: each is an empty one.
-const EMPTY_LIBRARIES: [&str; 2] = ["wasi-emulated-getpid", "wasi-emulated-process-clocks"];
-
-/// The C library's signals, and the member of it that our library has in its
-/// place. A program may name the library before ours.
-const SIGNALS: (&str, &str) = ("libwasi-emulated-signal.a", "signal.o");
 
 /// The kit in this cache folder, or in that of [`cache_directory`]. What is
 /// missing is fetched and made, which takes a network and a minute the first
@@ -48,9 +37,8 @@ pub fn kit(cache: Option<&Path>, progress: &dyn Progress) -> Result<Kit, BuildEr
     let unreadable = |error: std::io::Error| RecipeError { file: file.to_owned(), reason: error.to_string() };
     let toolchain = Toolchain::parse(&guests.text(file).map_err(unreadable)?, file)?;
     let toolchain_digest = toolchain_digest(&toolchain);
-    let sysroot = guests.digest(Path::new("sysroot")).map_err(unreadable)?;
     let port = guests.digest(Path::new(port::FOLDER)).map_err(unreadable)?;
-    let digest = digest_of_bytes(format!("{KIT_VERSION} {toolchain_digest} {sysroot} {port}").as_bytes());
+    let digest = digest_of_bytes(format!("{KIT_VERSION} {toolchain_digest} {port}").as_bytes());
 
     let folder = cache.join("kits").join(digest.short());
     let unpacked = cache.join("toolchains").join(toolchain_digest.short());
@@ -86,66 +74,21 @@ fn make(
     progress: &dyn Progress,
 ) -> Result<(), BuildError> {
     let io = |action, path: &Path| BuildError::io(action, path.to_owned());
-    let source = folder.join("source");
-    guests.copy(Path::new("sysroot"), &source).map_err(io("write", &source))?;
-    for (from, to) in [("include", kit.include()), ("delegated.txt", kit.delegated())] {
-        fs::rename(source.join("sysroot").join(from), &to).map_err(io("write", &to))?;
-    }
-
     // clang looks for its run-time library under the name of the target; the
     // package has it under an older name.
     let (resources, packaged) = (kit.resources(), kit.packaged_resources());
-    let mut links = vec![(packaged.join("include"), resources.join("include"))];
-    for target in ["wasm32-unknown-wasip1", "wasm32-unknown-unknown"] {
-        let library = resources.join("lib").join(target);
-        fs::create_dir_all(&library).map_err(io("make", &library))?;
-        let at = library.join("libclang_rt.builtins.a");
-        links.push((packaged.join("lib/wasi/libclang_rt.builtins-wasm32.a"), at));
-    }
-    for (to, at) in links {
+    let library = resources.join("lib").join(TARGET);
+    fs::create_dir_all(&library).map_err(io("make", &library))?;
+    for (to, at) in [
+        (packaged.join("include"), resources.join("include")),
+        (packaged.join("lib/wasi/libclang_rt.builtins-wasm32.a"), library.join("libclang_rt.builtins.a")),
+    ] {
         link(&relative(&to, &at, cache), &at).map_err(io("make", &at))?;
     }
 
-    let (libraries, objects) = (kit.lib(), folder.join("objects"));
-    fs::create_dir_all(&libraries).map_err(io("make", &libraries))?;
-    let files = fs::read_dir(source.join("sysroot/lib")).map_err(io("read", &source))?;
-    let mut sources: Vec<PathBuf> = files
-        .flatten()
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "c"))
-        .collect();
-    sources.sort();
-    let archive = libraries.join("libbellglass.a");
-    // What it writes of the names of files must not tell where it was made.
-    let here = format!("-ffile-prefix-map={}=/usr/src/bellglass", folder.display());
-    let flags: Vec<&str> = LIBRARY_FLAGS.into_iter().chain([here.as_str()]).collect();
-    fs::create_dir_all(&objects).map_err(io("make", &objects))?;
-    let made: Vec<Object> = sources
-        .into_iter()
-        .map(|source| Object {
-            output: objects.join(source.file_stem().unwrap_or_default()).with_extension("o"),
-            source,
-        })
-        .collect();
-    let members: Vec<PathBuf> = made.iter().map(|object| object.output.clone()).collect();
-    if make_objects(kit, Libc::Wasi, &made, &flags)? != 0 || make_library(kit, &members, &archive)? != 0 {
-        return Err(BuildError::Sysroot);
-    }
-    for name in EMPTY_LIBRARIES {
-        if make_library(kit, &[], &libraries.join(format!("lib{name}.a")))? != 0 {
-            return Err(BuildError::Sysroot);
-        }
-    }
-    let (signals, member) = SIGNALS;
-    if library_without(kit, &kit.c_libraries().join(signals), member, &libraries.join(signals))? != 0 {
-        return Err(BuildError::Sysroot);
-    }
     let staging = folder.join("port");
     port::make(guests, kit, &staging, cache, progress)?;
-    for used in [source, objects, staging] {
-        fs::remove_dir_all(&used).map_err(io("remove", &used))?;
-    }
-    Ok(())
+    fs::remove_dir_all(&staging).map_err(io("remove", &staging))
 }
 
 /// The way from the link `at` to the file `to`, both of which lie in `cache`.

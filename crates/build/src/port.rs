@@ -1,5 +1,4 @@
-//! The C library of guests that see Linux: musl's own sources and our port, compiled
-//! into a sysroot.
+//! The C library of guests: musl's own sources and our port, compiled into a sysroot.
 //!
 //! A file of the port's `src` takes the place of musl's file of the same path; all
 //! other files of musl are compiled as they are.
@@ -14,7 +13,7 @@ use crate::progress::{Event, Progress};
 use crate::recipe::RecipeError;
 use crate::source::Source;
 use crate::unpack::{TopFolder, unpack};
-use bellglass_driver::{Kit, Libc, Object, make_library, make_objects};
+use bellglass_driver::{Kit, Object, make_library, make_objects};
 use calls::Calls;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -167,14 +166,14 @@ pub(crate) fn make(
         .collect();
     fs::create_dir_all(staging.join("objects")).map_err(io("make", staging))?;
     progress.event(Event::Line("the C library"));
-    if make_objects(kit, Libc::Linux, &objects, &flags)? != 0 {
-        return Err(BuildError::Sysroot);
+    if make_objects(kit, &objects, &flags)? != 0 {
+        return Err(BuildError::Library);
     }
     let members: Vec<PathBuf> =
         objects.into_iter().map(|object| object.output).filter(|path| !path.starts_with(&library)).collect();
     for (name, members) in EMPTY_LIBRARIES.iter().map(|name| (*name, &[][..])).chain([("c", &members[..])]) {
         if make_library(kit, members, &library.join(format!("lib{name}.a")))? != 0 {
-            return Err(BuildError::Sysroot);
+            return Err(BuildError::Library);
         }
     }
     Ok(())

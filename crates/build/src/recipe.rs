@@ -333,7 +333,7 @@ mod tests {
         [[step]]
         name = "first"
         script = "steps/first.sh"
-        needs = ["source:data", "sysroot", "option:cflags"]
+        needs = ["source:data", "port", "option:cflags"]
         [[step]]
         name = "second"
         script = "steps/second.sh"
@@ -362,7 +362,7 @@ mod tests {
         let recipe = parse(RECIPE).expect("a recipe");
         assert_eq!(recipe.entry.names().collect::<Vec<_>>(), ["main"]);
         let needs: Vec<_> = recipe.steps[0].needs().collect();
-        assert_eq!(needs, [Need::Source("data"), Need::File(Path::new("sysroot")), Need::Option("cflags")]);
+        assert_eq!(needs, [Need::Source("data"), Need::File(Path::new("port")), Need::Option("cflags")]);
         assert_eq!(recipe.command_line.expect("a command line").with_argument, ["-W"]);
     }
 
@@ -385,8 +385,8 @@ mod tests {
             ("option:cflags", "option:ldflags"),
             ("[\"-W\"]", "[\"W\"]"),
             ("with_argument", "without_argument"),
-            ("\"sysroot\"", "\"step:second\""),
-            ("\"sysroot\"", "\"../sysroot\""),
+            ("\"port\"", "\"step:second\""),
+            ("\"port\"", "\"../port\""),
             ("name = \"second\"", "name = \"first\""),
             ("toolchain.toml", "../toolchain.toml"),
             ("[options]", "[snapshot]\n[options]"),

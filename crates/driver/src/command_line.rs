@@ -1,7 +1,7 @@
 //! A compiler's command line, read.
 
 use crate::options::{self, LinkerMeaning, Meaning};
-use crate::{DriverError, Libc, response};
+use crate::{DriverError, response};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -9,13 +9,6 @@ use std::path::PathBuf;
 /// Our own option: see [`crate::roots`]. It may stand on every line, and means
 /// something at a link.
 const KEEP_ROOTS: &str = "--keep-roots";
-
-/// Our own option: a program that has a way to do without threads finds none. It
-/// should stand on every line, of compiler and linker.
-const WITHOUT_THREADS: &str = "--without-threads";
-
-/// Our own options: which C library a program is made with.
-const LIBCS: [(&str, Libc); 2] = [("--libc=linux", Libc::Linux), ("--libc=wasi", Libc::Wasi)];
 
 /// C++'s library, by the names that compilers know it by.
 const CXX_LIBRARIES: [&str; 3] = ["-lc++", "-lstdc++", "-lc++abi"];
@@ -51,10 +44,6 @@ pub(crate) struct CommandLine {
     pub(crate) has_stack_size: bool,
     /// A conservative garbage collector will look for its roots.
     pub(crate) keeps_roots: bool,
-    /// There are no functions for threads, not even those that fail.
-    pub(crate) without_threads: bool,
-    /// The C library.
-    pub(crate) libc: Libc,
     /// The language is the standard's, without what compilers add to it.
     pub(crate) is_strict: bool,
     /// It is asked which machine programs are for.
@@ -89,8 +78,6 @@ struct Reader {
     without_libraries: bool,
     has_stack_size: bool,
     keeps_roots: bool,
-    without_threads: bool,
-    libc: Option<Libc>,
     is_strict: bool,
     asks_machine: bool,
     names_cxx: bool,
@@ -107,14 +94,6 @@ impl Reader {
         }
         if text == KEEP_ROOTS {
             self.keeps_roots = true;
-            return Ok(());
-        }
-        if text == WITHOUT_THREADS {
-            self.without_threads = true;
-            return Ok(());
-        }
-        if let Some((_, libc)) = LIBCS.iter().find(|(option, _)| *option == text) {
-            self.libc = Some(*libc);
             return Ok(());
         }
         if let Some(language) = text.strip_prefix("-std=") {
@@ -242,8 +221,6 @@ impl Reader {
             without_libraries: self.without_libraries,
             has_stack_size: self.has_stack_size,
             keeps_roots: self.keeps_roots,
-            without_threads: self.without_threads,
-            libc: self.libc.unwrap_or(Libc::Linux),
             is_strict: self.is_strict,
             asks_machine: self.asks_machine,
             names_cxx: self.names_cxx,

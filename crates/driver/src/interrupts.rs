@@ -1,7 +1,7 @@
 //! Having a program that computes look for interrupts.
 //!
 //! A handler of a C program is a function of the guest, and can run only where the
-//! guest calls it. Calls that wait do (the sysroot's `waits.c`); a program that
+//! guest calls it. Calls that wait do (the C library's `waits.c`); a program that
 //! computes makes none. So in a program that has handlers, loops look at a word of
 //! memory that every interrupt sets, and call the library if it is set. A program
 //! without handlers, or with an interrupt table of its own, is left as it is.

@@ -5,27 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// Which C library a program is made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Libc {
-    /// The one whose programs see Linux.
-    Linux,
-    /// The one whose programs see WASI, and our functions beside it.
-    Wasi,
-}
-
-impl Libc {
-    /// The target, as clang names it. It has none for Linux on this machine, so that
-    /// the compiler driver says what is else of Linux.
-    pub fn target(self) -> &'static str {
-        match self {
-            Self::Linux => "wasm32-unknown-unknown",
-            Self::Wasi => "wasm32-wasip1",
-        }
-    }
-}
-
-/// C++'s libraries and headers, for programs that see Linux.
+/// C++'s libraries and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cxx {
     folder: PathBuf,
@@ -51,55 +31,28 @@ impl Cxx {
 /// Wherever the pinned packages have LLVM's programs.
 const LLVM: &str = "usr/lib/llvm-19";
 
-/// The pinned toolchain and the sysroot that goes with it.
+/// The pinned toolchain and what is made with it for all programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kit {
     toolchain: PathBuf,
-    sysroot: PathBuf,
+    folder: PathBuf,
 }
 
 impl Kit {
-    /// `toolchain` is the folder into which the packages are unpacked; `sysroot`
-    /// has `linux/`, the headers and libraries of programs that see Linux, and
-    /// `clang/`, the compiler's own; and, for WASI, `include/`, `delegated.txt` and
-    /// `lib/`.
-    pub fn new(toolchain: impl Into<PathBuf>, sysroot: impl Into<PathBuf>) -> Self {
-        Self { toolchain: toolchain.into(), sysroot: sysroot.into() }
-    }
-
-    /// Our headers, which come before the C library's.
-    pub fn include(&self) -> PathBuf {
-        self.sysroot.join("include")
-    }
-
-    /// Our library, and the empty ones that stand for what is in the C library.
-    pub fn lib(&self) -> PathBuf {
-        self.sysroot.join("lib")
-    }
-
-    /// The list of functions that a program may leave undefined.
-    pub fn delegated(&self) -> PathBuf {
-        self.sysroot.join("delegated.txt")
+    /// `toolchain` is the folder into which the packages are unpacked; `folder` has
+    /// `linux/`, the sysroot, and `clang/`, what the compiler brings along.
+    pub fn new(toolchain: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
+        Self { toolchain: toolchain.into(), folder: folder.into() }
     }
 
     /// The compiler's own headers and run-time library.
     pub fn resources(&self) -> PathBuf {
-        self.sysroot.join("clang")
+        self.folder.join("clang")
     }
 
-    /// Headers and libraries of programs that see Linux: `include/` and `lib/`.
+    /// The C library's headers and libraries: `include/` and `lib/`.
     pub fn sysroot(&self) -> PathBuf {
-        self.sysroot.join("linux")
-    }
-
-    /// The folder with the headers and libraries of WASI's C library.
-    pub(crate) fn c_library(&self) -> PathBuf {
-        self.toolchain.join("usr")
-    }
-
-    /// The libraries of WASI's C library.
-    pub fn c_libraries(&self) -> PathBuf {
-        self.c_library().join("lib").join(Libc::Wasi.target())
+        self.folder.join("linux")
     }
 
     /// The headers of Linux itself, as the packages have them.

@@ -29,11 +29,12 @@ mod response;
 mod roots;
 mod shared;
 
+pub use compiler::TARGET;
 pub use error::DriverError;
 pub use exceptions::{TranslateError, translate};
 pub use interrupts::{InterruptsError, look_in_loops};
-pub use kit::{Cxx, Kit, Libc};
-pub use library::{Object, library_without, make_library, make_objects};
+pub use kit::{Cxx, Kit};
+pub use library::{Object, make_library, make_objects};
 pub use roots::{RootsError, keep_roots};
 
 use std::ffi::OsString;

@@ -1,9 +1,8 @@
-//! Making the static libraries of our own sysroots.
+//! Making the static libraries that programs are linked with.
 
 use crate::kit::{code_of, status};
-use crate::{DriverError, Kit, Libc, Tool, compiler};
+use crate::{DriverError, Kit, Tool, compiler};
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -23,7 +22,6 @@ pub struct Object {
 /// 0 if the compiler finds a mistake, which it has then printed.
 pub fn make_objects(
     kit: &Kit,
-    libc: Libc,
     objects: &[Object],
     flags: &[impl AsRef<OsStr> + Sync],
 ) -> Result<u8, DriverError> {
@@ -32,7 +30,7 @@ pub fn make_objects(
     let next = || left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
     let work = || {
         while let Some(Object { source, output }) = next() {
-            let mut command = compiler::clang(Tool::Cc, kit, libc);
+            let mut command = compiler::clang(Tool::Cc, kit);
             command.args(flags).arg("-c").arg(source).arg("-o").arg(output);
             let code = status(&mut command).map(code_of);
             if !matches!(code, Ok(0)) {
@@ -62,14 +60,4 @@ pub fn make_objects(
 /// [`DriverError`] if the toolchain cannot be run.
 pub fn make_library(kit: &Kit, members: &[PathBuf], output: &Path) -> Result<u8, DriverError> {
     status(kit.command("llvm-ar").arg("rcs").arg(output).args(members)).map(code_of)
-}
-
-/// Writes the static library `from` to `output` without one of its members.
-///
-/// # Errors
-/// [`DriverError`] if it cannot be read or written, or the toolchain cannot be
-/// run. Gives an exit code other than 0 if there is no such member.
-pub fn library_without(kit: &Kit, from: &Path, member: &str, output: &Path) -> Result<u8, DriverError> {
-    fs::copy(from, output).map_err(DriverError::io("copy", from))?;
-    status(kit.command("llvm-ar").arg("d").arg(output).arg(member)).map(code_of)
 }

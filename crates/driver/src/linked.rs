@@ -117,8 +117,6 @@ pub(crate) fn run_linker(arguments: Vec<OsString>, kit: &Kit, program: &Path) ->
         command.arg("-r").args(words).arg("-o").arg(output);
         return kit.replace(command);
     }
-    let mut allow = OsString::from("--allow-undefined-file=");
-    allow.push(kit.delegated());
-    command.args(words).arg(allow);
+    command.args(words);
     make(&output, program, false, |temporary| status(command.arg("-o").arg(temporary)).map(code_of))
 }

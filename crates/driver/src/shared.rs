@@ -2,7 +2,7 @@
 //! one under its own name: what is linked with it later gets its functions all
 //! the same.
 
-use crate::{DriverError, Kit, compiler};
+use crate::{DriverError, compiler};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -10,12 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Makes a static library of what a shared one was to be made of.
-pub(crate) fn make(
-    mut command: Command,
-    words: Vec<OsString>,
-    output: &Path,
-    _kit: &Kit,
-) -> Result<u8, DriverError> {
+pub(crate) fn make(mut command: Command, words: Vec<OsString>, output: &Path) -> Result<u8, DriverError> {
     command.args(["-r", "-nostdlib"]);
     make_with(command, words, output)
 }

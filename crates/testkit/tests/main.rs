@@ -25,8 +25,6 @@ mod process;
 mod soak;
 /// Who else reaps, signals or hands out descriptors in the controller's process.
 mod strangers;
-/// The sysroot's headers and its list of delegated functions agree.
-mod sysroot;
 /// Real cells, of their own and of a pool, that their guest has taken over.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod taken_over;
