@@ -341,8 +341,8 @@ impl SystemBuilder {
 
     /// Whether a path that a call of WASI names beside a descriptor stays beneath that
     /// directory, as WASI has it: no slash at its start, no `..` and no symlink leads out
-    /// of it (ENOTCAPABLE). A guest whose C library knows other calls too expects paths as
-    /// Linux has them, and this is off if not set.
+    /// of it (ENOTCAPABLE). A guest that makes calls of Linux too expects paths as Linux has
+    /// them, and this is off if not set.
     pub fn confined_paths(mut self, confined: bool) -> Self {
         self.confined = confined;
         self

@@ -417,6 +417,9 @@ mod tests {
         let built = system.build().expect("a system");
         assert_eq!(**built.policy(), told);
         let paths: Vec<_> = told.files.iter().map(|grant| String::from_utf8_lossy(&grant.path)).collect();
-        assert_eq!(paths, ["/", "/tmp", "/var/tmp", "/home/user", "/dev", "/dev/shm", "/proc", "/sys", "/file"]);
+        assert_eq!(
+            paths,
+            ["/", "/tmp", "/var/tmp", "/home/user", "/dev", "/dev/shm", "/proc", "/sys", "/file"]
+        );
     }
 }

@@ -48,22 +48,14 @@ fn opening_follows_its_flags() {
 }
 
 #[test]
-fn a_file_is_made_with_the_permissions_that_come_with_the_call() {
+fn permissions_are_those_that_are_left_by_the_mask_and_wasi_tells_none() {
     let mut guest = guest();
-    let mut made_with = |name: &str, lookup: u64| {
-        guest.open_with(name, lookup, CREATE, u64::MAX, 0)?;
-        guest.permissions(name)
-    };
-    let with = |permissions: u64| 1 << 31 | permissions << 16 | 1;
-    assert_eq!(made_with("tmp/plain", 1), Ok(0o644));
-    assert_eq!(made_with("tmp/secret", with(0o600)), Ok(0o600));
-    assert_eq!(made_with("tmp/program", with(0o777)), Ok(0o755));
-    assert_eq!(made_with("tmp/none", with(0)), Ok(0));
-    // What is there keeps its own.
-    assert_eq!(made_with("tmp/plain", with(0o600)), Ok(0o644));
-    for unknown in [with(0) | 2, with(0) | 1 << 15, with(0) | 1 << 28, 0o600 << 16 | 1] {
-        assert_eq!(made_with("tmp/new", unknown), Err(Errno::INVAL));
-    }
+    guest.open("tmp/file", CREATE).expect("made");
+    guest.on_path("path_create_directory", "tmp/directory").expect("made");
+    assert_eq!(guest.permissions("/tmp/file"), Ok(0o644));
+    assert_eq!(guest.permissions("/tmp/directory"), Ok(0o755));
+    guest.stat("tmp/file", true).expect("told");
+    assert_eq!(guest.get(RESULT + 16, 8), [4, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -112,25 +112,12 @@ mod oflags {
     pub(super) const TRUNC: u32 = 8;
 }
 
-/// The lookup flags proper, and the permission bits of a file that is made. WASI
-/// has no place for these, so the guests' sysroot sends them in lookup flags that
-/// WASI leaves unused: bit 31 says so, bits 16 to 27 are the permission bits.
-fn lookup_and_permissions(flags: u32) -> (u32, u32) {
-    const WITH_PERMISSIONS: u32 = 1 << 31;
-    const PERMISSIONS: u32 = 0o7777 << 16;
-    match flags & WITH_PERMISSIONS {
-        0 => (flags, 0o666),
-        _ => (flags & !(WITH_PERMISSIONS | PERMISSIONS), (flags & PERMISSIONS) >> 16),
-    }
-}
-
 /// EINVAL for unknown flags, ENOTCAPABLE for rights that the directory cannot
 /// give, then what the walk says, EMFILE, and then as open(2) has it.
 pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = call.path(2, 3)?;
     let (flags, fd_flags) = (call.u32(4), call.u32(7));
-    let (lookup, permissions) = lookup_and_permissions(call.u32(1));
-    let follow = last(lookup)?;
+    let follow = last(call.u32(1))?;
     let fd_flags = from_wasi(fd_flags)?;
     if flags > 15 || flags & (oflags::CREAT | oflags::DIRECTORY) == oflags::CREAT | oflags::DIRECTORY {
         return Err(Errno::INVAL.into());
@@ -170,7 +157,7 @@ pub(super) fn path_open(system: &mut System, call: &mut Call<'_>) -> Result<Answ
             false => Creation::Existing,
         },
         truncate: flags & oflags::TRUNC != 0,
-        permissions: permissions & !system.umask,
+        permissions: 0o666 & !system.umask,
     };
     if flags & oflags::CREAT != 0
         && path.ends_with(b"/")

@@ -6,18 +6,12 @@ use crate::files::{Metadata, NewTimes, Timestamp};
 use crate::rights::Rights;
 use crate::{Answer, Call, Errno, Fault, System};
 
-/// Writes a `filestat`.
-///
-/// WASI tells no permission bits. Without them a program that copies a file's
-/// mode, as `shutil.copy` does, makes the copy inaccessible. So they stand, as
-/// 16 bits, in the padding after the file type, at offset 18, where a libc that
-/// knows finds them and any other looks past them.
+/// Writes a `filestat`, which tells no permission bits.
 pub(super) fn write_filestat(call: &mut Call<'_>, address: u32, metadata: &Metadata) -> Result<(), Fault> {
     let mut bytes = Vec::with_capacity(64);
     bytes.extend(metadata.device.to_le_bytes());
     bytes.extend(metadata.inode.to_le_bytes());
-    let [low, high] = ((metadata.permissions & 0o7777) as u16).to_le_bytes();
-    bytes.extend([metadata.file_type.wasi(), 0, low, high, 0, 0, 0, 0]);
+    bytes.extend([metadata.file_type.wasi(), 0, 0, 0, 0, 0, 0, 0]);
     bytes.extend(metadata.links.to_le_bytes());
     bytes.extend(metadata.size.to_le_bytes());
     for time in [metadata.accessed, metadata.modified, metadata.changed] {
