@@ -205,7 +205,7 @@ fn a_prompt_on_a_terminal_edits_lines_and_is_interrupted() {
     terminal.shows("still here");
     terminal.type_keys("\x04");
     // CPython ends so after a program that was interrupted, natively too.
-    assert_eq!(terminal.child.wait().expect("an end").code(), Some(130));
+    assert_eq!(terminal.child.wait().expect("an end").exit_code(), 130);
 }
 
 #[test]
