@@ -116,9 +116,8 @@ fn causes(page: &mut String, expectations: &Expectations, verdicts: &[Verdict]) 
         if !cause.says.is_empty() {
             let words: Vec<String> = cause.says.iter().map(|words| format!("`{words}`")).collect();
             let _ = write!(page, "\nTests whose failure says {}:\n\n", words.join(" or "));
-            page.push_str("| file | tests |\n| --- | --- |\n");
             for (file, tests) in failed(cause) {
-                let _ = writeln!(page, "| `{file}` | {} |", tests.len());
+                let _ = writeln!(page, "- `{file}`: {}", tests.len());
             }
         }
     }
