@@ -78,7 +78,8 @@ fn a_report_says_what_happened() {
 #[test]
 fn a_trace_prints_each_call() {
     let place = Scratch::new();
-    let finished = place.code(&["--trace"], "print('hello')").expect(0).says("write(1, \"hello").says("arguments(");
+    let finished =
+        place.code(&["--trace"], "print('hello')").expect(0).says("write(1, \"hello").says("arguments(");
     assert_eq!(finished.out(), "hello\n");
     place.code(&["--trace=trace.txt"], "open('/tmp/traced', 'w')").expect(0).says("");
     let trace = fs::read_to_string(place.work().join("trace.txt")).expect("a trace");

@@ -261,6 +261,52 @@ fn programs_have_the_zones_of_the_world() {
     );
 }
 
+#[test]
+fn programs_have_linuxs_own_headers() {
+    let place = Scratch::new();
+    compile(
+        &place,
+        r#"#include <asm/byteorder.h>
+        #include <asm/types.h>
+        #include <linux/fs.h>
+        #include <linux/futex.h>
+        #include <linux/if_packet.h>
+        #include <linux/limits.h>
+        #include <linux/memfd.h>
+        #include <linux/netlink.h>
+        #include <linux/random.h>
+        #include <linux/sched.h>
+        #include <linux/stat.h>
+        #include <stdio.h>
+        #include <sys/soundcard.h>
+        #include <sys/stat.h>
+        int main(void) {
+          __u64 number = __cpu_to_le64(1);
+          printf("%d %d %d %d\n", (int)number, XATTR_SIZE_MAX, (int)sizeof(struct sockaddr_nl), FUTEX_WAIT);
+        }"#,
+    );
+    assert_eq!(shell(&place, "./program", b"").expect(0).out(), "1 65536 12 0\n");
+}
+
+#[test]
+fn limits_are_those_of_files_that_are_there() {
+    let place = Scratch::new();
+    compile(
+        &place,
+        r#"#include <stdio.h>
+        #include <unistd.h>
+        int main(void) {
+          printf("%ld %ld\n", pathconf("/tmp", _PC_NAME_MAX), fpathconf(1, _PC_PATH_MAX));
+          printf("%ld ", pathconf("/nowhere", _PC_NAME_MAX)), fflush(stdout), perror("");
+          printf("%ld ", fpathconf(99, _PC_NAME_MAX)), fflush(stdout), perror("");
+          printf("%ld ", pathconf("/tmp", 99)), fflush(stdout), perror("");
+        }"#,
+    );
+    let finished = shell(&place, "./program 2>&1", b"").expect(0);
+    let expected = "255 4096\n-1 No such file or directory\n-1 Bad file descriptor\n-1 Invalid argument\n";
+    assert_eq!(finished.out(), expected);
+}
+
 /// Names that programs take for granted on every system like this one.
 #[test]
 fn headers_have_the_names_that_programs_expect() {

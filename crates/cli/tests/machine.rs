@@ -102,6 +102,13 @@ fn the_machine_has_one_name() {
 }
 
 #[test]
+fn files_have_attributes() {
+    let code = "import os\nopen('/tmp/f', 'w').close()\nos.setxattr('/tmp/f', 'user.one', b'1'); os.setxattr('/tmp/f', 'user.two', b'22', os.XATTR_CREATE)\nprint(sorted(os.listxattr('/tmp/f')), os.getxattr('/tmp/f', 'user.two'))\nos.removexattr('/tmp/f', 'user.one'); print(os.listxattr('/tmp/f'))\nfor act in (lambda: os.getxattr('/tmp/f', 'user.one'), lambda: os.setxattr('/tmp/f', 'user.two', b'', os.XATTR_CREATE)):\n try: act()\n except OSError as e: print(e.strerror)";
+    let expected = "['user.one', 'user.two'] b'22'\n['user.two']\nNo data available\nFile exists\n";
+    prints(&[], code, expected);
+}
+
+#[test]
 fn the_working_directory_is_where_it_is_said() {
     let code = "import os\nprint(os.getcwd(), os.environ['PWD'])\nos.makedirs('a/b'); os.chdir('a'); print(os.getcwd(), os.listdir('.'), os.path.abspath('b'))\nopen('f', 'w').write('x'); os.chdir('..'); print(open('a/f').read(), os.path.realpath('a/../a/f'))\ntry: os.chdir('nowhere')\nexcept FileNotFoundError: print(os.getcwd())";
     prints(&["--cwd", "/tmp"], code, "/tmp /tmp\n/tmp/a ['b'] /tmp/a/b\nx /tmp/a/f\n/tmp\n");
