@@ -162,8 +162,8 @@ pub enum Answer {
     Return {
         /// Raw values; a 32-bit value is in the low half.
         results: Results,
-        /// What to set the guest's errno to, if anything (libc calls only; a WASI
-        /// call returns its errno as its result).
+        /// What to set the guest's errno to, if anything: a call of Linux or of WASI has
+        /// its error in its result.
         errno: Option<Errno>,
     },
     /// The guest asked to end, with this code.
@@ -193,9 +193,9 @@ impl Answer {
 /// Why a handler did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// An ordinary failure, which the guest gets in the manner of the call's
-    /// family: as the result of a WASI call, as -1 (or a null pointer) and errno
-    /// from a libc call.
+    /// An ordinary failure, which the guest gets in the manner of the call's family: as
+    /// the result of a call of WASI, as that of one of Linux, negated, and as -1 and errno
+    /// from any other function.
     #[error("{0}")]
     Errno(#[from] Errno),
     /// The guest's memory could not be used. Memory out of bounds becomes EFAULT,

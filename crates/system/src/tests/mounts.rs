@@ -21,10 +21,8 @@ fn base_files_are_there_and_read_only() {
     let mut guest = FakeGuest::new(System::builder().base(base()).build().expect("a system"));
     let fd = guest.open_to_read("/usr/lib64/python/os.py").expect("opened");
     assert_eq!(guest.read(fd, 100), Ok(b"import sys".to_vec()));
-    assert_eq!(
-        guest.list("/"),
-        Ok(vec!["dev".into(), "etc".into(), "home".into(), "proc".into(), "tmp".into(), "usr".into()])
-    );
+    let names = ["dev", "etc", "home", "proc", "sys", "tmp", "usr", "var"];
+    assert_eq!(guest.list("/"), Ok(names.map(str::to_owned).to_vec()));
     assert_eq!(guest.list("/usr"), Ok(vec!["bin".into(), "lib".into(), "lib64".into()]));
     assert_eq!(guest.list("/home"), Ok(vec!["user".into()]));
     let read_only = Err(Errno::ROFS);
