@@ -202,14 +202,13 @@ class Suites:
             outcome.check(f"{what} is refused", answer in ran.stdout, ran.stdout + ran.stderr)
 
     def sqlite(self):
-        """a database in a mounted folder, made and read in cells and by this machine's SQLite"""
+        """a database in a mounted folder, made, read and locked in cells and by this machine's SQLite"""
         folder = self.folder / "sqlite"
         folder.mkdir()
         outcome = Outcome()
 
         def shell(*words, script=None):
             stdin = script and open(script)
-            # The first word would be taken for a file of the host to run.
             return self.run("sqlite", [], ("-batch", *words), folder, **({"stdin": stdin} if stdin else {}))
 
         rows = [(number, f"name {number}, \"quoted\"", number / 7) for number in range(1, 5001)]
@@ -241,6 +240,17 @@ class Suites:
             outcome.check(f"{name} holds the same", read.stdout == expected.stdout != "", read.stdout)
         rolled = shell("made.db", "BEGIN; DELETE FROM kept; ROLLBACK; SELECT count(*) FROM kept")
         outcome.check("a rollback", rolled.stdout == "5000\n", rolled.stdout)
+        outside = sqlite3.connect(folder / "made.db", isolation_level=None)
+        outside.execute("BEGIN EXCLUSIVE")
+        locked = shell("made.db", "SELECT count(*) FROM kept")
+        outcome.check("a lock of this machine's", "database is locked" in locked.stdout + locked.stderr,
+                      locked.stdout + locked.stderr)
+        outside.execute("ROLLBACK")
+        logged = shell("made.db", "PRAGMA journal_mode = wal", "INSERT INTO kept(name) VALUES ('logged')")
+        outside.close()
+        again = shell("made.db", "SELECT name FROM kept WHERE id = (SELECT max(id) FROM kept)")
+        outcome.check("a write-ahead log", (logged.stdout, again.stdout) == ("wal\n", "logged\n"),
+                      logged.stdout + logged.stderr + again.stdout + again.stderr)
         refused = shell("made.db", ".shell true")
         outcome.check("no program is started", "Operation not permitted" in refused.stdout + refused.stderr
                       or refused.returncode != 0 or "returns" in refused.stdout + refused.stderr, refused.stdout)
