@@ -102,6 +102,12 @@ fn the_machine_has_one_name() {
 }
 
 #[test]
+fn ports_have_names() {
+    let code = "import socket\nprint(socket.getservbyname('https', 'tcp'), socket.getservbyname('www'), socket.getservbyport(53, 'udp'), socket.getprotobyname('tcp'))\ntry: socket.getservbyname('http', 'udp')\nexcept OSError: print('none')";
+    prints(&[], code, "443 80 domain 6\nnone\n");
+}
+
+#[test]
 fn files_have_attributes() {
     let code = "import os\nopen('/tmp/f', 'w').close()\nos.setxattr('/tmp/f', 'user.one', b'1'); os.setxattr('/tmp/f', 'user.two', b'22', os.XATTR_CREATE)\nprint(sorted(os.listxattr('/tmp/f')), os.getxattr('/tmp/f', 'user.two'))\nos.removexattr('/tmp/f', 'user.one'); print(os.listxattr('/tmp/f'))\nfor act in (lambda: os.getxattr('/tmp/f', 'user.one'), lambda: os.setxattr('/tmp/f', 'user.two', b'', os.XATTR_CREATE)):\n try: act()\n except OSError as e: print(e.strerror)";
     let expected = "['user.one', 'user.two'] b'22'\n['user.two']\nNo data available\nFile exists\n";

@@ -549,7 +549,7 @@ impl SystemBuilder {
     }
 
     /// The files in /etc that programs read, saying what is so.
-    fn etc(&self) -> [(&'static str, String); 7] {
+    fn etc(&self) -> [(&'static str, String); 8] {
         let Identity { user, group, user_name, home, host_name, .. } = &self.identity;
         [
             (
@@ -571,6 +571,7 @@ impl SystemBuilder {
             ),
             // There is no name service but the file.
             ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+            ("/etc/services", include_str!("services.txt").to_owned()),
             ("/etc/timezone", "Etc/UTC\n".to_owned()),
         ]
     }

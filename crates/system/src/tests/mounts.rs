@@ -66,6 +66,7 @@ fn each_tree_has_numbers_of_its_own() {
         "/etc/hosts",
         "/etc/hostname",
         "/etc/os-release",
+        "/etc/services",
     ] {
         guest.stat(path, true).expect("it is there");
         assert!(seen.insert((guest.get_u64(RESULT), guest.get_u64(RESULT + 8))), "{path}");
