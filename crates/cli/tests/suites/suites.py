@@ -200,7 +200,7 @@ class Suites:
             "a fiber": ("try { (new Fiber('strlen'))->start('x'); } catch (Exception $e) { echo $e->getMessage(); }",
                         "Fiber stack allocate failed: mmap failed: Not supported"),
             "a name": ("echo gethostbyname('example.com') === 'example.com' ? 'unknown' : 'known';", "unknown"),
-            "a connection": ("fsockopen('127.0.0.1', 80, $no, $why); echo $why;", "Temporary failure in name resolution"),
+            "a connection": ("fsockopen('127.0.0.1', 80);", "Unable to connect to 127.0.0.1:80"),
             "a process": ("var_dump(shell_exec('true'));", "Unable to execute 'true'"),
             "more memory": ("$all = []; while (true) $all[] = str_repeat('x', 1 << 20);",
                             "Allowed memory size of 134217728 bytes"),
