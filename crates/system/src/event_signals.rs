@@ -1,8 +1,8 @@
 //! Signals that are read: signalfd.
 //!
 //! Which signals are pending for the guest's program only the guest knows, whose library
-//! keeps their masks. It tells the system of those that are pending and blocked, and hears
-//! which of them were read.
+//! keeps their masks. It tells the system of those that are pending, and hears which of them a
+//! read has asked for: these it takes, and says of each what it knows.
 
 use crate::files::FileType;
 use crate::meter::{Charge, Meter};
@@ -24,7 +24,7 @@ const RECORD: usize = 128;
 struct Sets {
     /// Those that are pending.
     pending: u64,
-    /// Those that were read since the guest was told.
+    /// Those that reads have asked for since the guest was told.
     taken: u64,
 }
 
@@ -55,14 +55,14 @@ impl PendingSignals {
         taken
     }
 
-    /// Takes the lowest of those in `mask`.
-    fn take(&self, mask: u64) -> Option<u32> {
+    /// Those in `mask`, which a read has asked for: how many of them it gets, and in which
+    /// order, is the guest's library's to say.
+    fn take(&self, mask: u64) -> u64 {
         let mut sets = self.lock();
         let found = sets.pending & mask;
-        let lowest = found & found.wrapping_neg();
-        sets.pending &= !lowest;
-        sets.taken |= lowest;
-        (lowest != 0).then(|| lowest.trailing_zeros() + 1)
+        sets.pending &= !found;
+        sets.taken |= found;
+        found
     }
 }
 
@@ -107,10 +107,14 @@ impl EventSignals {
     }
 
     fn try_read(&self, into: &mut [u8]) -> Result<usize, Errno> {
-        let mut done = 0;
+        let (mut done, mut left) = (0, self.pending.take(self.mask()));
         for record in into.chunks_exact_mut(RECORD) {
-            let Some(number) = self.pending.take(self.mask()) else { break };
-            // Who sent it the guest's library does not tell: SI_KERNEL.
+            if left == 0 {
+                break;
+            }
+            let number = left.trailing_zeros() + 1;
+            left &= left - 1;
+            // Who sent it the library fills in: SI_KERNEL.
             const CODE: u32 = 0x80;
             record.fill(0);
             record[..4].copy_from_slice(&number.to_le_bytes());
@@ -122,6 +126,10 @@ impl EventSignals {
 }
 
 impl Object for EventSignals {
+    fn takes_write_flags(&self) -> bool {
+        false
+    }
+
     fn file_type(&self) -> Result<FileType, Errno> {
         Ok(FileType::Unknown)
     }

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = calls! { "linux":
     timerfd_create(clockid: Clock, flags: DescriptorFlags) &[], Partial, "no program may wake the machine", timerfd_create;
     timerfd_settime64(fd: Descriptor, flags: TimerFlags, new: Pointer, old: Result) &[structure(2, 32)], Full, "", timerfd_settime64;
     timerfd_gettime64(fd: Descriptor, current: Result) &[], Full, "", timerfd_gettime64;
-    signalfd4(fd: Descriptor, mask: Pointer, sizemask: Size, flags: DescriptorFlags) &[structure(1, 8)], Partial, "a signal's number is told, and not who sent it", signalfd4;
+    signalfd4(fd: Descriptor, mask: Pointer, sizemask: Size, flags: DescriptorFlags) &[structure(1, 8)], Full, "", signalfd4;
     inotify_init1(flags: Flags) &[], Refused(Errno::NOSYS), "nothing tells of changes of files", refused;
     inotify_add_watch(fd: Descriptor, pathname: Text, mask: Flags) &[View::Cstr { pointer: 1 }], Refused(Errno::NOSYS), "nothing tells of changes of files", refused;
     inotify_rm_watch(fd: Descriptor, wd: Unsigned) &[], Refused(Errno::NOSYS), "nothing tells of changes of files", refused;

@@ -77,6 +77,16 @@ static inline void look_at_signals(void) {
     bellglass_take_signals();
 }
 
+/* Whether the program has signals read by descriptors, and telling the controller which wait. */
+extern hidden int __signals_are_read;
+hidden void __tell_waiting_signals(void);
+
+/* Before a call that looks at descriptors. */
+static inline void tell_waiting_signals(void) {
+  if (__builtin_expect(__signals_are_read, 0))
+    __tell_waiting_signals();
+}
+
 enum repeats { AFTER_RESTARTING, AFTER_NONE };
 
 /* After a call: runs the handlers of what has come, and says whether the call is to

@@ -77,6 +77,7 @@ static long wait_with_mask(struct waiting *waiting) {
   __set_signal_mask(mask_at(waiting->mask));
   for (;;) {
     long result;
+    tell_waiting_signals();
     /* What is there already counts for more than a signal that has waited. */
     if (__signals_waiting & ~__signals_blocked) {
       result = waiting->ask(waiting);
@@ -107,6 +108,7 @@ static long wait_for_descriptors(struct waiting *waiting) {
     return wait_with_mask(waiting);
   do {
     look_at_signals();
+    tell_waiting_signals();
     result = waiting->wait(waiting);
   } while (begins_again(result, AFTER_NONE));
   return result;
