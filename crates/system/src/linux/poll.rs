@@ -259,18 +259,18 @@ fn epoll_pwait2(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Faul
     epoll_wait(system, call, timeout)
 }
 
-/// EINVAL for room for no event, or for more than could be; EFAULT; EBADF; EINVAL for what
-/// is no epoll.
+/// EBADF; EINVAL for room for no event, or for more than could be; EFAULT; EINVAL for what is no
+/// epoll.
 fn epoll_wait(system: &mut System, call: &mut Call<'_>, mut timeout: Timeout) -> Result<Answer, Fault> {
     const MOST: u32 = i32::MAX as u32 / EVENT as u32;
     let (address, most) = (call.u32(1), call.u32(2));
+    let own = Arc::clone(system.descriptors.file(call.u32(0))?);
     if most == 0 || most > MOST {
         return Err(Errno::INVAL.into());
     }
     if u64::from(address) > call.memory.size() {
         return Err(Errno::FAULT.into());
     }
-    let own = Arc::clone(system.descriptors.file(call.u32(0))?);
     let watcher = own.object.epoll()?;
     let (mut keys, mut edges) = (Vec::new(), Vec::new());
     let found = timeout.wait(system, call, |_, look| {

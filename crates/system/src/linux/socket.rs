@@ -240,7 +240,7 @@ fn bind(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
         let taken = |errno| if errno == Errno::EXIST { Errno::ADDRINUSE } else { errno };
         let (place, last) = new_name(system, WORKING_DIRECTORY, &name, false).map_err(taken)?;
         let directory = place.directory();
-        directory.create_socket(&last, 0o777 & !system.umask).map_err(taken)?;
+        directory.create_special(&last, FileType::SocketStream, 0o777 & !system.umask).map_err(taken)?;
         let made = directory.metadata_of(&last)?;
         file = Some((made.device, made.inode));
     }
@@ -473,9 +473,6 @@ fn send(
     files: Vec<Arc<Description>>,
     of_call: u32,
 ) -> Result<u32, Fault> {
-    if of_call & message::OUT_OF_BAND != 0 {
-        return Err(Errno::NOTSUP.into());
-    }
     let socket = file.object.socket()?;
     let bytes = call.gather(buffers)?;
     let to = match address {
@@ -484,7 +481,13 @@ fn send(
         _ if socket.kind() != SocketKind::Datagram => Some(Address { name: Name::from([]), file: None }),
         address => Some(find(system, address)?),
     };
-    let outgoing = Outgoing { bytes: &bytes, to: to.as_ref(), files, blocking: blocking(file, of_call) };
+    let outgoing = Outgoing {
+        bytes: &bytes,
+        to: to.as_ref(),
+        files,
+        blocking: blocking(file, of_call),
+        is_urgent: of_call & message::OUT_OF_BAND != 0,
+    };
     file.took_turn();
     socket.send(outgoing, call.waiter).map(|count| count as u32).map_err(|fault| {
         // Of messages only the one who sent is told.
@@ -500,10 +503,8 @@ fn receive(
     buffers: &[Buffer],
     of_call: u32,
 ) -> Result<Arrived, Fault> {
-    if of_call & message::OUT_OF_BAND != 0 {
-        return Err(Errno::NOTSUP.into());
-    }
     let how = Receiving {
+        urgent: of_call & message::OUT_OF_BAND != 0,
         taking: if of_call & message::PEEK != 0 { Taking::Peek } else { Taking::Take },
         all: of_call & message::WAIT_ALL != 0,
         blocking: blocking(file, of_call),
@@ -717,7 +718,10 @@ fn receive_message(
         false => tell_files(system, &mut told, arrived.files, of_call),
     };
     let mut flags = of_call & message::CLOSE_ON_EXEC;
-    for (holds, flag) in [(is_cut, message::CUT), (told.is_cut, message::CONTROL_CUT)] {
+    let is_urgent = of_call & message::OUT_OF_BAND != 0;
+    for (holds, flag) in
+        [(is_urgent, message::OUT_OF_BAND), (is_cut, message::CUT), (told.is_cut, message::CONTROL_CUT)]
+    {
         if holds {
             flags |= flag;
         }

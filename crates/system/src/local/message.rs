@@ -1,9 +1,9 @@
 //! What is sent from one socket to another.
 
-use super::Name;
 use super::hub::Hub;
 use super::options::Credentials;
 use super::state::Core;
+use super::{Name, Plate};
 use crate::descriptors::Description;
 use crate::meter::Charge;
 use crate::object::{Blocking, Taking};
@@ -23,8 +23,10 @@ pub(super) struct Message {
     /// How many of them were received, of a stream.
     pub start: usize,
     pub passed: Option<Passed>,
+    /// Whether it is the one byte of a stream that is read by itself (MSG_OOB).
+    pub is_urgent: bool,
     /// The name of who sent it.
-    pub from: Option<Name>,
+    pub from: Plate,
     pub credentials: Credentials,
     /// Whose buffer it counts in.
     pub sender: Weak<Core>,
@@ -77,6 +79,8 @@ pub(crate) struct Outgoing<'a> {
     pub to: Option<&'a Address>,
     pub files: Vec<Arc<Description>>,
     pub blocking: Blocking,
+    /// Whether the last byte of a stream is to be read by itself.
+    pub is_urgent: bool,
 }
 
 /// The address of a socket: its name, and the file that this leads to if it is a path.
@@ -92,6 +96,8 @@ pub(crate) struct Receiving {
     pub taking: Taking,
     /// Whether it waits for all that there is room for.
     pub all: bool,
+    /// Whether it is the urgent byte of a stream that is received.
+    pub urgent: bool,
     pub blocking: Blocking,
 }
 

@@ -39,3 +39,7 @@ impl SocketKind {
 /// a zero byte first for one that is no path.
 // BOUND: a name is no longer than an address, 108 bytes.
 pub(crate) type Name = std::sync::Arc<[u8]>;
+
+/// Where the name of a socket stands, once it has one. What it is connected to and what it sent
+/// tell it too, when the socket itself is gone.
+type Plate = std::sync::Arc<std::sync::OnceLock<Name>>;

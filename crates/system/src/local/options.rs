@@ -17,6 +17,9 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Of nobody: what Linux tells where there is no other end.
     pub(crate) const NOBODY: Self = Self { process: 0, user: u32::MAX, group: u32::MAX };
+
+    /// What Linux tells where nothing was received that somebody had sent.
+    pub(super) const NONE: Self = Self { process: 0, user: 0, group: 0 };
 }
 
 /// What can be asked of a socket, and mostly set.
@@ -81,6 +84,13 @@ impl Default for Options {
             plain: 0,
             linger: [0; 2],
         }
+    }
+}
+
+impl Options {
+    /// Whether the urgent byte of a stream is read with the others (SO_OOBINLINE).
+    pub(super) fn is_urgent_inline(&self) -> bool {
+        self.plain & 1 << 10 != 0
     }
 }
 

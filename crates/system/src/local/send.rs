@@ -23,14 +23,18 @@ impl LocalSocket {
     /// ETOOMANYREFS, ENOMEM; EAGAIN where it does not wait.
     pub(crate) fn send(&self, outgoing: Outgoing<'_>, waiter: &Waiter) -> Result<usize, Fault> {
         match self.core.kind {
+            // An urgent byte has to be one.
+            SocketKind::Stream if outgoing.is_urgent && outgoing.bytes.is_empty() => {
+                Err(Errno::NOTSUP.into())
+            }
             SocketKind::Stream => self.send_stream(outgoing, waiter),
             SocketKind::Datagram | SocketKind::Packet => self.send_message(outgoing, waiter),
         }
     }
 
     fn send_stream(&self, outgoing: Outgoing<'_>, waiter: &Waiter) -> Result<usize, Fault> {
-        let Outgoing { bytes, to, files, blocking } = outgoing;
-        let is_connected = matches!(self.core.lock().role, Role::Connected(_));
+        let Outgoing { bytes, to, files, blocking, is_urgent } = outgoing;
+        let is_connected = matches!(self.core.lock().role, Role::Connected { .. });
         match (to.is_some(), is_connected) {
             (true, true) => return Err(Errno::ISCONN.into()),
             (true, false) => return Err(Errno::NOTSUP.into()),
@@ -45,8 +49,13 @@ impl LocalSocket {
             false => Some(Passed::new(files, &self.core.hub)?),
         };
         let mut done = 0;
+        let urgent = if is_urgent { bytes.len() - 1 } else { bytes.len() };
         while done < bytes.len() {
-            let attempt = || self.send_part(&bytes[done..], &mut passed);
+            let (part, is_urgent) = match done < urgent {
+                true => (&bytes[done..urgent], false),
+                false => (&bytes[urgent..], true),
+            };
+            let attempt = || self.send_part(part, is_urgent, &mut passed);
             let limit = self.limit(Interest::Write);
             let look = |interest| crate::object::Object::readiness(self, interest, 0);
             match retry_until(blocking, Interest::Write, waiter, limit, attempt, look) {
@@ -59,7 +68,7 @@ impl LocalSocket {
     }
 
     /// Sends the first part of a stream.
-    fn send_part(&self, bytes: &[u8], passed: &mut Option<Passed>) -> Result<usize, Errno> {
+    fn send_part(&self, bytes: &[u8], is_urgent: bool, passed: &mut Option<Passed>) -> Result<usize, Errno> {
         let core = &self.core;
         let send_buffer = self.may_send()?;
         let peer = core.peer().ok_or(Errno::PIPE)?;
@@ -67,7 +76,7 @@ impl LocalSocket {
             return Err(Errno::AGAIN);
         }
         let count = bytes.len().min(PART).min((send_buffer / 2).saturating_sub(64));
-        self.put(&peer, &bytes[..count], passed)?;
+        self.put(&peer, &bytes[..count], is_urgent, passed)?;
         Ok(count)
     }
 
@@ -87,14 +96,24 @@ impl LocalSocket {
     }
 
     /// Puts a message into the queue of another.
-    fn put(&self, peer: &Arc<Core>, bytes: &[u8], passed: &mut Option<Passed>) -> Result<(), Errno> {
+    fn put(
+        &self,
+        peer: &Arc<Core>,
+        bytes: &[u8],
+        is_urgent: bool,
+        passed: &mut Option<Passed>,
+    ) -> Result<(), Errno> {
         let core = &self.core;
         let cost = cost(bytes.len());
         let charge = core.meter.hold(cost as u64)?;
-        let from = core.lock().name.clone();
+        let from = Arc::clone(&core.name);
         let mut state = peer.lock();
         if state.shut[RECEIVING] {
             return Err(Errno::PIPE);
+        }
+        if is_urgent {
+            // One that was not read by then is a byte like the others.
+            state.queue.iter_mut().for_each(|message| message.is_urgent = false);
         }
         core.sent.fetch_add(cost, Ordering::Relaxed);
         // BOUND: what may be kept for the guest.
@@ -102,6 +121,7 @@ impl LocalSocket {
             bytes: bytes.to_vec(),
             start: 0,
             passed: passed.take(),
+            is_urgent,
             from,
             credentials: core.own,
             sender: Arc::downgrade(core),
@@ -113,16 +133,20 @@ impl LocalSocket {
     }
 
     fn send_message(&self, outgoing: Outgoing<'_>, waiter: &Waiter) -> Result<usize, Fault> {
-        let Outgoing { bytes, to, files, blocking } = outgoing;
+        let Outgoing { bytes, to, files, blocking, is_urgent } = outgoing;
         if self.core.kind == SocketKind::Packet {
             let mut state = self.core.lock();
             if let Some(error) = state.error.take() {
                 return Err(error.into());
             }
-            if !matches!(state.role, Role::Connected(_)) {
+            if !matches!(state.role, Role::Connected { .. }) {
                 return Err(Errno::NOTCONN.into());
             }
         }
+        if is_urgent {
+            return Err(Errno::NOTSUP.into());
+        }
+        self.bind_to_pass_credentials()?;
         // Between two, an address means nothing.
         let to = to.filter(|_| self.core.kind == SocketKind::Datagram);
         let most = (self.core.lock().options.send_buffer as usize).saturating_sub(LESS_THAN_BUFFER);
@@ -142,7 +166,7 @@ impl LocalSocket {
             if !self.has_room(&peer) {
                 return Err(Errno::AGAIN);
             }
-            self.put(&peer, bytes, &mut passed)
+            self.put(&peer, bytes, false, &mut passed)
         };
         let look = |_| {
             let core = &self.core;
@@ -170,7 +194,7 @@ impl LocalSocket {
         if let Some(to) = to {
             return self.find_to_send(to);
         }
-        if !matches!(self.core.lock().role, Role::Connected(_)) {
+        if !matches!(self.core.lock().role, Role::Connected { .. }) {
             return Err(Errno::NOTCONN);
         }
         match self.core.peer() {

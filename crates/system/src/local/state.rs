@@ -3,7 +3,7 @@
 use super::hub::Hub;
 use super::message::{Address, Message};
 use super::options::{Credentials, Options};
-use super::{Name, SocketKind};
+use super::{Name, Plate, SocketKind};
 use crate::files::{FileType, Metadata};
 use crate::meter::{Charge, Meter};
 use crate::object::{Blocking, Interest, Object, STREAMS_DEVICE, Taking, Transfer, Ways};
@@ -38,6 +38,7 @@ pub(super) struct Core {
     pub hub: Arc<Hub>,
     pub meter: Arc<Meter>,
     pub own: Credentials,
+    pub name: Plate,
     /// Woken when there may be something to receive; when there may be room to send; and,
     /// for those that send to it, when there is room in its queue.
     pub readable: WaitQueue,
@@ -52,12 +53,10 @@ pub(super) struct Core {
 pub(super) struct State {
     pub role: Role,
     pub queue: VecDeque<Message>,
-    pub name: Option<Name>,
     /// The file to which it is bound.
     pub file: Option<(u64, u64)>,
     /// Whether the name is its own, and not that of the one that listened.
     pub is_bound: bool,
-    pub peer_name: Option<Name>,
     pub peer_credentials: Credentials,
     /// Whether it receives no more, and sends no more.
     pub shut: [bool; 2],
@@ -71,7 +70,10 @@ pub(super) const SENDING: usize = 1;
 
 pub(super) enum Role {
     Unconnected,
-    Connected(Weak<Core>),
+    Connected {
+        peer: Weak<Core>,
+        name: Plate,
+    },
     Listening {
         /// Ends of connections that were not accepted yet.
         waiting: VecDeque<Arc<Core>>,
@@ -94,10 +96,8 @@ impl Core {
         let state = State {
             role: Role::Unconnected,
             queue: VecDeque::new(),
-            name: None,
             file: None,
             is_bound: false,
-            peer_name: None,
             peer_credentials: Credentials::NOBODY,
             shut: [false; 2],
             error: None,
@@ -109,6 +109,7 @@ impl Core {
             hub: Arc::clone(&origin.hub),
             meter: Arc::clone(&origin.meter),
             own: origin.credentials,
+            name: Plate::default(),
             readable: WaitQueue::within(),
             writable: WaitQueue::within(),
             room: WaitQueue::within(),
@@ -127,9 +128,14 @@ impl Core {
     /// The one that it is connected to.
     pub(super) fn peer(&self) -> Option<Arc<Self>> {
         match &self.lock().role {
-            Role::Connected(peer) => peer.upgrade(),
+            Role::Connected { peer, .. } => peer.upgrade(),
             _ => None,
         }
+    }
+
+    /// What it is to be connected to this one.
+    fn as_peer(self: &Arc<Self>) -> Role {
+        Role::Connected { peer: Arc::downgrade(self), name: Arc::clone(&self.name) }
     }
 
     /// What it sent has been received, or was lost.
@@ -170,16 +176,18 @@ impl Core {
         let mut state = self.lock();
         let role = std::mem::replace(&mut state.role, Role::Closed);
         let queue = std::mem::take(&mut state.queue);
-        let name = state.name.take().filter(|_| state.is_bound).map(|name| (name, state.file));
+        let name = self.name.get().filter(|_| state.is_bound).map(|name| (name, state.file));
         state.shut = [true; 2];
         drop(state);
         if let Some((name, file)) = name {
-            self.hub.forget(self.kind, &name, file);
+            self.hub.forget(self.kind, name, file);
         }
         match role {
-            Role::Connected(peer) if self.kind.is_connected() => {
+            Role::Connected { peer, .. } if self.kind.is_connected() => {
                 if let Some(peer) = peer.upgrade() {
-                    peer.lose_peer((!queue.is_empty()).then_some(Errno::CONNRESET));
+                    // A message without bytes that comes first is no loss to Linux.
+                    let skipped = usize::from(queue.front().is_some_and(|first| first.rest().is_empty()));
+                    peer.lose_peer((queue.len() > skipped).then_some(Errno::CONNRESET));
                 }
             }
             Role::Listening { waiting, .. } => {
@@ -190,7 +198,7 @@ impl Core {
                     end.close();
                 }
             }
-            Role::Connected(_) | Role::Unconnected | Role::Closed => {}
+            Role::Connected { .. } | Role::Unconnected | Role::Closed => {}
         }
         self.hub.bury(queue);
         self.wake_all();
@@ -220,7 +228,7 @@ impl LocalSocket {
         let (one, other) = (one?, other?);
         for (end, peer) in [(&one, &other), (&other, &one)] {
             let mut state = end.core.lock();
-            state.role = Role::Connected(Arc::downgrade(&peer.core));
+            state.role = peer.core.as_peer();
             state.peer_credentials = origin.credentials;
         }
         Ok([one, other])
@@ -232,25 +240,20 @@ impl LocalSocket {
 
     /// Its name; none is empty.
     pub(crate) fn name(&self) -> Option<Name> {
-        self.core.lock().name.clone()
+        self.core.name.get().cloned()
     }
 
     /// The name of the one that it is connected to; ENOTCONN.
     pub(crate) fn peer_name(&self) -> Result<Option<Name>, Errno> {
-        // It may have got one since; of one that is gone, what it had is told.
-        if let Some(peer) = self.core.peer() {
-            return Ok(peer.lock().name.clone());
-        }
-        let state = self.core.lock();
-        match &state.role {
-            Role::Connected(_) => Ok(state.peer_name.clone()),
+        match &self.core.lock().role {
+            Role::Connected { name, .. } => Ok(name.get().cloned()),
             _ => Err(Errno::NOTCONN),
         }
     }
 
     /// Whether it has no name yet; EINVAL.
     pub(crate) fn can_be_bound(&self) -> Result<(), Errno> {
-        if self.core.lock().name.is_some() { Err(Errno::INVAL) } else { Ok(()) }
+        if self.core.name.get().is_some() { Err(Errno::INVAL) } else { Ok(()) }
     }
 
     /// Gives it a name: EINVAL if it has one, EADDRINUSE. Without one it gets a number.
@@ -268,11 +271,19 @@ impl LocalSocket {
                 (Arc::clone(name), None)
             }
         };
+        // It had none, as was asked above.
+        let _ = core.name.set(name);
         let mut state = core.lock();
-        state.name = Some(name);
         state.file = file;
         state.is_bound = true;
         Ok(())
+    }
+
+    /// Who wants to know who sent has a name of its own from the first time that it sends or
+    /// connects.
+    pub(super) fn bind_to_pass_credentials(&self) -> Result<(), Errno> {
+        let wants_credentials = self.core.lock().options.pass_credentials;
+        if wants_credentials && self.core.name.get().is_none() { self.bind(None) } else { Ok(()) }
     }
 
     /// Lets others connect: EOPNOTSUPP for datagrams, EINVAL without a name or if it is
@@ -282,14 +293,14 @@ impl LocalSocket {
             return Err(Errno::NOTSUP);
         }
         let mut state = self.core.lock();
-        if state.name.is_none() {
+        if self.core.name.get().is_none() {
             return Err(Errno::INVAL);
         }
         let wanted = backlog.min(CONNECTIONS) as usize;
         match &mut state.role {
             Role::Listening { most, .. } => *most = wanted,
             role @ Role::Unconnected => *role = Role::Listening { waiting: VecDeque::new(), most: wanted },
-            Role::Connected(_) | Role::Closed => return Err(Errno::INVAL),
+            Role::Connected { .. } | Role::Closed => return Err(Errno::INVAL),
         }
         state.peer_credentials = self.core.own;
         drop(state);
@@ -309,7 +320,7 @@ impl LocalSocket {
     pub(super) fn find_to_send(&self, address: &Address) -> Result<Arc<Core>, Errno> {
         let other = self.find(address)?;
         let is_ours = match &other.lock().role {
-            Role::Connected(peer) => std::ptr::eq(peer.as_ptr(), Arc::as_ptr(&self.core)),
+            Role::Connected { peer, .. } => std::ptr::eq(peer.as_ptr(), Arc::as_ptr(&self.core)),
             _ => true,
         };
         if is_ours { Ok(other) } else { Err(Errno::PERM) }
@@ -328,14 +339,10 @@ impl LocalSocket {
         blocking: Blocking,
         waiter: &Waiter,
     ) -> Result<(), Fault> {
+        self.bind_to_pass_credentials()?;
         if !self.core.kind.is_connected() {
             let other = self.find_to_send(address)?;
-            let name = other.lock().name.clone();
-            let mut state = self.core.lock();
-            state.role = Role::Connected(Arc::downgrade(&other));
-            state.peer_name = name;
-            drop(state);
-            self.core.wake_all();
+            self.connect_to(other.as_peer());
             return Ok(());
         }
         let limit = self.core.lock().options.send_timeout;
@@ -372,23 +379,22 @@ impl LocalSocket {
         }
         match &self.core.lock().role {
             Role::Unconnected => {}
-            Role::Connected(_) => return Err(Errno::ISCONN),
+            Role::Connected { .. } => return Err(Errno::ISCONN),
             Role::Listening { .. } | Role::Closed => return Err(Errno::INVAL),
         }
         let end = Core::new(origin, self.core.kind, serial)?;
-        let name = listener.lock().name.clone();
+        if let Some(name) = listener.name.get() {
+            // Its name is that of the one that listened, which keeps it; it has just been made.
+            let _ = end.name.set(Arc::clone(name));
+        }
         {
             let mut state = end.lock();
-            state.role = Role::Connected(Arc::downgrade(&self.core));
+            state.role = self.core.as_peer();
             state.peer_credentials = self.core.own;
-            state.peer_name = self.core.lock().name.clone();
-            // Its name is that of the one that listened, which keeps it.
-            state.name = name.clone();
         }
         let mut state = self.core.lock();
-        state.role = Role::Connected(Arc::downgrade(&end));
+        state.role = end.as_peer();
         state.peer_credentials = listener.own;
-        state.peer_name = name;
         drop(state);
         if let Role::Listening { waiting, .. } = &mut listener.lock().role {
             // BOUND: the backlog; each end is charged.
@@ -401,13 +407,35 @@ impl LocalSocket {
 
     /// It is connected to none any more.
     pub(crate) fn disconnect(&self) {
-        let mut state = self.core.lock();
-        if let Role::Connected(_) = state.role {
-            state.role = Role::Unconnected;
-            state.peer_name = None;
+        if matches!(self.core.lock().role, Role::Connected { .. }) {
+            self.connect_to(Role::Unconnected);
         }
-        drop(state);
         self.core.wake_all();
+    }
+
+    /// A datagram socket is connected to another, or to none. What lies in its queue is lost if
+    /// that changes; the one that it was connected to hears so, if that was connected to it.
+    fn connect_to(&self, role: Role) {
+        let core = &self.core;
+        let mut state = core.lock();
+        let is_same = match (&state.role, &role) {
+            (Role::Connected { peer, .. }, Role::Connected { peer: new, .. }) => peer.ptr_eq(new),
+            (Role::Connected { .. }, _) => false,
+            _ => true,
+        };
+        let before = std::mem::replace(&mut state.role, role);
+        let lost = if is_same { VecDeque::new() } else { std::mem::take(&mut state.queue) };
+        drop(state);
+        if !lost.is_empty()
+            && let Role::Connected { peer, .. } = before
+            && let Some(peer) = peer.upgrade()
+            && peer.peer().is_some_and(|back| Arc::ptr_eq(&back, core))
+        {
+            peer.lock().error = Some(Errno::CONNRESET);
+            peer.wake_all();
+        }
+        core.hub.bury(lost);
+        core.wake_all();
     }
 
     /// The end of a connection that somebody made: EOPNOTSUPP for datagrams, EINVAL if it
@@ -463,7 +491,7 @@ impl LocalSocket {
             let state = core.lock();
             let is_listening = matches!(state.role, Role::Listening { .. });
             let peer = match &state.role {
-                Role::Connected(peer) => peer.upgrade(),
+                Role::Connected { peer, .. } => peer.upgrade(),
                 _ => None,
             };
             let mut found = 0;
@@ -473,6 +501,7 @@ impl LocalSocket {
             };
             for (holds, event) in [
                 (state.error.is_some(), events::ERROR),
+                (state.queue.iter().any(|message| message.is_urgent), events::PRIORITY),
                 (state.shut == [true; 2], events::HANGUP),
                 (state.shut[RECEIVING], events::READ_HANGUP | events::READABLE),
                 (!state.queue.is_empty() || has_waiting, events::READABLE),
@@ -520,7 +549,8 @@ impl Object for LocalSocket {
     }
 
     fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
-        let how = super::Receiving { taking: Taking::Take, all: false, blocking: transfer.blocking };
+        let how =
+            super::Receiving { taking: Taking::Take, all: false, urgent: false, blocking: transfer.blocking };
         if into.is_empty() {
             return Ok(0);
         }
@@ -530,7 +560,8 @@ impl Object for LocalSocket {
 
     fn write(&self, from: &[u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
         let blocking = transfer.blocking;
-        let outgoing = super::Outgoing { bytes: from, to: None, files: Vec::new(), blocking };
+        let outgoing =
+            super::Outgoing { bytes: from, to: None, files: Vec::new(), blocking, is_urgent: false };
         self.send(outgoing, transfer.waiter)
     }
 

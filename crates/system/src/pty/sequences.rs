@@ -209,12 +209,8 @@ impl Real {
     }
 }
 
-fn sequences() -> u32 {
-    std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::tests::against_linux())]
 
     #[test]
     fn a_pseudo_terminal_does_as_linux_does(random in prop::collection::vec(operation(), 1..30)) {

@@ -412,10 +412,6 @@ fn become_ordinary() {
     }
 }
 
-fn sequences() -> u32 {
-    std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
-}
-
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation(), 1..60)
 }
@@ -436,7 +432,7 @@ fn compare_with(here: &mut Virtual, mut there: Real, operations: &[Operation]) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, rng_seed: super::seed(), ..ProptestConfig::default() })]
+    #![proptest_config(super::against_linux())]
 
     #[test]
     fn paths_in_memory_lead_where_linux_leads(operations in operations()) {

@@ -482,16 +482,12 @@ fn whole(apply: &mut dyn FnMut(&Operation) -> Outcome) -> Vec<(String, Outcome)>
     found
 }
 
-pub(super) fn sequences() -> u32 {
-    std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(600)
-}
-
 fn operations(most: usize) -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation(), 1..most)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(super::against_linux())]
 
     #[test]
     fn the_memory_tree_does_as_linux_does(operations in operations(60)) {

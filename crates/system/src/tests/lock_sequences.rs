@@ -5,7 +5,6 @@
 //! `BELLGLASS_SEQUENCES` sets how many sequences are tried with each tree.
 
 use super::fake::FakeGuest;
-use super::linux::sequences;
 use super::locks::{EXCLUSIVE, NONE, SHARED, fcntl, flock64, guests, memory};
 use crate::{Access, Errno, Mount};
 use proptest::prelude::*;
@@ -241,8 +240,7 @@ fn fill(directory: &Path) {
 /// Tries many sequences, with processes that stay the same.
 fn compare(guests: impl Fn(&Path) -> [FakeGuest; PROCESSES]) {
     let reals = std::cell::RefCell::new(std::array::from_fn::<Real, PROCESSES, _>(|_| Real::start()));
-    let config =
-        ProptestConfig { cases: sequences(), failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { source_file: Some(file!()), ..super::against_linux() };
     let outcome = proptest::test_runner::TestRunner::new(config).run(&operations(), |operations| {
         let mut reals = reals.borrow_mut();
         let (ours, theirs) =

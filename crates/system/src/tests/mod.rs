@@ -68,12 +68,13 @@ fn joined(name: impl Strategy<Value = String>) -> impl Strategy<Value = String> 
     })
 }
 
-/// The same random sequences each time, unless more are asked for (`BELLGLASS_SEQUENCES`):
-/// then others each time.
+/// How random sequences are compared with the kernel: others each time, as many as
+/// `BELLGLASS_SEQUENCES` says. Those that were found to differ are kept in a file beside the
+/// sources, and tried first.
 #[cfg(target_os = "linux")]
-fn seed() -> proptest::test_runner::RngSeed {
-    use proptest::test_runner::RngSeed;
-    if std::env::var_os("BELLGLASS_SEQUENCES").is_some() { RngSeed::Random } else { RngSeed::Fixed(2026) }
+pub(crate) fn against_linux() -> ProptestConfig {
+    let asked = std::env::var("BELLGLASS_SEQUENCES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(200), max_shrink_iters: 4000, ..ProptestConfig::default() }
 }
 
 /// A row without a test fails here: its name must stand in a call of one of the

@@ -30,7 +30,8 @@ pub(super) fn sock_recv(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     call.check(&buffers)?;
     let mut bytes = vec![0; total(&buffers)];
-    let how = Receiving { taking, all: flags & WAIT_ALL != 0, blocking: description.blocking() };
+    let how =
+        Receiving { taking, all: flags & WAIT_ALL != 0, urgent: false, blocking: description.blocking() };
     // No room for a byte waits for none.
     let count = if bytes.is_empty() { 0 } else { socket.receive(&mut bytes, how, call.waiter)?.count };
     call.scatter(&buffers, &bytes[..count])?;
@@ -49,7 +50,7 @@ pub(super) fn sock_send(system: &mut System, call: &mut Call<'_>) -> Result<Answ
     let buffers = call.buffers(call.u32(1), call.u32(2))?;
     let bytes = call.gather(&buffers)?;
     let blocking = description.blocking();
-    let outgoing = Outgoing { bytes: &bytes, to: None, files: Vec::new(), blocking };
+    let outgoing = Outgoing { bytes: &bytes, to: None, files: Vec::new(), blocking, is_urgent: false };
     let count = socket.send(outgoing, call.waiter)?;
     call.write_u32(call.u32(4), count as u32)?;
     done()
