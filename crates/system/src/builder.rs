@@ -12,6 +12,7 @@ use crate::information::{Information, Texts};
 use crate::local::Sockets;
 use crate::meter::{BESIDE_FILES, Meter};
 use crate::mount::Mount;
+use crate::named_pipe::NamedPipes;
 use crate::policy::{FileAccess, FileGrant, FileSource, Policy, Unsupported};
 use crate::process::{Limits, Process};
 use crate::pty::{PseudoDirectory, Terminals};
@@ -466,6 +467,7 @@ impl SystemBuilder {
             texts: Texts::default(),
             pending_signals: Arc::default(),
             sockets: Sockets::new(self.open_files.max(4)),
+            pipes: NamedPipes::default(),
             refused: Shortage::default(),
         })
     }

@@ -342,6 +342,10 @@ impl State {
 }
 
 impl Object for Epoll {
+    fn takes_write_flags(&self) -> bool {
+        false
+    }
+
     fn file_type(&self) -> Result<FileType, Errno> {
         Ok(FileType::Unknown)
     }

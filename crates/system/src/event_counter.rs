@@ -75,6 +75,10 @@ impl EventCounter {
 }
 
 impl Object for EventCounter {
+    fn takes_write_flags(&self) -> bool {
+        false
+    }
+
     fn file_type(&self) -> Result<FileType, Errno> {
         Ok(FileType::Unknown)
     }

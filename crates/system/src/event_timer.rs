@@ -145,6 +145,10 @@ impl EventTimer {
 }
 
 impl Object for EventTimer {
+    fn takes_write_flags(&self) -> bool {
+        false
+    }
+
     fn file_type(&self) -> Result<FileType, Errno> {
         Ok(FileType::Unknown)
     }

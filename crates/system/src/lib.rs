@@ -55,6 +55,7 @@ mod local;
 mod locks;
 mod meter;
 mod mount;
+mod named_pipe;
 mod object;
 mod pieces;
 mod pipe;

@@ -79,6 +79,11 @@ pub trait Object: Send + Sync {
         Err(Errno::NXIO)
     }
 
+    /// Waits for what must be there before it is open.
+    fn begin(&self, _blocking: Blocking, _waiter: &Waiter) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Reads what comes next; 0 is the end. Of what has a position that is kept,
     /// [`read_at`](Self::read_at) is called.
     fn read(&self, _into: &mut [u8], _transfer: &mut Transfer<'_>) -> Result<usize, Fault> {
@@ -96,7 +101,7 @@ pub trait Object: Send + Sync {
         Errno::BADF
     }
 
-    /// Whether a write may have flags of its own (`pwritev2`).
+    /// Whether a write may have flags of its own (`pwritev2`), or come out of a file or a pipe.
     fn takes_write_flags(&self) -> bool {
         true
     }

@@ -28,7 +28,8 @@ const MOST: usize = 1 << 20;
 /// Bytes that a pipe takes beside what it holds.
 const PIPE_BYTES: u64 = 512;
 
-struct Pipe {
+/// A pipe, of which nobody has an end yet, or some do.
+pub(crate) struct Pipe {
     state: Mutex<State>,
     /// Woken when there is something to read, and when there is room to write; both when
     /// an end is closed.
@@ -44,6 +45,8 @@ struct State {
     most: usize,
     readers: u32,
     writers: u32,
+    /// How often an end was opened that reads, and that writes.
+    openings: [u64; 2],
     charge: Charge,
 }
 
@@ -90,17 +93,27 @@ pub struct PipeEnd {
     writes: bool,
     /// The number of the pipe, which stat tells.
     serial: u64,
+    /// If it has one way only and nobody had the other open when it was opened: how often
+    /// somebody had had before.
+    alone_at: Option<u64>,
 }
 
 /// Both ends of a new pipe, the one that reads first; ENOMEM if the guest may have no more
 /// kept for it.
 pub(crate) fn pipe(meter: &Arc<Meter>, serial: u64) -> Result<[PipeEnd; 2], Errno> {
-    let charge = meter.hold(PIPE_BYTES + CAPACITY as u64)?;
-    let (bytes, pages) = (VecDeque::new(), VecDeque::new());
-    let state = State { bytes, pages, most: CAPACITY / PAGE, readers: 0, writers: 0, charge };
-    let (readable, writable) = (WaitQueue::within(), WaitQueue::within());
-    let pipe = Arc::new(Pipe { state: Mutex::new(state), readable, writable });
+    let pipe = Pipe::new(meter)?;
     Ok([PipeEnd::new(&pipe, true, false, serial), PipeEnd::new(&pipe, false, true, serial)])
+}
+
+impl Pipe {
+    /// One of which nobody has an end; ENOMEM.
+    pub(crate) fn new(meter: &Arc<Meter>) -> Result<Arc<Self>, Errno> {
+        let charge = meter.hold(PIPE_BYTES + CAPACITY as u64)?;
+        let (bytes, pages, most) = (VecDeque::new(), VecDeque::new(), CAPACITY / PAGE);
+        let state = State { bytes, pages, most, readers: 0, writers: 0, openings: [0; 2], charge };
+        let (readable, writable) = (WaitQueue::within(), WaitQueue::within());
+        Ok(Arc::new(Self { state: Mutex::new(state), readable, writable }))
+    }
 }
 
 impl State {
@@ -246,13 +259,51 @@ fn copy_out(bytes: &VecDeque<u8>, into: &mut [u8]) {
 }
 
 impl PipeEnd {
-    fn new(pipe: &Arc<Pipe>, reads: bool, writes: bool, serial: u64) -> Self {
-        let end = Self { pipe: Arc::clone(pipe), reads, writes, serial };
-        let mut state = end.lock();
+    /// An end of a pipe, or both.
+    pub(crate) fn new(pipe: &Arc<Pipe>, reads: bool, writes: bool, serial: u64) -> Self {
+        let mut end = Self { pipe: Arc::clone(pipe), reads, writes, serial, alone_at: None };
+        let mut state = pipe.state.lock().unwrap_or_else(PoisonError::into_inner);
+        end.alone_at = match (reads, writes) {
+            (true, false) if state.writers == 0 => Some(state.openings[1]),
+            (false, true) if state.readers == 0 => Some(state.openings[0]),
+            _ => None,
+        };
         state.readers += u32::from(reads);
         state.writers += u32::from(writes);
-        drop(state);
+        state.openings[0] += u64::from(reads);
+        state.openings[1] += u64::from(writes);
         end
+    }
+
+    /// Says to those who wait for it that it is open.
+    pub(crate) fn opened(&self) {
+        self.pipe.readable.wake();
+        self.pipe.writable.wake();
+    }
+
+    /// Whether nobody has opened the other end yet.
+    fn is_alone(&self, state: &State) -> bool {
+        self.alone_at.is_some_and(|before| state.openings[usize::from(self.reads)] == before)
+    }
+
+    /// Waits until somebody has the other end open. Without waiting, who reads has it without
+    /// one, and who writes gets ENXIO.
+    pub(crate) fn wait_for_other_end(&self, blocking: Blocking, waiter: &Waiter) -> Result<(), Fault> {
+        let interest = if self.reads { Interest::Read } else { Interest::Write };
+        let is_alone = || self.is_alone(&self.lock());
+        match blocking {
+            Blocking::DoNotWait if !self.reads && is_alone() => return Err(Errno::NXIO.into()),
+            Blocking::DoNotWait => return Ok(()),
+            Blocking::Wait => {}
+        }
+        let attempt = || if is_alone() { Err(Errno::AGAIN) } else { Ok(()) };
+        retry(blocking, interest, waiter, attempt, |interest| {
+            let listener = self.queue(interest).listen();
+            Ok(match is_alone() {
+                true => Readiness::When(listener),
+                false => Readiness::Now { bytes: 0, hangup: false },
+            })
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -453,7 +504,7 @@ impl Object for PipeEnd {
         let mut polled = Polled::with_edges(0, turns);
         for (holds, event) in [
             (self.reads && !state.pages.is_empty(), events::READABLE),
-            (self.reads && state.writers == 0, events::HANGUP),
+            (self.reads && state.writers == 0 && !self.is_alone(&state), events::HANGUP),
             (self.writes && !state.is_full(), events::WRITABLE),
             (self.writes && state.readers == 0, events::ERROR),
         ] {

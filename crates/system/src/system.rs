@@ -8,6 +8,7 @@ use crate::information::Texts;
 use crate::linux::NullIsNothing;
 use crate::local::Sockets;
 use crate::meter::Meter;
+use crate::named_pipe::NamedPipes;
 use crate::object::{Object, Position};
 use crate::policy::{Permission, Policy, Unsupported};
 use crate::process::Process;
@@ -61,6 +62,7 @@ pub struct System {
     pub(crate) texts: Texts,
     pub(crate) pending_signals: Arc<PendingSignals>,
     pub(crate) sockets: Sockets,
+    pub(crate) pipes: NamedPipes,
     /// What was refused for want of room.
     pub(crate) refused: Shortage,
 }
@@ -302,7 +304,9 @@ impl System {
         };
         match found {
             Resolved::Directory { .. } => Err(Errno::ISDIR),
-            Resolved::Entry { parent, name, .. } => self.object(parent.directory().open(name, &options)?),
+            Resolved::Entry { parent, name, .. } => {
+                self.object(parent.directory().open(name, &options)?, &options)
+            }
             Resolved::Open(jump) => Ok(self.reopen(jump, &options)?.0),
             Resolved::Missing { .. } => Err(Errno::NOENT),
         }
@@ -327,7 +331,7 @@ impl System {
         let (_, description) = jump.open().ok_or(Errno::ISDIR)?;
         let path = description.path.clone();
         if let Some(unopened) = description.object.unopened() {
-            return Ok((self.object(unopened.open(options)?)?, path));
+            return Ok((self.object(unopened.open(options)?, options)?, path));
         }
         let writes = options.write || options.truncate;
         if options.read && !description.readable || writes && !description.writable {
@@ -341,8 +345,12 @@ impl System {
     }
 
     /// What opening gave, as descriptors hold it.
-    pub(crate) fn object(&self, opened: Opened) -> Result<Arc<dyn Object>, Errno> {
+    pub(crate) fn object(&self, opened: Opened, how: &OpenOptions) -> Result<Arc<dyn Object>, Errno> {
         match opened {
+            Opened::Pipe(file) => {
+                let clock = Arc::clone(&self.host.clock);
+                Ok(Arc::new(self.pipes.open(file, [how.read, how.write], &self.meter, clock)?))
+            }
             Opened::File(file) => Ok(file.into_object()),
             Opened::Device(device) => self.open_device(device),
             Opened::Stream(stream) => Ok(Arc::new(OwnStream(stream))),

@@ -27,6 +27,11 @@ pub(crate) enum Graft {
     Process(ProcessFiles, ProcessLink),
 }
 
+/// What statfs tells of /proc, of what lies in no tree elsewhere, and of /dev/pts.
+pub(crate) const PROCFS: u32 = 0x9fa0;
+pub(crate) const TMPFS: u32 = 0x0102_1994;
+pub(crate) const DEVPTS: u32 = 0x1cd1;
+
 /// Hands out the inode numbers of directories and links that no tree has.
 pub(crate) struct Numbers {
     device: u64,
@@ -44,7 +49,7 @@ pub(crate) fn compose(
 ) -> Result<Arc<dyn Directory>, Errno> {
     // The devices have the numbers below.
     let mut numbers = Numbers { device, made, next: 100 };
-    numbers.compose(Some(base), grafts)
+    numbers.compose(Some(base), grafts, None)
 }
 
 impl Numbers {
@@ -53,12 +58,15 @@ impl Numbers {
         &mut self,
         base: Option<Arc<dyn Directory>>,
         grafts: &BTreeMap<Vec<u8>, Graft>,
+        kind: Option<u32>,
     ) -> Result<Arc<dyn Directory>, Errno> {
         if let (Some(base), true) = (&base, grafts.is_empty()) {
             return Ok(Arc::clone(base));
         }
         let mut entries = BTreeMap::new();
         for (name, graft) in grafts {
+            // The name in the root says it.
+            let kind = Some(kind.unwrap_or(if name == b"proc" { PROCFS } else { TMPFS }));
             let entry = match graft {
                 Graft::Within(grafts) => {
                     let below = match base.as_ref().map(|base| base.lookup(name)) {
@@ -66,10 +74,10 @@ impl Numbers {
                         Some(Err(error)) if error != Errno::NOENT => return Err(error),
                         _ => None,
                     };
-                    Grafted::Directory(self.compose(below, grafts)?)
+                    Grafted::Directory(self.compose(below, grafts, kind)?)
                 }
                 Graft::Tree(tree, grafts) => {
-                    Grafted::Directory(self.compose(Some(Arc::clone(tree)), grafts)?)
+                    Grafted::Directory(self.compose(Some(Arc::clone(tree)), grafts, kind)?)
                 }
                 Graft::File(file) => Grafted::File(Arc::clone(file)),
                 Graft::Device(device) => Grafted::Device(*device),
@@ -86,7 +94,8 @@ impl Numbers {
         }
         self.next += 1;
         let (device, made, inode) = (self.device, self.made, self.next);
-        Ok(Arc::new(Composite { base, made, entries: Arc::new(entries), device, inode }))
+        let kind = kind.unwrap_or(TMPFS);
+        Ok(Arc::new(Composite { base, made, entries: Arc::new(entries), device, inode, kind }))
     }
 }
 
@@ -107,6 +116,8 @@ struct Composite {
     entries: Arc<BTreeMap<Vec<u8>, Grafted>>,
     device: u64,
     inode: u64,
+    /// What statfs tells of it where no tree has it.
+    kind: u32,
 }
 
 /// Cookies of entries of its own have this bit, so those of the base keep theirs.
@@ -224,8 +235,15 @@ impl Directory for Composite {
         self.base(Errno::EXIST, name)?.create_symlink(name, target)
     }
 
-    fn create_socket(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
-        self.base(Errno::EXIST, name)?.create_socket(name, permissions)
+    fn create_special(&self, name: &[u8], kind: FileType, permissions: u32) -> Result<(), Errno> {
+        self.base(Errno::EXIST, name)?.create_special(name, kind, permissions)
+    }
+
+    fn hold(&self, name: &[u8]) -> Result<Option<Arc<dyn File>>, Errno> {
+        match &self.base {
+            Some(base) if !self.entries.contains_key(name) => base.hold(name),
+            _ => Ok(None),
+        }
     }
 
     fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {
@@ -308,7 +326,7 @@ impl Directory for Composite {
     fn space(&self) -> Result<Space, Errno> {
         match &self.base {
             Some(base) => base.space(),
-            None => Ok(Space { read_only: true, ..Space::default() }),
+            None => Ok(Space { read_only: true, kind: self.kind, ..Space::default() }),
         }
     }
 

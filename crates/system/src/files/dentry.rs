@@ -264,6 +264,22 @@ impl Dentry {
         position.parent.clone().map(|parent| (parent, position.name.clone(), position.removed))
     }
 
+    /// Whether it lies in a directory above, and neither it nor one between was moved away by
+    /// others.
+    pub(super) fn is_still_below(self: &Arc<Self>, above: &Arc<Self>) -> Result<bool, Errno> {
+        let mut at = Arc::clone(self);
+        let mut steps = Steps::default();
+        while !Arc::ptr_eq(&at, above) {
+            steps.step()?;
+            match at.found() {
+                Ok(Some((parent, _))) => at = parent,
+                Ok(None) | Err(Errno::NOENT) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
     /// Where it is, once it was looked for there; nothing for the root.
     fn found(self: &Arc<Self>) -> Result<Option<Whereabouts>, Errno> {
         let Some((parent, name, removed)) = self.noted() else { return Ok(None) };

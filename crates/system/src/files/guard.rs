@@ -216,6 +216,7 @@ impl Directory for GuardedDirectory {
         Ok(match self.inner.open(name, options)? {
             Opened::File(inner) => Opened::File(Arc::new(GuardedFile { inner, granted })),
             Opened::Stream(inner) => Opened::Stream(Arc::new(GuardedStream { inner, granted })),
+            Opened::Pipe(inner) => Opened::Pipe(Arc::new(GuardedFile { inner, granted })),
             Opened::Device(device) => Opened::Device(device),
         })
     }
@@ -251,9 +252,9 @@ impl Directory for GuardedDirectory {
         self.inner.create_symlink(name, target)
     }
 
-    fn create_socket(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
+    fn create_special(&self, name: &[u8], kind: FileType, permissions: u32) -> Result<(), Errno> {
         self.ask(name, &[Act::Look, Act::Create])?;
-        self.inner.create_socket(name, permissions)
+        self.inner.create_special(name, kind, permissions)
     }
 
     fn link(&self, name: &[u8], to: &dyn Directory, to_name: &[u8]) -> Result<(), Errno> {

@@ -9,7 +9,7 @@
 
 mod archive;
 pub(crate) mod attributes;
-mod composite;
+pub(crate) mod composite;
 mod dentry;
 mod device;
 mod guard;
@@ -190,6 +190,19 @@ impl Metadata {
     }
 }
 
+/// The permission bits of a file whose content a program has changed: it runs no longer as its
+/// owner, nor, if its group may run it, as its group.
+pub(crate) fn unprivileged(permissions: u32) -> u32 {
+    const RUNS_AS_OWNER: u32 = 0o4000;
+    const RUNS_AS_GROUP: u32 = 0o2000;
+    const GROUP_MAY_RUN: u32 = 0o10;
+    let dropped = match permissions & GROUP_MAY_RUN {
+        0 => RUNS_AS_OWNER,
+        _ => RUNS_AS_OWNER | RUNS_AS_GROUP,
+    };
+    permissions & !dropped
+}
+
 /// Bytes of the blocks of 4096 that so many bytes fill.
 pub(crate) fn whole_blocks(size: u64) -> u64 {
     size.checked_next_multiple_of(4096).unwrap_or(size)
@@ -264,6 +277,9 @@ pub enum Opened {
     /// A stream of the tree's own: a name whose metadata says that it is a character
     /// device.
     Stream(Arc<dyn crate::Stream>),
+    /// A pipe that has a name: the name's file, of which only metadata, times and permission
+    /// bits are asked for. The system has the pipe.
+    Pipe(Arc<dyn File>),
 }
 
 /// How much a tree holds, as statvfs shows.
@@ -417,13 +433,20 @@ pub trait Directory: Any + Send + Sync {
         refuse_new(self.lookup(name))
     }
 
-    /// Makes the name of a local socket: EEXIST if the name is taken, EPERM where there can
-    /// be none.
-    fn create_socket(&self, name: &[u8], _permissions: u32) -> Result<(), Errno> {
+    /// Makes the name of a local socket or of a pipe, as `kind` says: EEXIST if the name is
+    /// taken, EPERM where there can be none.
+    fn create_special(&self, name: &[u8], _kind: FileType, _permissions: u32) -> Result<(), Errno> {
         match self.lookup(name) {
             Err(Errno::NOENT) => Err(Errno::PERM),
             found => refuse_new(found),
         }
+    }
+
+    /// What the entry `name` is, if it is no directory, to be known when it has no name any more.
+    /// Only its metadata, times, permission bits and attributes are asked for and changed.
+    /// Nothing where the tree knows its files by their names alone.
+    fn hold(&self, _name: &[u8]) -> Result<Option<Arc<dyn File>>, Errno> {
+        Ok(None)
     }
 
     /// Gives the file `name` a second name, in a directory of the same tree;

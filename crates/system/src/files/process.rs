@@ -1,9 +1,10 @@
 //! What of the process /proc shows as links: what its descriptors lead to, and where it
 //! stands.
 
+use super::composite::PROCFS;
 use super::dentry::Dentry;
 use super::{
-    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened,
+    BytesFile, Creation, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, Space,
     Timestamp, give_numbers,
 };
 use crate::descriptors::Description;
@@ -187,6 +188,10 @@ impl Directory for DescriptorDirectory {
     fn metadata(&self) -> Result<Metadata, Errno> {
         let metadata = Metadata::read_only(self.device, self.inodes().0, FileType::Directory, 0);
         Ok(Metadata { links: 2, permissions: 0o500, ..metadata }.at(self.made))
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(Space { read_only: true, kind: PROCFS, ..Space::default() })
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {

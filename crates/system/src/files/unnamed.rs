@@ -1,7 +1,7 @@
 //! Files in memory that have no name, and seals: what memfd_create makes.
 
 use super::pages::{PAGE_BYTES, Pages};
-use super::{File, FileType, Metadata, NewTimes, Space, Timestamp};
+use super::{File, FileType, Metadata, NewTimes, Space, Timestamp, unprivileged};
 use crate::meter::{Charge, Meter};
 use crate::{Clock, Errno};
 use std::ops::Range;
@@ -54,6 +54,9 @@ impl Seals {
     }
 }
 
+/// Those of a file that was not made to be sealed.
+pub(super) static SEALED: Seals = Seals(AtomicU32::new(seal::SEAL));
+
 /// A file in memory that lasts as long as it is open.
 pub(crate) struct UnnamedFile {
     content: Mutex<Content>,
@@ -70,6 +73,15 @@ struct Content {
     modified: Timestamp,
     changed: Timestamp,
     charge: Charge,
+}
+
+impl Content {
+    /// Notes that a program changed it.
+    fn touch(&mut self, clock: &dyn Clock) {
+        self.modified = clock.realtime().into();
+        self.changed = self.modified;
+        self.permissions = unprivileged(self.permissions);
+    }
 }
 
 impl UnnamedFile {
@@ -102,8 +114,7 @@ impl UnnamedFile {
         let freed = before.saturating_sub(content.pages.count());
         content.charge.shrink(freed * PAGE_BYTES as u64);
         if changed.is_ok() {
-            content.modified = self.clock.realtime().into();
-            content.changed = content.modified;
+            content.touch(&*self.clock);
         }
         changed
     }
@@ -177,12 +188,23 @@ impl File for UnnamedFile {
 
     fn allocate(&self, offset: u64, length: u64) -> Result<(), Errno> {
         let end = offset.checked_add(length).ok_or(Errno::FBIG)?;
-        if end <= self.lock().pages.size() { Ok(()) } else { self.set_size(end) }
+        let mut content = self.lock();
+        if end <= content.pages.size() {
+            content.touch(&*self.clock);
+            return Ok(());
+        }
+        drop(content);
+        self.set_size(end)
     }
 
     fn reserve(&self, offset: u64, length: u64) -> Result<(), Errno> {
-        let grows = offset.saturating_add(length) > self.lock().pages.size();
-        if grows && self.seals.has(seal::GROW) { Err(Errno::PERM) } else { Ok(()) }
+        let mut content = self.lock();
+        let grows = offset.saturating_add(length) > content.pages.size();
+        if grows && self.seals.has(seal::GROW) {
+            return Err(Errno::PERM);
+        }
+        content.touch(&*self.clock);
+        Ok(())
     }
 
     fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {

@@ -1,7 +1,7 @@
 //! What is open only to be named: O_PATH.
 
 use super::dentry::Dentry;
-use super::{Attribute, FileType, Metadata, NewTimes, OpenOptions, Opened, Space};
+use super::{Attribute, File, FileType, Metadata, NewTimes, OpenOptions, Opened, Space};
 use crate::Errno;
 use crate::object::{Inode, Interest, Object, Position};
 use crate::rights::Rights;
@@ -15,12 +15,20 @@ pub struct Unopened {
     /// As it was when it was found.
     metadata: Metadata,
     target: Option<Vec<u8>>,
+    /// The thing itself, where its tree can hold it.
+    held: Option<Arc<dyn File>>,
 }
 
 impl Unopened {
-    /// What the name is now; with its target, if it is a symlink.
-    pub(crate) fn new(dentry: Arc<Dentry>, metadata: Metadata, target: Option<Vec<u8>>) -> Self {
-        Self { dentry, metadata, target }
+    /// What the name is now; with its target, if it is a symlink, and with what its tree
+    /// [holds](super::Directory::hold).
+    pub(crate) fn new(
+        dentry: Arc<Dentry>,
+        metadata: Metadata,
+        target: Option<Vec<u8>>,
+        held: Option<Arc<dyn File>>,
+    ) -> Self {
+        Self { dentry, metadata, target, held }
     }
 
     /// The target, if it is a symlink.
@@ -74,6 +82,9 @@ impl Object for Unopened {
     }
 
     fn metadata(&self, _number: u32) -> Result<Metadata, Errno> {
+        if let Some(held) = &self.held {
+            return held.metadata();
+        }
         match self.name().and_then(|(parent, name)| parent.directory()?.metadata_of(&name)) {
             // It is still what it was, with a name less.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::STALE) => {
@@ -108,26 +119,35 @@ impl Object for Unopened {
     }
 }
 
-/// By way of its name; the calls say which of these may be done.
+/// By way of its name, where its tree does not hold it; the calls say which of these may be done.
 impl Inode for Unopened {
     fn metadata(&self) -> Result<Metadata, Errno> {
         Object::metadata(self, 0)
     }
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {
+        if let Some(held) = &self.held {
+            return held.set_times(times);
+        }
         let (parent, name) = self.name()?;
         parent.directory()?.set_times_of(&name, times)
     }
 
     fn set_permissions(&self, permissions: u32) -> Result<(), Errno> {
-        let (parent, name) = self.name()?;
-        match self.target {
-            Some(_) => Err(Errno::NOTSUP),
-            None => parent.directory()?.set_permissions_of(&name, permissions),
+        if self.target.is_some() {
+            return Err(Errno::NOTSUP);
         }
+        if let Some(held) = &self.held {
+            return held.set_permissions(permissions);
+        }
+        let (parent, name) = self.name()?;
+        parent.directory()?.set_permissions_of(&name, permissions)
     }
 
     fn attribute(&self, act: &Attribute<'_>) -> Result<Vec<u8>, Errno> {
+        if let Some(held) = &self.held {
+            return held.attribute(act);
+        }
         let (parent, name) = self.name()?;
         parent.directory()?.attribute_of(&name, act)
     }

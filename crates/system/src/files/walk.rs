@@ -87,7 +87,7 @@ impl Place {
         loop {
             steps.step()?;
             if at.directory()?.identity()? == identity {
-                return Ok(true);
+                return self.held.is_still_below(&at);
             }
             let above = at.parent();
             if Arc::ptr_eq(&above, &at) {
@@ -187,6 +187,9 @@ pub(crate) struct Walk {
     pub searches_by_permission: bool,
     /// Where a walk ends that may not go on.
     pub bounds: Bounds,
+    /// Whether what it leads to is made if it is not there: EISDIR for what is named as a
+    /// directory then, whatever is there.
+    pub creates: bool,
 }
 
 /// What a walk must not come through, as `openat2` of Linux has it.
@@ -248,7 +251,12 @@ struct Walking<'a> {
 impl Walk {
     /// Walks without bounds.
     pub(crate) fn from(root: &Arc<Dentry>) -> Self {
-        Self { root: Arc::clone(root), searches_by_permission: false, bounds: Bounds::default() }
+        Self {
+            root: Arc::clone(root),
+            searches_by_permission: false,
+            bounds: Bounds::default(),
+            creates: false,
+        }
     }
 
     /// Walks to the directory that `path`'s last name is in, and leaves the name as
@@ -274,7 +282,7 @@ impl Walk {
         };
         let place = match above {
             [] => Place::of(start)?,
-            _ => match self.to(start, above, Last::Follow)? {
+            _ => match (Self { creates: false, ..self.clone() }).to(start, above, Last::Follow)? {
                 Resolved::Directory { place } => place,
                 Resolved::Missing { .. } => return Err(Errno::NOENT),
                 Resolved::Entry { .. } | Resolved::Open(_) => return Err(Errno::NOTDIR),
@@ -331,6 +339,9 @@ impl Walking<'_> {
                     continue;
                 }
                 _ => {}
+            }
+            if self.walk.creates && self.slash && self.rest.is_empty() {
+                return Err(Errno::ISDIR);
             }
             if let Err(too_long) = check_name(&name) {
                 // No tree will be asked.

@@ -40,15 +40,25 @@ struct Side {
 impl Side {
     /// EFAULT; EINVAL for an offset below 0.
     fn new(call: &mut Call<'_>, file: &Arc<Description>, address: u32) -> Result<Self, Fault> {
+        let side = Self::unchecked(call, file, address)?;
+        fits(side.offset, 0)?;
+        Ok(side)
+    }
+
+    /// EFAULT. An offset below 0 is told as one beyond the greatest.
+    fn unchecked(call: &mut Call<'_>, file: &Arc<Description>, address: u32) -> Result<Self, Fault> {
         let offset = match address {
             0 => streams::tell(file)?,
-            _ => told(call, address)?,
+            _ => told_unchecked(call, address)?,
         };
         Ok(Self { file: Arc::clone(file), offset, address })
     }
 
-    /// Tells where it ended.
+    /// Tells where it ended; what is everywhere the same has no place where it could.
     fn finish(&self, call: &mut Call<'_>, copied: u64) -> Result<(), Fault> {
+        if !self.file.has_content() {
+            return Ok(());
+        }
         let offset = self.offset.saturating_add(copied);
         match self.address {
             0 => streams::stand(&self.file, offset)?,
@@ -61,9 +71,13 @@ impl Side {
 /// The offset at an address of the guest, which is a signed number; EFAULT, and EINVAL for
 /// one below 0.
 fn told(call: &mut Call<'_>, address: u32) -> Result<u64, Fault> {
-    let bytes = call.bytes_at(address, 8)?;
-    let offset = bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let offset = told_unchecked(call, address)?;
     if i64::try_from(offset).is_ok() { Ok(offset) } else { Err(Errno::INVAL.into()) }
+}
+
+fn told_unchecked(call: &mut Call<'_>, address: u32) -> Result<u64, Fault> {
+    let bytes = call.bytes_at(address, 8)?;
+    Ok(bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
 /// Copies piece by piece, until `write` takes less or there is no more. What was copied is
@@ -91,7 +105,8 @@ fn copy(
         match written {
             Ok((read, written)) => {
                 done += written as u64;
-                if read < part || written < read {
+                // A file that is copied to itself may have grown.
+                if written < read || read == 0 {
                     break;
                 }
             }
@@ -120,13 +135,22 @@ fn sendfile64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault>
     fits(from.offset, u64::from(count))?;
     let output = Arc::clone(system.descriptors.to_write(call.u32(0))?);
     fits(begin(&output, None), u64::from(count).min(MOST))?;
-    let appends = output.flags() & flags::APPEND != 0 && output.object.pipe().is_err();
-    if appends || !input.has_offsets() {
+    if let Ok(to) = output.object.pipe() {
+        let (offset, length) = (input.has_offsets().then_some(from.offset), count as usize);
+        let waits = blocking(0, &[&output]);
+        let copied = fill_pipe(system, call, &input, offset, to, length, waits, input.flags())?;
+        from.finish(call, copied as u64)?;
+        return value(copied as u32);
+    }
+    if output.flags() & flags::APPEND != 0 || !input.has_offsets() {
         return Err(Errno::INVAL.into());
     }
     let limit = system.process.limits.file_size();
     let count = streams::allowed(&output, output.flags(), None, count.into(), limit, call.waiter)?;
     let copied = copy(system, call, &from, count, |system, _, bytes| {
+        if !output.object.takes_write_flags() {
+            return Err(Errno::INVAL.into());
+        }
         streams::write(&output, output.flags(), bytes, &mut *system.host.random, call.waiter)
     });
     let copied = copied.map_err(|fault| broken(call, fault))?;
@@ -135,7 +159,8 @@ fn sendfile64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault>
 }
 
 /// EBADF, EFAULT, EINVAL for flags; EISDIR, EINVAL for what is no file; EBADF for what was
-/// not opened for it, or appends; EINVAL for stretches of one file that overlap.
+/// not opened for it, or appends; EOVERFLOW for what wraps around, EFBIG for what no file can
+/// hold; EINVAL for stretches of one file that overlap, and for an offset below 0.
 fn copy_file_range(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let input = Arc::clone(system.descriptors.file(call.u32(0))?);
     let output = Arc::clone(system.descriptors.file(call.u32(2))?);
@@ -153,17 +178,30 @@ fn copy_file_range(system: &mut System, call: &mut Call<'_>) -> Result<Answer, F
     if !input.readable || !output.writable || output.flags() & flags::APPEND != 0 {
         return Err(Errno::BADF.into());
     }
-    let from = Side::new(call, &input, call.u32(1))?;
-    let to = Side::new(call, &output, call.u32(3))?;
+    let from = Side::unchecked(call, &input, call.u32(1))?;
+    let to = Side::unchecked(call, &output, call.u32(3))?;
     let length = u64::from(call.u32(4));
-    if from.offset + length > i64::MAX.unsigned_abs() || to.offset + length > i64::MAX.unsigned_abs() {
+    if [&from, &to].iter().any(|side| side.offset.checked_add(length).is_none()) {
         return Err(Errno::OVERFLOW.into());
     }
     let (read, written) = (input.object.inode()?.metadata()?, output.object.inode()?.metadata()?);
-    let length = length.min(read.size.saturating_sub(from.offset));
+    // What is below 0 is no end, and counts as what it is as a number without a sign: as Linux
+    // has it.
+    let length = match from.offset.cast_signed() >= read.size.cast_signed() {
+        true => 0,
+        false => length.min(read.size.wrapping_sub(from.offset)),
+    };
+    if to.offset == i64::MAX.unsigned_abs() {
+        return Err(Errno::FBIG.into());
+    }
+    let length = length.min(i64::MAX.unsigned_abs().wrapping_sub(to.offset));
     let same = (read.device, read.inode) == (written.device, written.inode);
-    if same && to.offset + length > from.offset && to.offset < from.offset + length {
+    let end = |side: &Side| side.offset.wrapping_add(length);
+    if same && end(&to) > from.offset && to.offset < end(&from) {
         return Err(Errno::INVAL.into());
+    }
+    for side in [&from, &to] {
+        fits(side.offset, length)?;
     }
     let limit = system.process.limits.file_size();
     let length = streams::allowed(&output, output.flags(), Some(to.offset), length, limit, call.waiter)?;
@@ -251,7 +289,7 @@ fn put(
     blocking: Blocking,
     call: &Call<'_>,
 ) -> Result<usize, Fault> {
-    if bytes.is_empty() {
+    if bytes.is_empty() && !to.is_broken(Interest::Write) {
         return Ok(0);
     }
     let push = || to.push(pages, bytes);
@@ -273,6 +311,9 @@ fn out_of_pipe(
     let offset = if address == 0 { None } else { Some(told(call, address)?) };
     fits(begin(output, offset), length as u64)?;
     let blocking = blocking(of_call, &[input]);
+    if !output.object.takes_write_flags() {
+        return Err(Errno::INVAL.into());
+    }
     let limit = system.process.limits.file_size();
     let length = streams::allowed(output, output.flags(), offset, length as u64, limit, call.waiter)?;
     let (_, bytes) = first(from, length as usize, blocking, call.waiter)?;
@@ -289,7 +330,9 @@ fn out_of_pipe(
     };
     let written = written.map_err(|fault| broken(call, fault))?;
     from.skip(written);
-    if let Some(offset) = offset {
+    if let Some(offset) = offset
+        && output.has_content()
+    {
         call.write_u64(address, offset.saturating_add(written as u64))?;
     }
     Ok(written)
@@ -303,33 +346,52 @@ fn into_pipe(
     output: &Description,
 ) -> Result<usize, Fault> {
     let (address, length, of_call) = (call.u32(1), call.u32(4) as usize, call.u32(5));
-    if address != 0 && !input.has_offsets()
-        || input.position == Some(Position::Nowhere)
-        || input.object.directory().is_ok()
-    {
+    if address != 0 && !input.has_offsets() {
         return Err(Errno::INVAL.into());
     }
     let offset = if address == 0 { None } else { Some(told(call, address)?) };
-    let begins = begin(input, offset);
-    fits(begins, length as u64)?;
-    let room = room(to, blocking(of_call, &[output]), call.waiter).map_err(|fault| broken(call, fault))?;
-    // The pages are those of the file, and the first may begin within one.
+    fits(begin(input, offset), length as u64)?;
+    let waits = of_call & DO_NOT_WAIT == 0;
+    let flags = if waits { input.flags() } else { input.flags() | flags::NONBLOCK };
+    let waits = blocking(of_call, &[output]);
+    let written = fill_pipe(system, call, input, offset, to, length, waits, flags)?;
+    if let Some(offset) = offset
+        && input.has_content()
+    {
+        call.write_u64(address, offset.saturating_add(written as u64))?;
+    }
+    Ok(written)
+}
+
+/// Puts what is read, where a file stands or at an offset, into a pipe, once there is room: then
+/// EINVAL for what is read by its own calls only.
+#[expect(clippy::too_many_arguments, reason = "both sides of a copy, and how it waits")]
+fn fill_pipe(
+    system: &mut System,
+    call: &Call<'_>,
+    input: &Arc<Description>,
+    offset: Option<u64>,
+    to: &PipeEnd,
+    length: usize,
+    blocking: Blocking,
+    flags: u32,
+) -> Result<usize, Fault> {
+    let room = room(to, blocking, call.waiter).map_err(|fault| broken(call, fault))?;
+    let object = &input.object;
+    let is_nowhere = input.position == Some(Position::Nowhere);
+    if is_nowhere || object.directory().is_ok() || object.pipe().is_ok() {
+        return Err(Errno::INVAL.into());
+    }
+    // The pages are those of a file, and the first may begin within one.
+    let begins = if input.has_content() { begin(input, offset) } else { 0 };
     let mut bytes = vec![0; length.min(room - Page::start_of(begins))];
     let random = &mut *system.host.random;
     let count = match offset {
         Some(offset) => streams::read_at(input, offset, &mut bytes, random, call.waiter)?,
-        None => {
-            let waits = of_call & DO_NOT_WAIT == 0;
-            let flags = if waits { input.flags() } else { input.flags() | flags::NONBLOCK };
-            streams::read(input, flags, &mut bytes, random, call.waiter)?
-        }
+        None => streams::read(input, flags, &mut bytes, random, call.waiter)?,
     };
     let pages = Page::of_file(begins, count);
-    let written = to.push(&pages, &bytes[..count]).map_err(|errno| broken(call, errno.into()))?;
-    if let Some(offset) = offset {
-        call.write_u64(address, offset.saturating_add(written as u64))?;
-    }
-    Ok(written)
+    to.push(&pages, &bytes[..count]).map_err(|errno| broken(call, errno.into()))
 }
 
 fn tee(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {

@@ -280,6 +280,7 @@ fn read_vector(
     if total(&buffers) == 0 {
         return done();
     }
+    fits(begin(description, offset), total(&buffers))?;
     let flags = with_call(description.flags(), of_call)?;
     receive(description, flags, &mut *system.host.random, call, &buffers, offset)
 }
@@ -295,6 +296,7 @@ fn write_vector(
     if total(&buffers) == 0 {
         return done();
     }
+    fits(begin(description, offset), total(&buffers))?;
     let flags = with_call(description.flags(), of_call)?;
     if of_call & !HIGH_PRIORITY != 0 && !description.object.takes_write_flags() {
         return Err(Errno::NOTSUP.into());
@@ -444,7 +446,10 @@ fn sync(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn syncfs(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
-    if let Ok(inode) = system.descriptors.file(call.u32(0))?.object.inode() {
+    let object = &system.descriptors.file(call.u32(0))?.object;
+    if let Ok(inode) = object.inode()
+        && object.pipe().is_err()
+    {
         inode.synchronize()?;
     }
     done()

@@ -45,7 +45,9 @@ pub(super) fn open_two(
     let mut numbers = Vec::with_capacity(ends.len());
     let mut result = Ok(());
     for (object, ways) in ends {
-        match open(system, object, ways, flags) {
+        // Only who writes makes packets.
+        let of_end = if ways[1] { flags } else { flags & !flags::DIRECT };
+        match open(system, object, ways, of_end) {
             Ok(number) => numbers.push(number),
             Err(errno) => result = result.and(Err(Fault::from(errno))),
         }
@@ -201,7 +203,9 @@ fn fcntl64(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
 fn set_flags(description: &Description, new: u32) -> Result<Answer, Fault> {
     const CAN_BE_SET: u32 = flags::APPEND | flags::NONBLOCK | flags::DIRECT | flags::NO_ACCESS_TIME;
     let object = &description.object;
-    if new & flags::DIRECT != 0 && object.pipe().is_err() && object.inode().is_err() {
+    // A file that never had a name was opened by nobody who could have asked for it.
+    let is_named = description.path.is_some() && object.inode().is_ok();
+    if new & flags::DIRECT != 0 && object.pipe().is_err() && !is_named {
         return Err(Errno::INVAL.into());
     }
     description.set_flags(CAN_BE_SET, new);

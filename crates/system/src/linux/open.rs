@@ -2,12 +2,12 @@
 
 use super::path::{access, last, may, may_change, only, path, start, text, walk};
 use super::{calls, value};
-use crate::descriptors::{Description, Descriptor};
+use crate::descriptors::{Description, Descriptor, flags};
 use crate::files::{
     Bounds, Creation, Dentry, FileType, Last, LastName, Metadata, OpenDirectory, OpenOptions, Place,
     Resolved, Unopened, Walk, Wanting,
 };
-use crate::object::Object;
+use crate::object::{Blocking, Object};
 use crate::table::{Row, Support};
 use crate::{Answer, Call, Errno, Fault, System};
 use bellglass_wire::View;
@@ -168,8 +168,11 @@ fn open(system: &mut System, call: &mut Call<'_>, how: How) -> Result<Answer, Fa
     // A descriptor number first: a file must not be made that cannot be opened.
     system.descriptors.reserve(0)?;
     let charge = Description::charge(&system.meter)?;
-    let start = start(system, call.u32(0), &path)?;
-    let walk = Walk { bounds: how.bounds, ..walk(system) };
+    // Where the directory bounds the walk, it is the start of an absolute path too.
+    let is_bound = how.bounds.beneath || how.bounds.in_root;
+    let start = start(system, call.u32(0), if is_bound { b"." } else { &path })?;
+    let creates = how.has(flag::CREATE);
+    let walk = Walk { bounds: how.bounds, creates, ..walk(system) };
     let follow = if how.has(flag::NO_FOLLOW) || how.is_exclusive() { Last::Keep } else { Last::Follow };
     let opened = match () {
         () if how.has(flag::UNNAMED) => open_unnamed(system, &walk, &start, &path, &how)?,
@@ -186,6 +189,9 @@ fn open(system: &mut System, call: &mut Call<'_>, how: How) -> Result<Answer, Fa
         }
     };
     let Opening { object, name, readable, writable } = opened;
+    if !how.has(flag::PATH) {
+        object.begin(Blocking::unless(how.has(flags::NONBLOCK)), call.waiter)?;
+    }
     super::terminal::opened(system, call, &*object, readable, how.flags);
     let description = Description::named(object, name, readable, writable, how.flags, charge)?;
     let descriptor = Descriptor::full(description).with_flags(how.flags);
@@ -216,7 +222,8 @@ fn open_path(found: Resolved, how: &How) -> Result<Opening, Errno> {
         Resolved::Entry { parent, name, symlink } => {
             let dentry = parent.hold_name(&name)?;
             let metadata = parent.directory().metadata_of(&name)?;
-            let object = Arc::new(Unopened::new(Arc::clone(&dentry), metadata, symlink));
+            let held = parent.directory().hold(&name)?;
+            let object = Arc::new(Unopened::new(Arc::clone(&dentry), metadata, symlink, held));
             Ok(Opening { object, name: Some(dentry), readable: false, writable: false })
         }
         Resolved::Open(jump) => {
@@ -290,7 +297,7 @@ fn open_found(system: &System, found: Resolved, how: &How) -> Result<Opening, Er
     // Held first, for what is opened may be made.
     let dentry = parent.hold_name(&name)?;
     let opened = directory.open(&name, &options)?;
-    Ok(Opening { object: system.object(opened)?, name: Some(dentry), readable, writable })
+    Ok(Opening { object: system.object(opened, &options)?, name: Some(dentry), readable, writable })
 }
 
 /// EROFS to write what is only shown, EACCES by the permission bits.

@@ -22,7 +22,7 @@ const SECOND: &[View] = &[text(1)];
 
 pub(super) const ROWS: &[Row] = calls! { "linux":
     mkdirat(dirfd: AtDescriptor, pathname: Text, mode: Permissions) SECOND, Full, "", mkdirat;
-    mknodat(dirfd: AtDescriptor, pathname: Text, mode: Permissions, dev: Unsigned) SECOND, Partial, "files only: no FIFOs, and devices are the superuser's to make", mknodat;
+    mknodat(dirfd: AtDescriptor, pathname: Text, mode: Permissions, dev: Unsigned) SECOND, Partial, "pipes in the trees in memory only, and devices are the superuser's to make", mknodat;
     unlinkat(dirfd: AtDescriptor, pathname: Text, flags: AtFlags) SECOND, Full, "", unlinkat;
     renameat2(olddirfd: AtDescriptor, oldpath: Text, newdirfd: AtDescriptor, newpath: Text, flags: Flags) &[text(1), text(3)], Partial, "no whiteouts", renameat2;
     linkat(olddirfd: AtDescriptor, oldpath: Text, newdirfd: AtDescriptor, newpath: Text, flags: AtFlags) &[text(1), text(3)], Full, "", linkat;
@@ -217,9 +217,11 @@ fn mknodat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
     let path = path(call, 1)?;
     let (place, name) = new_name(system, call.u32(0), &path, false)?;
     let permissions = mode & 0o7777 & !system.umask;
-    if kind == FileType::SocketStream.mode() {
-        place.directory().create_socket(&name, permissions)?;
-        return done();
+    for special in [FileType::SocketStream, FileType::Fifo] {
+        if kind == special.mode() {
+            place.directory().create_special(&name, special, permissions)?;
+            return done();
+        }
     }
     if kind != FileType::RegularFile.mode() {
         return Err(Errno::PERM.into());
@@ -374,6 +376,9 @@ fn linkat(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
             return Err(if is_here { Errno::PERM } else { Errno::XDEV }.into());
         }
         Resolved::Entry { parent, name: old_name, .. } => {
+            if parent.directory().identity()?.0 != directory.identity()?.0 {
+                return Err(Errno::XDEV.into());
+            }
             parent.directory().link(&old_name, directory, &name)?;
         }
         Resolved::Open(jump) => link_open(&jump, &place, &name)?,

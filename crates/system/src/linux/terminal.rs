@@ -72,21 +72,22 @@ fn ioctl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
         }
         request::UNREAD => {
             let unread = unread(&*description.object, || crate::streams::tell(&description))?;
-            // As much as fits, in an int.
-            call.write_u32(argument, u32::try_from(unread).unwrap_or(u32::MAX).min(i32::MAX as u32))?;
+            // An int, of which the number is cut to fit: as Linux has it.
+            call.write_u32(argument, unread as u32)?;
         }
         _ => return on_terminal(system, call, &*description.object),
     }
     done()
 }
 
-/// Bytes that can be read; ENOTTY for what cannot tell.
-fn unread(object: &dyn Object, position: impl Fn() -> Result<u64, Errno>) -> Result<u64, Errno> {
+/// Bytes that can be read; below 0 of a file, where that stands beyond its end. ENOTTY for what
+/// cannot tell.
+fn unread(object: &dyn Object, position: impl Fn() -> Result<u64, Errno>) -> Result<i64, Errno> {
     if let Ok(terminal) = object.terminal() {
-        return Ok(terminal.to_read()? as u64);
+        return Ok(terminal.to_read()? as i64);
     }
-    match object.file_type()? {
-        FileType::RegularFile => Ok(object.inode()?.metadata()?.size.saturating_sub(position()?)),
+    let unread = match object.file_type()? {
+        FileType::RegularFile => Ok(object.inode()?.metadata()?.size.wrapping_sub(position()?)),
         FileType::Fifo | FileType::SocketStream | FileType::SocketDatagram => {
             match object.readiness(Interest::Read, 0)? {
                 Readiness::Now { bytes, .. } => Ok(bytes),
@@ -95,7 +96,8 @@ fn unread(object: &dyn Object, position: impl Fn() -> Result<u64, Errno>) -> Res
             }
         }
         _ => Err(Errno::NOTTY),
-    }
+    };
+    unread.map(u64::cast_signed)
 }
 
 /// The requests that are about terminals. EIO at an end of which the other is gone.

@@ -2,8 +2,10 @@
 
 use super::Terminals;
 use crate::Errno;
+use crate::files::composite::DEVPTS;
 use crate::files::{
-    Creation, Device, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, give_numbers,
+    Creation, Device, Directory, DirectoryEntry, FileType, Found, Metadata, OpenOptions, Opened, Space,
+    give_numbers,
 };
 use std::ops::ControlFlow;
 
@@ -39,6 +41,10 @@ impl Directory for PseudoDirectory {
 
     fn lookup(&self, name: &[u8]) -> Result<Found, Errno> {
         self.find(name).map(|_| Found::Other)
+    }
+
+    fn space(&self) -> Result<Space, Errno> {
+        Ok(Space { read_only: true, kind: DEVPTS, ..Space::default() })
     }
 
     fn metadata_of(&self, name: &[u8]) -> Result<Metadata, Errno> {

@@ -3,7 +3,7 @@
 //! its own, which then tells its own size as the kernel sees it.
 
 use super::archives::zip_of;
-use super::fake::{FakeGuest, RESULT};
+use super::fake::{FakeGuest, HERE, RESULT};
 use crate::files::{Creation, MemoryTree, OpenOptions, Quota};
 use crate::{
     Access, Capture, Errno, Identity, LimitKind, Mount, Output, RealClock, System, SystemBuilder, SystemError,
@@ -25,7 +25,7 @@ const ONCE: u64 = 3 << 20;
 const WAY: &str = "BELLGLASS_WAY_TO_GROW";
 
 /// Each way to make the controller grow, until it refuses.
-const WAYS: [(&str, fn()); 25] = [
+const WAYS: [(&str, fn()); 26] = [
     ("files", || grows(system(), |guest| made(guest, |guest, n| empty_file(guest, &format!("/tmp/{n}"))))),
     ("long_names", || {
         grows(system(), |guest| made(guest, |guest, n| empty_file(guest, &format!("/tmp/{n:0>250}"))));
@@ -37,6 +37,15 @@ const WAYS: [(&str, fn()); 25] = [
                 let written = guest.write(file, b"x");
                 guest.close(file);
                 written.map(drop)
+            });
+        });
+    }),
+    ("named_pipes", || {
+        grows(system(), |guest| {
+            made(guest, |guest, n| {
+                let path = guest.text(&format!("/tmp/{n}"));
+                guest.linux("mknodat", &[HERE, path, 0o010_644, 0])?;
+                guest.linux("openat", &[HERE, path, 2, 0]).map(drop)
             });
         });
     }),

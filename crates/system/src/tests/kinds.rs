@@ -1,6 +1,6 @@
 //! What each kind of thing behind a descriptor answers to each call that not all have.
 
-use super::fake::{FakeGuest, RESULT, row};
+use super::fake::{FakeGuest, HERE, RESULT, row};
 use crate::{Capture, Family, Input, Output, System};
 
 const R: u64 = RESULT as u64;
@@ -82,7 +82,7 @@ fn two(guest: &mut FakeGuest, name: &str, arguments: &[u64]) -> [u64; 2] {
 #[test]
 fn each_kind_answers_each_call_as_its_like_does_on_linux() {
     type Open = fn(&mut FakeGuest) -> u64;
-    let kinds: [(&str, Open, &str); 12] = [
+    let kinds: [(&str, Open, &str); 13] = [
         (
             "file",
             |guest| guest.open("/tmp/file", 1).expect("made"),
@@ -156,6 +156,17 @@ fn each_kind_answers_each_call_as_its_like_does_on_linux() {
             "ESPIPE ESPIPE EINVAL EINVAL EINVAL EROFS EBADF EBADF ok ESPIPE ESPIPE ESPIPE \
              ESPIPE ENOTDIR EBADF ENOTSOCK EBADF ENOTSOCK ENOTSOCK EPERM ok ok ENOTTY \
              ENOTSOCK ENOTSOCK ENOTSOCK ok 2:1820006c 4:2",
+        ),
+        (
+            "named pipe",
+            |guest| {
+                let path = guest.text("/tmp/pipe");
+                guest.linux("mknodat", &[HERE, path, 0o010_644, 0]).expect("made");
+                u64::from(guest.linux("openat", &[HERE, path, 2, 0]).expect("opened"))
+            },
+            "ESPIPE ESPIPE EINVAL ENOTCAPABLE EINVAL ENOTCAPABLE ok ESPIPE ok ESPIPE ESPIPE ESPIPE \
+             ESPIPE ENOTDIR EBADF ENOTSOCK ENOTSOCK ENOTSOCK ENOTSOCK ok ok ok ENOTTY ENOTSOCK \
+             ENOTSOCK ENOTSOCK ok 2:1820006e 2:2",
         ),
         (
             "socket",

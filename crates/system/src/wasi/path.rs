@@ -214,7 +214,7 @@ fn open(
     // Held first, for what was opened may have been made.
     let dentry = parent.hold_name(&name)?;
     let opened = parent.directory().open(&name, options)?;
-    Ok((system.object(opened)?, Some(dentry)))
+    Ok((system.object(opened, options)?, Some(dentry)))
 }
 
 /// Writes what fits of the target; EINVAL for what is no symlink.

@@ -34,7 +34,7 @@ impl Tree {
         let lower = self.lower.as_mut().ok_or(Errno::STALE)?;
         let file = match lower.open(origin.directory)?.open(&origin.name, &READING)? {
             Opened::File(file) => file,
-            Opened::Device(_) | Opened::Stream(_) => return Err(Errno::STALE),
+            Opened::Device(_) | Opened::Stream(_) | Opened::Pipe(_) => return Err(Errno::STALE),
         };
         let metadata = file.metadata()?;
         self.see(inode, metadata);

@@ -7,9 +7,10 @@ mod invariants;
 mod lower;
 mod tree;
 
+use super::unnamed::SEALED;
 use super::{
-    Attribute, Creation, Directory, DirectoryEntry, File, Found, Locks, Metadata, NewTimes, OpenOptions,
-    Opened, Quota, Space,
+    Attribute, Creation, Directory, DirectoryEntry, File, FileType, Found, Locks, Metadata, NewTimes,
+    OpenOptions, Opened, Quota, Seals, Space,
 };
 use crate::Errno;
 use crate::clock::Clock;
@@ -172,6 +173,12 @@ impl Directory for MemoryDirectory {
                     match &tree.get(inode)?.content {
                         Content::Directory(_) => return Err(Errno::ISDIR),
                         Content::Symlink(_) => return Err(Errno::LOOP),
+                        // Without one below it is this tree's own.
+                        Content::Special(FileType::Fifo) if tree.get(inode)?.below.is_none() => {
+                            tree.hold(inode);
+                            let file = MemoryFile(Handle::held(&self.0.tree, inode));
+                            return Ok(Opened::Pipe(Arc::new(file)));
+                        }
                         Content::Special(_) => {
                             return tree.open_special(inode, options);
                         }
@@ -214,8 +221,13 @@ impl Directory for MemoryDirectory {
         self.0.lock().create(self.0.inode, name, NewContent::Directory, permissions).map(|_| ())
     }
 
-    fn create_socket(&self, name: &[u8], permissions: u32) -> Result<(), Errno> {
-        self.0.lock().create(self.0.inode, name, NewContent::Socket, permissions).map(|_| ())
+    fn create_special(&self, name: &[u8], kind: FileType, permissions: u32) -> Result<(), Errno> {
+        self.0.lock().create(self.0.inode, name, NewContent::Special(kind), permissions).map(|_| ())
+    }
+
+    fn hold(&self, name: &[u8]) -> Result<Option<Arc<dyn File>>, Errno> {
+        let inode = self.inode_of(name)?;
+        Ok(Some(Arc::new(MemoryFile(Handle::new(&self.0.tree, inode)))))
     }
 
     fn create_symlink(&self, name: &[u8], target: &[u8]) -> Result<(), Errno> {
@@ -343,7 +355,8 @@ impl File for MemoryFile {
         let mut tree = self.0.lock();
         let size = tree.metadata(self.0.inode)?.size;
         if end <= size {
-            return Ok(());
+            tree.copy_up(self.0.inode, u64::MAX)?;
+            return tree.change_content(self.0.inode);
         }
         // A promise of room that was not there would be no allocation; the room
         // itself is taken by the writes.
@@ -357,11 +370,20 @@ impl File for MemoryFile {
         let end = offset.checked_add(length).ok_or(Errno::FBIG)?;
         let mut tree = self.0.lock();
         let size = tree.metadata(self.0.inode)?.size;
-        if end <= size || tree.has_room(end - size.max(offset)) { Ok(()) } else { Err(Errno::NOSPC) }
+        if end > size && !tree.has_room(end - size.max(offset)) {
+            return Err(Errno::NOSPC);
+        }
+        tree.copy_up(self.0.inode, u64::MAX)?;
+        tree.change_content(self.0.inode)
     }
 
     fn punch(&self, offset: u64, length: u64) -> Result<(), Errno> {
         self.0.lock().punch(self.0.inode, offset, length)
+    }
+
+    /// As on Linux, where only a tree in memory knows of seals: nobody can add any.
+    fn seals(&self) -> Option<&Seals> {
+        self.0.lock().lower.is_none().then_some(&SEALED)
     }
 
     fn set_times(&self, times: NewTimes) -> Result<(), Errno> {

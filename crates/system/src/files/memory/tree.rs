@@ -4,8 +4,9 @@ use super::lower::{LOWER_ROOT, Lower, New, Origin, SeenDirectory};
 use crate::Errno;
 use crate::clock::Clock;
 use crate::files::attributes::Attributes;
+use crate::files::composite::TMPFS;
 use crate::files::pages::{PAGE_BYTES, Pages};
-use crate::files::{File, FileType, Locks, Metadata, NewTimes, Quota, Space, Timestamp};
+use crate::files::{File, FileType, Locks, Metadata, NewTimes, Quota, Space, Timestamp, unprivileged};
 use crate::locks::FileLocks;
 use crate::pieces::{self, Steps};
 use std::collections::BTreeMap;
@@ -32,8 +33,7 @@ const SEEN_BYTES: u64 = 1152;
 /// [`DIRECTORY_BYTES`]; and its part of the table of directories.
 const SEEN_DIRECTORY_BYTES: u64 = 2816;
 
-/// What statfs tells of a tree in memory, and of one that lies over another.
-const TMPFS: u32 = 0x0102_1994;
+/// What statfs tells of a tree in memory that lies over another.
 const OVERLAY: u32 = 0x794c_7630;
 
 /// Names of one file; Linux's limit for ext4.
@@ -419,6 +419,16 @@ impl Tree {
         Ok(())
     }
 
+    /// Notes that a program changed the content of a file: see [`unprivileged`].
+    pub(super) fn change_content(&mut self, inode: u64) -> Result<(), Errno> {
+        let permissions = self.get(inode)?.permissions;
+        if unprivileged(permissions) != permissions {
+            self.keep_attributes(inode);
+            self.get_mut(inode)?.permissions = unprivileged(permissions);
+        }
+        self.touch(inode)
+    }
+
     pub(super) fn touch_inode(&mut self, inode: u64) -> Result<(), Errno> {
         let now = self.now();
         self.get_mut(inode)?.changed = now;
@@ -443,7 +453,7 @@ impl Tree {
         let (content, links, size) = match content {
             NewContent::File => (Content::File(Pages::default()), 1, 0),
             NewContent::Directory => (Content::Directory(Entries::new(directory, None)), 2, DIRECTORY_BYTES),
-            NewContent::Socket => (Content::Special(FileType::SocketStream), 1, 0),
+            NewContent::Special(kind) => (Content::Special(kind), 1, 0),
             NewContent::Symlink(target) => (Content::Symlink(target.to_vec()), 1, target.len() as u64),
         };
         let cost = INODE_BYTES + size;
@@ -699,7 +709,9 @@ impl Tree {
         if written == 0 && !from.is_empty() {
             return Err(Errno::NOSPC);
         }
-        self.touch(inode)?;
+        if written > 0 {
+            self.change_content(inode)?;
+        }
         Ok(written)
     }
 
@@ -714,7 +726,7 @@ impl Tree {
         let freed = before.saturating_sub(pages.count());
         self.quota.refund(freed * PAGE_BYTES as u64);
         done?;
-        self.touch(inode)
+        self.change_content(inode)
     }
 
     pub(super) fn punch(&mut self, inode: u64, offset: u64, length: u64) -> Result<(), Errno> {
@@ -725,7 +737,7 @@ impl Tree {
         let freed = before.saturating_sub(pages.count());
         self.quota.refund(freed * PAGE_BYTES as u64);
         done?;
-        self.touch(inode)
+        self.change_content(inode)
     }
 
     pub(super) fn pages_mut(&mut self, inode: u64) -> Result<&mut Pages, Errno> {
@@ -871,8 +883,8 @@ pub(super) enum NewContent<'a> {
     File,
     Directory,
     Symlink(&'a [u8]),
-    /// The name of a local socket of this run.
-    Socket,
+    /// The name of a local socket of this run, or of a pipe.
+    Special(FileType),
 }
 
 pub(super) fn entry_cost(name: &[u8]) -> u64 {

@@ -278,6 +278,6 @@ fn open_to_read(directory: &dyn Directory, name: &[u8]) -> Result<Arc<dyn File>,
     };
     match directory.open(name, &options)? {
         Opened::File(file) => Ok(file),
-        Opened::Device(_) | Opened::Stream(_) => Err(Errno::INVAL),
+        Opened::Device(_) | Opened::Stream(_) | Opened::Pipe(_) => Err(Errno::INVAL),
     }
 }
