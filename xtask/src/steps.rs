@@ -55,8 +55,7 @@ pub(crate) fn test(words: &[String]) -> Result<u8, String> {
     }
     if filter.is_empty() {
         run(&mut regrtest_command(&["--sample".to_owned()])?)?;
-        let words = ALIKE.iter().map(|family| (*family).to_owned());
-        let words: Vec<String> = words.chain(["--sequences".to_owned(), SEQUENCES.to_string()]).collect();
+        let words = ["--sequences".to_owned(), SEQUENCES.to_string()];
         run(&mut differential_command("programs", &words)?)?;
         // The own tests of the one that is built in seconds and needs no other source.
         run(&mut interpreters_command(&["quickjs".to_owned()]))?;
@@ -99,10 +98,6 @@ fn regrtest_command(arguments: &[String]) -> Result<Command, String> {
 
 /// Sequences of each family in a run of all tests.
 const SEQUENCES: u32 = 200;
-
-/// The families that the tests compare: in the others, cells still differ from Linux, as
-/// `cargo xtask differential` shows.
-const ALIKE: [&str; 2] = ["endings", "locks"];
 
 /// Compares random sequences of operations natively and in cells.
 pub(crate) fn differential(arguments: &[String]) -> Result<u8, String> {

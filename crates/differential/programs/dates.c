@@ -5,14 +5,19 @@
 #include <locale.h>
 #include "zones.h"
 
-static const char directives[] = "aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%+QEO1";
-static const char flags[] = "_-0^#+";
+static const char directives[] = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyYzZ%Q";
+/* Without +, which musl takes for a flag and most libraries do not. */
+static const char flags[] = "_-0^#";
 
 static void operate(void) {
   const char *zone = PICK(zones);
   char text[2000], format[80], *at = format;
   struct tm parts;
+  int local = chance(60);
   long long moment = some_moment();
+  /* Whether the clock was changed for the summer before 1970 each library decides by itself. */
+  if (local && moment < 200000)
+    moment = 200000 - moment;
   time_t when = (time_t)moment;
   setenv("TZ", zone, 1);
   tzset();
@@ -24,12 +29,15 @@ static void operate(void) {
       at += sprintf(at, "%u", below(12));
     if (chance(8))
       *at++ = chance(50) ? 'E' : 'O';
-    *at++ = directives[below(sizeof directives - 1)];
+    *at = directives[below(sizeof directives - 1)];
+    /* Universal time, and a zone that is none, have a name of their own in each library. */
+    if (*at == 'Z' && (!local || !strcmp(zone, "nonsense")))
+      *at = 'z';
+    at++;
     if (chance(30))
       *at++ = ' ';
   }
   *at = 0;
-  int local = chance(60);
   say("strftime %s %s %lld \"%s\"", local ? "local" : "universal", zone, moment, format);
   if (local ? !localtime_r(&when, &parts) : !gmtime_r(&when, &parts)) {
     say(" = %s", error_name(errno));

@@ -22,11 +22,6 @@
  * the kernel's pages; `do_capacity` looks at it where that is the same always. */
 #define IN_FLIGHT 12000
 
-/* The library does not know the number on each machine. */
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-
 static void close_from(int first) {
   for (int fd = first; fd < 100; fd++)
     close(fd);
@@ -352,20 +347,24 @@ static void do_transfer(void) {
   size_t length = below(3000);
   off_t offset = between(0, 3000), other = between(0, 3000);
   int has_offset = chance(50), has_other = chance(30);
+  struct stat one, two;
+  int both = fstat(from, &one) == 0 && fstat(to, &two) == 0 && S_ISREG(one.st_mode) && S_ISREG(two.st_mode);
+  int is_same = both && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
   if (!has_room(to))
     return;
   long result;
   switch (below(4)) {
   case 0:
     say("sendfile %d to %d, %u", from, to, (unsigned)length);
+    /* A file that is copied over itself is read while it is written, as the pages lie. */
+    if (is_same)
+      return;
     result = tell(sendfile(to, from, has_offset ? &offset : 0, length));
     break;
   case 1:
     say("copy_file_range %d to %d, %u", from, to, (unsigned)length);
-    /* Within one file the ranges may not overlap; the file systems do not agree about
-     * copying from one of them to another. */
-    struct stat one, two;
-    if (fstat(from, &one) == 0 && fstat(to, &two) == 0 && one.st_dev != two.st_dev)
+    /* The file systems do not agree about copying from one of them to another. */
+    if (both && one.st_dev != two.st_dev)
       return;
     result = tell(copy_file_range(from, has_offset ? &offset : 0, to, has_other ? &other : 0, length, chance(5) ? 1 : 0));
     break;
@@ -527,7 +526,7 @@ static void do_message(void) {
         int other = some();
         /* A socket within a socket is kept until somebody looks for such rings. */
         if (is(other, S_IFSOCK))
-          other = 1;
+          other = top_fd;
         say(" %d", other);
         memcpy(CMSG_DATA(header) + sizeof(int) * (unsigned)at, &other, sizeof other);
       }

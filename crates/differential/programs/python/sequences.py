@@ -89,6 +89,8 @@ def write_out(text):
 
 def run(most, operations, begin=None, end=None):
     """`operations` are functions, each with how often it is done."""
+    # What whoever started it has left open would take numbers that the other side has free.
+    os.closerange(3, 1024)
     be_ordinary()
     seed, first, count = (int(word) for word in sys.argv[1:4])
     detail = len(sys.argv) > 4
