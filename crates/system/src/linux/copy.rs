@@ -289,7 +289,9 @@ fn put(
     blocking: Blocking,
     call: &Call<'_>,
 ) -> Result<usize, Fault> {
-    if bytes.is_empty() && !to.is_broken(Interest::Write) {
+    // There must be room even for nothing, and somebody who reads.
+    room(to, blocking, call.waiter).map_err(|fault| broken(call, fault))?;
+    if bytes.is_empty() {
         return Ok(0);
     }
     let push = || to.push(pages, bytes);
