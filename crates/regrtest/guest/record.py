@@ -8,6 +8,7 @@ The runner's own reports lack what is needed: JUnit's leaves out the failures of
 sub-tests and of class set-ups, and neither is there after a crash.
 """
 
+import importlib.util  # As runpy has it, which `python -m test` begins with.
 import json
 import os
 import sys

@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     /// Write docs/regrtest.md from a whole run and the last native one
     #[arg(long, conflicts_with_all = ["files", "sample", "native"])]
     pub document: bool,
+    /// Judge what a results.json of before tells instead of running files; of a file that
+    /// is in more than one, the last counts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "sample", "native"])]
+    pub results: Vec<PathBuf>,
     /// The image whose interpreter is tested; by default, one that is made for it,
     /// which has the modules that only tests need, or with --sample the usual one
     #[arg(long)]

@@ -102,10 +102,13 @@ impl Verdict {
                 whole = false;
                 failed("", "the file as a whole fails", text);
             }
-            FileOutcome::Ended { how, during } => {
+            FileOutcome::Ended { how, during: None } => {
                 whole = false;
-                let text =
-                    format!("during {}: {how}\n{}", during.as_deref().unwrap_or("no test"), run.output);
+                failed("", "the interpreter ended", &format!("{how}\n{}", run.output));
+            }
+            FileOutcome::Ended { how, during: Some(test) } => {
+                whole = false;
+                let text = format!("during {test}: {how}\n{}", run.output);
                 surprises.push(Surprise { test: name(""), what: "the interpreter ended", text });
             }
             FileOutcome::Passed

@@ -22,6 +22,7 @@ use arguments::Arguments;
 use clap::Parser;
 use expect::Expectations;
 use progress::Progress;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
 /// Whether all is as expected.
 fn regrtest(arguments: &Arguments) -> anyhow::Result<bool> {
     let expectations = Expectations::read(&arguments.expectations)?;
+    if !arguments.results.is_empty() {
+        return told(arguments, &expectations);
+    }
     let image = install::image(arguments)?;
     let native = match &arguments.native {
         None => None,
@@ -86,6 +90,27 @@ fn regrtest(arguments: &Arguments) -> anyhow::Result<bool> {
         document::write(arguments, &expectations, &verdicts)?;
     }
     Ok(strays.is_empty() && verdicts.iter().all(|verdict| verdict.surprises.is_empty()))
+}
+
+/// Judges runs of before, for a list that has changed since.
+fn told(arguments: &Arguments, expectations: &Expectations) -> anyhow::Result<bool> {
+    let mut runs = BTreeMap::new();
+    for path in &arguments.results {
+        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let read: Vec<run::FileRun> =
+            serde_json::from_slice(&text).with_context(|| format!("cannot understand {}", path.display()))?;
+        runs.extend(read.into_iter().map(|run| (run.file.clone(), run)));
+    }
+    let verdicts: Vec<judge::Verdict> =
+        runs.into_values().map(|run| judge::Verdict::of(run, expectations)).collect();
+    for surprise in verdicts.iter().flat_map(|verdict| &verdict.surprises) {
+        println!("\n{surprise}");
+    }
+    println!("\n{}", judge::summary(&verdicts));
+    if arguments.document {
+        document::write(arguments, expectations, &verdicts)?;
+    }
+    Ok(verdicts.iter().all(|verdict| verdict.surprises.is_empty()))
 }
 
 /// The files that were asked for, in the order of the suite.

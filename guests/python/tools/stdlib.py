@@ -58,10 +58,11 @@ def main():
     zones = files / "usr/share/zoneinfo"
     shutil.copytree(tzdata / "tzdata/zoneinfo", zones, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
 
-    # sys.executable names it; there is nothing to execute.
+    # sys.executable names it; there is nothing to execute. platform.libc_ver() looks for
+    # the C library's name in it.
     programs = files / "usr/local/bin"
     programs.mkdir(parents=True)
-    (programs / version).write_text("This is the interpreter of the guest itself.\n")
+    (programs / version).write_text("This is the interpreter of the guest itself, with musl-1.2.5.\n")
     os.symlink(version, programs / "python3")
     os.symlink(version, programs / "python")
 
