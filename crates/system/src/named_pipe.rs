@@ -66,6 +66,11 @@ impl Object for NamedPipe {
         self.file.metadata()
     }
 
+    fn reopen(self: Arc<Self>, ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
+        let end = self.end.again(ways)?;
+        Ok(Arc::new(Self { end, file: Arc::clone(&self.file), clock: Arc::clone(&self.clock) }))
+    }
+
     fn begin(&self, blocking: Blocking, waiter: &Waiter) -> Result<(), Fault> {
         self.end.wait_for_other_end(blocking, waiter)
     }

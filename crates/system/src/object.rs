@@ -73,9 +73,9 @@ pub trait Object: Send + Sync {
         0
     }
 
-    /// The same thing, opened once more; ENXIO for what counts its ends, such as a pipe
-    /// or a socket.
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    /// The same thing, opened once more, to read, to write, or both; ENXIO for what cannot
+    /// be opened, such as a socket.
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Err(Errno::NXIO)
     }
 

@@ -275,6 +275,16 @@ impl PipeEnd {
         end
     }
 
+    /// Another end of the same pipe, or both, by a link of /proc.
+    pub(crate) fn again(&self, [reads, writes]: [bool; 2]) -> Result<Self, Errno> {
+        if !reads && !writes {
+            return Err(Errno::INVAL);
+        }
+        let end = Self::new(&self.pipe, reads, writes, self.serial);
+        end.opened();
+        Ok(end)
+    }
+
     /// Says to those who wait for it that it is open.
     pub(crate) fn opened(&self) {
         self.pipe.readable.wake();
@@ -475,6 +485,10 @@ impl Object for PipeEnd {
 
     fn serial(&self) -> Option<u64> {
         Some(self.serial)
+    }
+
+    fn reopen(self: Arc<Self>, ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
+        Ok(Arc::new(self.again(ways)?))
     }
 
     fn read(&self, into: &mut [u8], transfer: &mut Transfer<'_>) -> Result<usize, Fault> {

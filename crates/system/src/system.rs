@@ -334,10 +334,12 @@ impl System {
             return Ok((self.object(unopened.open(options)?, options)?, path));
         }
         let writes = options.write || options.truncate;
-        if options.read && !description.readable || writes && !description.writable {
+        // A pipe has one file for both of its ends.
+        let is_pipe = description.object.pipe().is_ok();
+        if !is_pipe && (options.read && !description.readable || writes && !description.writable) {
             return Err(Errno::ACCES);
         }
-        let object = Arc::clone(&description.object).reopen()?;
+        let object = Arc::clone(&description.object).reopen([options.read, options.write])?;
         if options.truncate && object.position() == Ok(Position::Kept) {
             object.set_size(0)?;
         }

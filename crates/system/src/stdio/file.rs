@@ -106,7 +106,7 @@ impl Object for InheritedFile {
     }
 
     /// As Linux opens /proc/self/fd/0: from the beginning, wherever this one stands.
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(Arc::clone(&self.0) as Arc<dyn Object>)
     }
 

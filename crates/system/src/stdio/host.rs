@@ -77,7 +77,7 @@ impl Object for StandardStream {
     }
 
     /// A pipe or a terminal that is opened again is the same one. ENXIO for a socket.
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         match self.standing.kind {
             FileType::SocketStream | FileType::SocketDatagram => Err(Errno::NXIO),
             _ => Ok(self),

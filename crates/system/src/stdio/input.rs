@@ -131,7 +131,7 @@ impl Object for InputStream {
         Ok(FileType::Fifo)
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 

@@ -166,7 +166,7 @@ impl Object for OutputStream {
         Ok(Metadata { permissions: 0o600, ..metadata })
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 

@@ -99,7 +99,7 @@ impl OwnStream {
 }
 
 impl Object for OwnStream {
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 

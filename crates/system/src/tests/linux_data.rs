@@ -1,7 +1,7 @@
 //! The rows of Linux that read and write, and those of descriptors; and random sequences of
 //! them against the real kernel.
 
-use super::fake::{FakeGuest, RESULT, guest};
+use super::fake::{FakeGuest, HERE, RESULT, guest};
 use crate::{Answer, Capture, Ending, Errno, Input, Output, System, Waiter};
 use proptest::prelude::*;
 use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, SealFlags, SeekFrom};
@@ -37,6 +37,11 @@ impl FakeGuest {
         [self.get_u32(RESULT), self.get_u32(RESULT + 4)].map(u64::from)
     }
 
+    fn open_link(&mut self, descriptor: u64, flags: u64) -> Result<u64, Errno> {
+        let path = self.text(&format!("/proc/self/fd/{descriptor}"));
+        self.linux("openat", &[HERE, path, flags, 0]).map(u64::from)
+    }
+
     pub(super) fn memfd(&mut self, flags: u64) -> u64 {
         let name = self.text("name");
         u64::from(self.linux("memfd_create", &[name, flags]).expect("made"))
@@ -58,6 +63,38 @@ impl FakeGuest {
         self.linux("_llseek", &[fd, high, low, R, whence])?;
         Ok(self.get_u64(RESULT))
     }
+}
+
+/// Each as Linux answered the same calls.
+#[test]
+fn a_pipe_is_opened_again_by_its_link() {
+    let mut guest = guest();
+    let [reading, writing] = guest.pipe2(0);
+    guest.linux_write(writing, b"one two").expect("written");
+    let again = guest.open_link(reading, 0).expect("O_RDONLY");
+    assert_eq!(guest.linux_read(again, 4).expect("read"), b"one ");
+    // Either end leads to both.
+    let other = guest.open_link(reading, 1).expect("O_WRONLY");
+    guest.linux_write(other, b"!").expect("written");
+    let both = guest.open_link(writing, 2).expect("O_RDWR");
+    assert_eq!(guest.linux_read(both, 9).expect("read"), b"two!");
+    assert_eq!(guest.linux_write(again, b"x"), Err(Errno::BADF));
+    for end in [writing, other, both] {
+        guest.linux("close", &[end]).expect("closed");
+    }
+    assert_eq!(guest.linux_read(again, 1).expect("the end"), b"");
+    // Nobody writes any more, and somebody does not wait for that.
+    let last = guest.open_link(again, NONBLOCK).expect("O_RDONLY");
+    assert_eq!(guest.linux_read(last, 1).expect("the end"), b"");
+    for end in [reading, again] {
+        guest.linux("close", &[end]).expect("closed");
+    }
+    guest.linux("close", &[last]).expect("closed");
+    let [reading, writing] = guest.pipe2(0);
+    guest.linux("close", &[reading]).expect("closed");
+    // Only a pipe with a name waits for its other end, or lacks it.
+    let other = guest.open_link(writing, 1 | NONBLOCK).expect("O_WRONLY");
+    assert_eq!(guest.linux_write(other, b"x"), Err(Errno::PIPE));
 }
 
 #[test]
