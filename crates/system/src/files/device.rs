@@ -94,7 +94,7 @@ impl Object for Device {
         Rights::FILE
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 

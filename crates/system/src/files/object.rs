@@ -34,7 +34,7 @@ impl<F: File> Object for F {
         Rights::FILE
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 
@@ -166,7 +166,7 @@ impl Object for OpenDirectory {
         Rights::ALL
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(Arc::new(Self::new(Arc::clone(&self.dentry))?))
     }
 

@@ -389,7 +389,7 @@ impl Object for Slave {
         Ok(Device::PseudoTerminal(self.pair.number).metadata(Device::TREE))
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(Arc::new(Self::open(Arc::clone(&self.pair), self.terminals.clone())?))
     }
 

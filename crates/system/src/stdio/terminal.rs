@@ -17,7 +17,7 @@ impl Object for TerminalBothWays {
         Ok(Device::Terminal.metadata(Device::TREE))
     }
 
-    fn reopen(self: Arc<Self>) -> Result<Arc<dyn Object>, Errno> {
+    fn reopen(self: Arc<Self>, _ways: [bool; 2]) -> Result<Arc<dyn Object>, Errno> {
         Ok(self)
     }
 
