@@ -62,7 +62,7 @@ def main():
     # the C library's name in it.
     programs = files / "usr/local/bin"
     programs.mkdir(parents=True)
-    (programs / version).write_text("This is the interpreter of the guest itself, with musl-1.2.5.\n")
+    (programs / version).write_text("This names the interpreter of the guest itself, which is linked with musl-1.2.5\n")
     os.symlink(version, programs / "python3")
     os.symlink(version, programs / "python")
 
