@@ -216,7 +216,7 @@ fn a_programs_own_modules_come_before_those_that_are_kept() {
     let place = Scratch::new();
     place.write("json.py", "print('my own json')");
     place.write("re/__init__.py", "print('my own re')");
-    place.write("program.py", "import json, shlex, sys; sys.exit(1)\n");
+    place.write("program.py", "import json, fnmatch, sys; sys.exit(1)\n");
     let own = "my own json\nmy own re\n";
     place.run(["--dir", ".", "program.py"]).expect(1).prints(own);
     place.code(&["--dir", "."], "import json\n").expect(0).prints("my own json\n");
