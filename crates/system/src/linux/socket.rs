@@ -516,9 +516,11 @@ fn receive(
     Ok(arrived)
 }
 
-/// How many bytes a receiver is told: all of a message that was cut off, if it asks.
+/// How many bytes a receiver is told: all of a message that was cut off, if it asks, and the
+/// urgent one in any case.
 fn told(arrived: &Arrived, of_call: u32) -> u32 {
-    let count = if of_call & message::CUT != 0 { arrived.whole } else { arrived.count };
+    let count =
+        if of_call & (message::CUT | message::OUT_OF_BAND) != 0 { arrived.whole } else { arrived.count };
     count as u32
 }
 

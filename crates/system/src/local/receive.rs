@@ -110,7 +110,7 @@ impl LocalSocket {
     }
 
     /// Receives the urgent byte of a stream: EINVAL if there is none or it is read with the
-    /// others, EFAULT without room for it, and then it is lost.
+    /// others. Without room for it, it is lost.
     fn receive_urgent(&self, into: &mut [u8], taking: Taking) -> Result<Arrived, Errno> {
         let mut state = self.core.lock();
         let is_inline = state.options.is_urgent_inline();
@@ -122,10 +122,10 @@ impl LocalSocket {
             message.is_urgent = false;
             message.start = message.bytes.len();
         }
-        match (into.first_mut(), byte) {
-            (Some(into), Some(byte)) => *into = byte,
-            _ => return Err(Errno::FAULT),
-        }
+        let (Some(into), Some(byte)) = (into.first_mut(), byte) else {
+            return Ok(Arrived { count: 0, whole: 1, ..Arrived::default() });
+        };
+        *into = byte;
         Ok(Arrived { count: 1, whole: 1, ..Arrived::default() })
     }
 

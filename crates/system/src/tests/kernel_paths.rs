@@ -527,6 +527,12 @@ impl Real {
 
     fn may(&self, operation: &Operation) -> bool {
         match operation {
+            // An opening that is for neither way asks Linux for both, and the host for none.
+            Operation::Open(_, flags, _) | Operation::OpenWithin(_, flags, _)
+                if self.on_host && flags & 3 == 3 =>
+            {
+                false
+            }
             Operation::Rename(one, other, _) if self.on_host => {
                 let can_be_read = self.can_be_read(one) && self.can_be_read(other);
                 can_be_read && self.stays(one) && self.stays(other)

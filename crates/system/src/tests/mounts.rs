@@ -320,7 +320,7 @@ fn open_descriptors_are_listed_and_can_be_opened_again() {
     let pipe = guest.text("");
     guest.linux("pipe2", &[pipe, 0]).expect("made");
     let [reader, writer] = [0, 4].map(|at| guest.get_u32(pipe as u32 + at));
-    guest.write(writer, b"through").expect("written");
+    guest.write(u64::from(writer), b"through").expect("written");
     let again = guest.open_to_read(&format!("/dev/fd/{reader}")).expect("opened");
     assert_eq!(guest.read(again, 9), Ok(b"through".to_vec()));
 }
