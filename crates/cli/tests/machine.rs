@@ -107,6 +107,14 @@ fn ports_have_names() {
     prints(&[], code, "443 80 domain 6\nnone\n");
 }
 
+/// As Linux answers of its own trees in memory; pathlib then copies.
+#[test]
+fn files_share_no_blocks() {
+    let code = "import errno, fcntl, os, pathlib, struct\nos.chdir('/tmp')\nopen('a', 'w').write('x'); open('b', 'w').write('yy')\ns = os.open('a', os.O_RDONLY); d = os.open('b', os.O_WRONLY); r, w = os.pipe(); D = os.open('.', os.O_RDONLY); e = os.open('b', os.O_WRONLY | os.O_APPEND)\nfor into, source in ((d, s), (d, 99), (s, s), (d, d), (w, s), (d, r), (D, s), (d, D), (e, s)):\n try: fcntl.ioctl(into, fcntl.FICLONE, source)\n except OSError as e: print(errno.errorcode[e.errno], end=' ')\ntry: fcntl.ioctl(d, 0x4020940d, struct.pack('qQQQ', s, 0, 0, 0))\nexcept OSError as e: print(errno.errorcode[e.errno])\npathlib.Path('a').copy('c'); print(open('c').read())";
+    let expected = "ENOTSUP EBADF EBADF EBADF EXDEV EXDEV EISDIR EISDIR EBADF ENOTSUP\nx\n";
+    prints(&[], code, expected);
+}
+
 #[test]
 fn files_have_attributes() {
     let code = "import os\nopen('/tmp/f', 'w').close()\nos.setxattr('/tmp/f', 'user.one', b'1'); os.setxattr('/tmp/f', 'user.two', b'22', os.XATTR_CREATE)\nprint(sorted(os.listxattr('/tmp/f')), os.getxattr('/tmp/f', 'user.two'))\nos.removexattr('/tmp/f', 'user.one'); print(os.listxattr('/tmp/f'))\nfor act in (lambda: os.getxattr('/tmp/f', 'user.one'), lambda: os.setxattr('/tmp/f', 'user.two', b'', os.XATTR_CREATE)):\n try: act()\n except OSError as e: print(e.strerror)";

@@ -3,7 +3,7 @@
 
 use super::identity::Who;
 use super::{calls, descriptor, done};
-use crate::descriptors::flags;
+use crate::descriptors::{Description, flags};
 use crate::files::FileType;
 use crate::host::{Action, Settings};
 use crate::object::{Flow, Interest, Object, Queue, Terminal};
@@ -48,6 +48,8 @@ mod request {
     pub(super) const KEEP_ON_EXEC: u32 = 0x5450;
     pub(super) const CLOSE_ON_EXEC: u32 = 0x5451;
     pub(super) const QUEUE_SIZE: u32 = 0x5460;
+    pub(super) const SHARE: u32 = 0x4004_9409;
+    pub(super) const SHARE_RANGE: u32 = 0x4020_940d;
     pub(super) const SET_LOCKED: u32 = 0x4004_5431;
     pub(super) const GET_NUMBER: u32 = 0x8004_5430;
     pub(super) const GET_DEVICE: u32 = 0x8004_5432;
@@ -75,9 +77,39 @@ fn ioctl(system: &mut System, call: &mut Call<'_>) -> Result<Answer, Fault> {
             // An int, of which the number is cut to fit: as Linux has it.
             call.write_u32(argument, unread as u32)?;
         }
+        request::SHARE => return Err(share(system, argument, number, &description).into()),
+        request::SHARE_RANGE => {
+            let source = call.u32_at(argument)?;
+            return Err(share(system, source, number, &description).into());
+        }
         _ => return on_terminal(system, call, &*description.object),
     }
     done()
+}
+
+/// Why a file does not take what it holds from another's blocks, which no tree here can:
+/// programs then copy. In Linux's order: EBADF, EXDEV between trees, EISDIR, EINVAL of what is
+/// no file, EBADF for the ways in which they are open, EOPNOTSUPP.
+///
+/// `ioctl_ficlonerange(2)`.
+fn share(system: &System, source: u32, target: u32, into: &Description) -> Errno {
+    let refused = || -> Result<Errno, Errno> {
+        let from = system.descriptors.file(source)?;
+        let (one, other) = (from.object.metadata(source)?, into.object.metadata(target)?);
+        let kinds = [one.file_type, other.file_type];
+        Ok(if one.device != other.device {
+            Errno::XDEV
+        } else if kinds.contains(&FileType::Directory) {
+            Errno::ISDIR
+        } else if kinds.iter().any(|kind| *kind != FileType::RegularFile) {
+            Errno::INVAL
+        } else if !from.readable || !into.writable || into.flags() & flags::APPEND != 0 {
+            Errno::BADF
+        } else {
+            Errno::NOTSUP
+        })
+    };
+    refused().unwrap_or_else(|errno| errno)
 }
 
 /// Bytes that can be read; below 0 of a file, where that stands beyond its end. ENOTTY for what
