@@ -167,7 +167,7 @@ fn the_zone_is_the_runs_own_and_not_the_snapshots() {
 
 #[test]
 fn hostile_names_of_zones_do_no_harm() {
-    let code = "import os, time\nfor text in ('A' * 100000, '<' + 'A' * 500 + '>3', 'ABC99999999999999999', 'ABC-24:59:59DEF,J0,J366', 'ABC3DEF,M13.6.7/999,0', '<', 'ABC', '/', '/dev/zero', '/dev/null', '.', '..', '../..', 'Europe/../Europe/Berlin', 'Europe', 'ABC3DEF4,', 'ABC3DEF4,M1.1.1/-167,M12.5.6/167', '%s%n'):\n os.environ['TZ'] = text; time.tzset()\n try: time.mktime(time.localtime(1719835200)); time.strftime('%Z')\n except (OverflowError, RuntimeError): pass\n assert len(time.tzname[0]) < 64\nprint('unharmed')";
+    let code = "import os, time\nfor text in ('A' * 100000, '<' + 'A' * 500 + '>3', 'ABC99999999999999999', 'ABC-24:59:59DEF,J0,J366', 'ABC3DEF,M13.6.7/999,0', '<', 'ABC', '/', '/dev/zero', '/dev/null', '.', '..', '../..', 'Europe/../Europe/Berlin', 'Europe', 'ABC3DEF4,', 'ABC3DEF4,M1.1.1/-167,M12.5.6/167', '%s%n'):\n os.environ['TZ'] = text\n try: time.tzset(); time.mktime(time.localtime(1719835200)); time.strftime('%Z')\n except (OverflowError, RuntimeError): pass\n assert len(time.tzname[0]) < 64\nprint('unharmed')";
     prints(&["--timeout", "60s"], code, "unharmed\n");
 }
 
